@@ -1,0 +1,41 @@
+# Each target is one line that a person could type. `make help` lists them.
+SHELL       := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+FUZZTIME    ?= 20s
+SIZES       ?= S M
+BENCHTIME   ?= 1s
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: build test race bench bench-peers fuzz lint fixtures clean help
+
+build: ## the program, one static file: bin/timeseam
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/timeseam ./cmd/timeseam
+
+test: ## all tests, without network or servers
+	go vet ./... && go test ./...
+
+race: ## the tests of meaning and of the driver under the race detector
+	go test -race -short -timeout 20m ./features/... ./timetravel/...
+
+bench: ## Go benchmarks of the hot packages, then workloads A, B and C on SIZES
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem ./features/... ./timetravel/... ./sources/... ./sink/... && python3 fixtures/peers/bench.py --ours-only $(SIZES)
+
+bench-peers: ## A, B and C on SIZES side by side with pinned DuckDB and Polars
+	python3 fixtures/peers/bench.py $(SIZES)
+
+fuzz: ## each fuzzer for FUZZTIME
+	.ci/fuzz $(FUZZTIME)
+
+lint: ## gofmt, go vet, staticcheck and the house tests
+	test -z "$$(gofmt -l cmd features fixtures sink sources timetravel | tee /dev/stderr)" && go vet ./... && go run $(STATICCHECK) ./... && go test -count=1 -run '^TestHouse' ./cmd/timeseam
+
+fixtures: ## the data of the reference workload, by size, under .cache/bench
+	for size in $(SIZES); do go run ./fixtures/generate -size $$size -out .cache/bench/$$size; done
+
+clean: ## remove what was built and made here
+	rm -rf bin .cache
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/timeseam/timeseam/features"
+	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/sink"
+	"github.com/timeseam/timeseam/timetravel"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+)
+
+func backfillCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "backfill",
+		Usage:     "run a definition over history into a training set",
+		ArgsUsage: "SPEC",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "training-set", Aliases: []string{"t"}, Usage: "the training set to make; not needed where the definition has one", EnvVars: environment("training-set")},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "*.parquet, *.arrow, or - for an Arrow stream on standard output", EnvVars: environment("output")},
+			&cli.StringFlag{Name: "compression", Usage: "of Parquet snappy, zstd, gzip, lz4 or none; of Arrow zstd, lz4 or none", DefaultText: "snappy for Parquet, none for Arrow", EnvVars: environment("compression")},
+			&cli.IntFlag{Name: "workers", Usage: "goroutines that compute", Value: runtime.GOMAXPROCS(0), EnvVars: environment("workers")},
+			&cli.BoolFlag{Name: "strict", Usage: "fail, and write nothing, if a value is outside its type", EnvVars: environment("strict")},
+			&cli.StringFlag{Name: "progress", Usage: "auto (bars on a terminal), plain (lines), none", Value: "auto", EnvVars: environment("progress")},
+			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON", EnvVars: environment("json")},
+		},
+		OnUsageError: usageError,
+		Action:       backfill,
+	}
+}
+
+// workersMost is more goroutines than there are processors anywhere; each takes
+// memory before it has done anything.
+const workersMost = 4096
+
+// backfillJob is one backfill with all its settings.
+type backfillJob struct {
+	spec, set, out, compression string
+	workers                     int
+	strict                      bool
+	progress                    func(timetravel.Progress)
+}
+
+func backfill(c *cli.Context) error {
+	spec, err := oneArgument(c, "one definition")
+	if err != nil {
+		return err
+	}
+	job := backfillJob{spec: spec, set: c.String("training-set"), out: c.String("output"), compression: c.String("compression"), workers: c.Int("workers"), strict: c.Bool("strict")}
+	switch {
+	case job.out == "":
+		return wrongf("backfill needs an output; write -o training.parquet, or -o - for an Arrow stream")
+	case job.workers < 1 || job.workers > workersMost:
+		return wrongf("--workers %d; give 1 to %d", job.workers, workersMost)
+	case job.out == "-" && c.Bool("json"):
+		return wrongf("--json and -o - both want standard output; write the training set to a file")
+	}
+	if err := checkOutput(job.out, job.compression); err != nil {
+		return err
+	}
+	if job.progress, err = newProgress(c.App.ErrWriter, c.String("progress"), term.IsTerminal(int(os.Stderr.Fd()))); err != nil {
+		return err
+	}
+	m, r, err := job.run(c.Context)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, struct {
+			Manifest *manifest  `json:"manifest"`
+			Run      *runReport `json:"run"`
+		}{m, r})
+	}
+	to := c.App.Writer
+	if job.out == "-" {
+		to = c.App.ErrWriter
+	}
+	m.print(to, r)
+	return nil
+}
+
+// run makes the training set, its manifest and its run report.
+func (j *backfillJob) run(ctx context.Context) (*manifest, *runReport, error) {
+	// A run holds few pointers and much memory: collecting at a quarter more
+	// keeps the peak low and costs next to nothing.
+	if os.Getenv("GOGC") == "" {
+		defer debug.SetGCPercent(debug.SetGCPercent(25))
+	}
+	start := time.Now()
+	def, err := readDefinition(j.spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	if j.set, err = chooseSet(def, j.set); err != nil {
+		return nil, nil, err
+	}
+	in := openInputs(def, j.set)
+	plan, err := in.compile(j.set)
+	if err != nil {
+		return nil, nil, err
+	}
+	return j.backfill(ctx, plan, in, start)
+}
+
+// chooseSet returns the training set that is meant.
+func chooseSet(def *features.Definition, name string) (string, error) {
+	if name != "" || len(def.TrainingSets) == 1 {
+		if name == "" {
+			name = def.TrainingSets[0].Name.Value
+		}
+		return name, nil
+	}
+	if len(def.TrainingSets) == 0 {
+		return "", wrongf("%s has no training set; add one under training_sets", def.File)
+	}
+	sets := make([]string, len(def.TrainingSets))
+	for i, t := range def.TrainingSets {
+		sets[i] = t.Name.Value
+	}
+	return "", wrongf("%s has %d training sets; say which with --training-set: %s", def.File, len(sets), strings.Join(sets, ", "))
+}
+
+// backfill opens the sink, runs the plan into it, and puts manifest and run report
+// beside what it wrote, before another run may have the output.
+func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inputs, start time.Time) (*manifest, *runReport, error) {
+	if err := in.spare(j.out); err != nil {
+		return nil, nil, err
+	}
+	spine := in.spines[j.set]
+	kept := keptColumns(plan.TrainingSet)
+	carried, err := spine.ArrowSchema(kept)
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := newSink(j.out, sink.Options{Schema: plan.Outputs, Carried: carried, Compression: j.compression}, os.Stdout)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer out.Close()
+	b := &timetravel.Backfill{
+		Plan: plan, Known: timetravel.EventTime, Sink: &retiring{out, j.out}, Workers: j.workers, Strict: j.strict, Progress: j.progress,
+		History: func(i features.Input) ([]event.Source, error) {
+			return in.histories[i.Source.Name.Value].Parts(names(i.Columns), j.workers)
+		},
+		Spine: func() (event.Source, error) { return spine.Read(names(plan.Queries.Columns)) },
+	}
+	for _, i := range plan.Inputs {
+		b.Events = max(b.Events, in.histories[i.Source.Name.Value].Rows())
+	}
+	if carried != nil {
+		b.Carry = func(rows int) (event.Source, error) { return spine.Carry(kept, rows) }
+	}
+	report, err := b.Run(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, r := newManifest(plan, in, report), newRunReport(j, report, start)
+	if j.out == "-" {
+		return m, r, nil
+	}
+	err = writeJSON(j.out+manifestSuffix, m)
+	if err == nil {
+		err = writeJSON(j.out+runSuffix, r)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, j.withdraw())
+	}
+	return m, r, nil
+}
+
+// withdraw takes the training set away again: one whose manifest cannot be written
+// would be one that nobody can place.
+func (j *backfillJob) withdraw() (err error) {
+	for _, path := range []string{j.out, j.out + manifestSuffix, j.out + runSuffix} {
+		if e := os.Remove(path); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
+}
+
+// keptColumns are the spine's columns that the training set keeps; nil: all.
+func keptColumns(t *features.TrainingSet) []string {
+	if !t.Spine.ColumnsGiven {
+		return nil
+	}
+	kept := []string{}
+	for _, c := range t.Spine.Columns {
+		kept = append(kept, c.Value)
+	}
+	return kept
+}
+
+func names(s event.Schema) []string {
+	n := make([]string, len(s))
+	for i, f := range s {
+		n[i] = f.Name
+	}
+	return n
+}
+
+// retiring takes the manifest of what it replaces away before it commits, so that
+// no training set ever stands beside another's manifest, and puts it back where
+// the commit fails.
+type retiring struct {
+	event.Sink
+	out string
+}
+
+func (r *retiring) Commit(ctx context.Context) error {
+	if r.out == "-" {
+		return r.Sink.Commit(ctx)
+	}
+	beside := []string{r.out + manifestSuffix, r.out + runSuffix}
+	for _, path := range beside {
+		if info, err := os.Lstat(path); err == nil && info.IsDir() {
+			return fmt.Errorf("%s is a directory, and the place of what belongs beside %s; name another output", path, r.out)
+		}
+	}
+	var err error
+	for _, path := range beside {
+		if e := os.Rename(path, path+retired); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, fmt.Errorf("take the old manifest away: %w", e))
+		}
+	}
+	if err == nil {
+		err = r.Sink.Commit(ctx)
+	}
+	for _, path := range beside {
+		if err != nil {
+			os.Rename(path+retired, path)
+		} else {
+			os.Remove(path + retired)
+		}
+	}
+	return err
+}
+
+// retired ends the name of a manifest while its training set is replaced. It is what
+// the sink calls files on their way, so that the next run removes one left by a
+// run that was killed here.
+const retired = ".partial"

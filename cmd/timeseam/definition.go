@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/timeseam/timeseam/features"
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// definitionMax is the largest definition that is read.
+const definitionMax = 1 << 20
+
+// readDefinition reads and loads a definition. What is wrong with the file is a
+// fault like any other.
+func readDefinition(path string) (*features.Definition, error) {
+	text, fault := readText(path)
+	if fault != nil {
+		fault.File = path
+		return nil, event.Faults{*fault}
+	}
+	return features.Load(path, text)
+}
+
+func readText(path string) ([]byte, *event.Fault) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &event.Fault{Problem: "there is no such file"}
+	}
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, &event.Fault{Problem: "this is a directory", Mend: "name the definition in it"}
+	}
+	text, err := io.ReadAll(io.LimitReader(f, definitionMax+1))
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	if len(text) > definitionMax {
+		return nil, &event.Fault{Problem: "the definition is larger than 1 MiB", Mend: "cut it into several"}
+	}
+	return text, nil
+}
+
+// unreadable is why the operating system gives no definition.
+func unreadable(err error) *event.Fault {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return &event.Fault{Problem: "the definition cannot be read: " + err.Error()}
+}

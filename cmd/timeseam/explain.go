@@ -1,0 +1,178 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/timeseam/timeseam/features"
+	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/timetravel"
+	"github.com/urfave/cli/v2"
+)
+
+func explainCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "explain",
+		Usage:     "say what a run would read, and what each feature means",
+		ArgsUsage: "SPEC",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "training-set", Aliases: []string{"t"}, Usage: "the training set meant; not needed where the definition has one", EnvVars: environment("training-set")},
+			&cli.BoolFlag{Name: "json", Usage: "print as JSON", EnvVars: environment("json")},
+		},
+		OnUsageError: usageError,
+		Action:       explain,
+	}
+}
+
+// explanation is what a run would do, found without reading any rows.
+type explanation struct {
+	Definition  string           `json:"definition"`
+	TrainingSet string           `json:"training_set"`
+	Digest      string           `json:"digest"`
+	Visibility  visibility       `json:"visibility"`
+	Spine       explainedTable   `json:"spine"`
+	Inputs      []explainedTable `json:"inputs"`
+	Views       []explainedView  `json:"views"`
+	Columns     []columnEntry    `json:"columns"`
+	Inner       []columnEntry    `json:"inner_columns"` // computed for others, not given out
+	Notes       []string         `json:"notes"`
+}
+
+// explainedTable is what is read of a table.
+type explainedTable struct {
+	Name    string   `json:"name"`
+	Path    string   `json:"path"`
+	Files   int      `json:"files"`
+	Rows    int64    `json:"rows"`
+	Bytes   int64    `json:"bytes"` // of the files; of them only the columns are read
+	Columns []string `json:"columns"`
+	Of      int      `json:"of_columns"`
+}
+
+// explainedView is how a view takes and orders events.
+type explainedView struct {
+	Name   string   `json:"name"`
+	Source string   `json:"source"`
+	Key    []string `json:"key"`
+	Where  string   `json:"where,omitempty"`
+	Order  []string `json:"order"`
+}
+
+func explain(c *cli.Context) error {
+	spec, err := oneArgument(c, "one definition")
+	if err != nil {
+		return err
+	}
+	def, err := readDefinition(spec)
+	if err != nil {
+		return err
+	}
+	set, err := chooseSet(def, c.String("training-set"))
+	if err != nil {
+		return err
+	}
+	in := openInputs(def, set)
+	plan, err := in.compile(set)
+	if err != nil {
+		return err
+	}
+	x := newExplanation(plan, in)
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, x)
+	}
+	x.print(c.App.Writer)
+	return nil
+}
+
+func newExplanation(plan *features.Plan, in *inputs) *explanation {
+	set := plan.TrainingSet
+	x := &explanation{Definition: plan.Definition.Name.Value, TrainingSet: set.Name.Value, Digest: plan.Digest(), Notes: []string{},
+		Visibility: visibility{timetravel.EventTime.String(), timetravel.EventTime.Optimistic()}}
+	table := func(name, path string, columns event.Schema) explainedTable {
+		t := in.histories[name]
+		if name == "" {
+			t = in.spines[set.Name.Value]
+		}
+		e := explainedTable{Name: name, Path: path, Files: len(t.Files), Rows: t.Rows(), Columns: names(columns), Of: len(t.Schema())}
+		for _, f := range t.Files {
+			e.Bytes += f.Size
+		}
+		return e
+	}
+	x.Spine = table("", set.Spine.Parquet.Value, plan.Queries.Columns)
+	for _, i := range plan.Inputs {
+		x.Inputs = append(x.Inputs, table(i.Source.Name.Value, i.Source.History.Value, i.Columns))
+	}
+	for _, v := range plan.Views {
+		x.Views = append(x.Views, explainedView{v.Name, plan.Inputs[v.Input].Source.Name.Value, plan.Key(v), v.View.Where.Value, v.Order(plan)})
+	}
+	x.Columns, x.Inner = columnEntries(plan.Describe()), columnEntries(plan.Inner())
+	for _, l := range plan.Lints {
+		x.Notes = append(x.Notes, l.Error())
+	}
+	return x
+}
+
+// print writes the explanation as a person reads it.
+func (x *explanation) print(w io.Writer) {
+	fmt.Fprintf(w, "training set %s of %s, digest %s\n\n", x.TrainingSet, x.Definition, x.Digest)
+	fmt.Fprintf(w, "Visibility %s: at the instant t of a spine row, an event is known from its own time on.\n", x.Visibility.Known)
+	if x.Visibility.Optimistic {
+		fmt.Fprintln(w, "This is optimistic: events that arrived late are known as if they had not.")
+	}
+	fmt.Fprintln(w, "\nReads")
+	x.Spine.print(w, "spine")
+	for _, i := range x.Inputs {
+		i.print(w, "source "+i.Name)
+	}
+	fmt.Fprintln(w, "\nViews")
+	for _, v := range x.Views {
+		key := "one for all"
+		if len(v.Key) > 0 {
+			key = strings.Join(v.Key, ", ")
+		}
+		fmt.Fprintf(w, "  %s: events of %s by %s", v.Name, v.Source, key)
+		if v.Where != "" {
+			fmt.Fprintf(w, ", where %s", v.Where)
+		}
+		fmt.Fprintf(w, "; in order of %s\n", strings.Join(v.Order, ", then "))
+	}
+	printColumns(w, "Features", x.Columns)
+	printColumns(w, "Computed for these, and not given out", x.Inner)
+	for _, n := range x.Notes {
+		fmt.Fprintf(w, "\nnote: %s\n", n)
+	}
+}
+
+// printColumns writes columns, if there are any, with what they mean.
+func printColumns(w io.Writer, title string, columns []columnEntry) {
+	if len(columns) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%s\n", title)
+	for _, c := range columns {
+		when := c.Window
+		if when == "" {
+			when = "computed from the others at t"
+		}
+		fmt.Fprintf(w, "  %s %s\n      %s; %s\n", c.Name, c.Type, c.Value, when)
+	}
+}
+
+func (t explainedTable) print(w io.Writer, what string) {
+	fmt.Fprintf(w, "  %s: %s, %s, %s, %s; %d of %d columns: %s\n", what, t.Path, plural(t.Files, "file"), plural(int(t.Rows), "row"), sizeWords(t.Bytes), len(t.Columns), t.Of, strings.Join(t.Columns, ", "))
+}
+
+// sizeWords is a number of bytes as a person reads it.
+func sizeWords(n int64) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	case n >= 1e3:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/timeseam/timeseam/features"
+	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/sink"
+	"github.com/timeseam/timeseam/sources"
+	"github.com/timeseam/timeseam/timetravel"
+)
+
+// What stands beside a training set; docs/formats.md lays both out.
+const (
+	manifestSuffix = ".manifest.json"
+	runSuffix      = ".run.json"
+)
+
+// manifest says what a training set is and what it was made of. It is a function
+// of definition, inputs and release: two runs give the same bytes.
+type manifest struct {
+	Timeseam    string           `json:"timeseam"`
+	Definition  string           `json:"definition"`
+	TrainingSet string           `json:"training_set"`
+	Digest      string           `json:"digest"`
+	Visibility  visibility       `json:"visibility"`
+	Rows        int64            `json:"rows"`
+	Labels      []string         `json:"labels"`
+	Columns     []columnEntry    `json:"columns"`
+	Inner       []columnEntry    `json:"inner_columns"` // computed for others, not given out
+	Spine       tableEntry       `json:"spine"`
+	Inputs      []inputEntry     `json:"inputs"`
+	Ties        []tieEntry       `json:"ties"`
+	Counts      []countsEntry    `json:"counts"`
+	SpineCounts map[string]int64 `json:"spine_counts"`
+}
+
+type visibility struct {
+	Known      string `json:"known"`
+	Optimistic bool   `json:"optimistic"`
+}
+
+type columnEntry struct {
+	Name   string `json:"name"`
+	Type   string `json:"type"`
+	Window string `json:"window,omitempty"`
+	Value  string `json:"value"`
+}
+
+type tableEntry struct {
+	Path  string      `json:"path"` // as the definition names it
+	Rows  int64       `json:"rows"`
+	Files []fileEntry `json:"files"`
+}
+
+type fileEntry struct {
+	Path      string `json:"path"` // within the table
+	Bytes     int64  `json:"bytes"`
+	Rows      int64  `json:"rows"`
+	FooterCRC string `json:"footer_crc32c"`
+}
+
+type inputEntry struct {
+	Source    string   `json:"source"`
+	Columns   []string `json:"columns"`
+	OutOfType int64    `json:"values_out_of_type"`
+	tableEntry
+}
+
+type tieEntry struct {
+	View  string   `json:"view"`
+	Order []string `json:"order"`
+}
+
+type countsEntry struct {
+	View   string           `json:"view"`
+	Events int64            `json:"events"`
+	Counts map[string]int64 `json:"counts"`
+}
+
+func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifest {
+	set := plan.TrainingSet
+	m := &manifest{Timeseam: version, Definition: plan.Definition.Name.Value, TrainingSet: set.Name.Value, Digest: plan.Digest(),
+		Visibility: visibility{timetravel.EventTime.String(), timetravel.EventTime.Optimistic()}, Rows: r.Rows, Labels: []string{},
+		Spine: newTableEntry(set.Spine.Parquet.Value, in.spines[set.Name.Value]), SpineCounts: countsByName(&r.Spine)}
+	for _, l := range set.Labels {
+		m.Labels = append(m.Labels, l.Value)
+	}
+	m.Columns, m.Inner = columnEntries(plan.Describe()), columnEntries(plan.Inner())
+	for i, input := range plan.Inputs {
+		s := input.Source
+		m.Inputs = append(m.Inputs, inputEntry{s.Name.Value, names(input.Columns), r.Read[i][event.OutOfType], newTableEntry(s.History.Value, in.histories[s.Name.Value])})
+	}
+	for i, v := range plan.Views {
+		m.Ties = append(m.Ties, tieEntry{v.Name, v.Order(plan)})
+		m.Counts = append(m.Counts, countsEntry{v.Name, r.Taken[i], countsByName(&r.Counts[i])})
+	}
+	return m
+}
+
+func columnEntries(described []features.Described) []columnEntry {
+	entries := make([]columnEntry, len(described))
+	for i, d := range described {
+		entries[i] = columnEntry{d.Name, d.Type.String(), d.Window, d.Value}
+	}
+	return entries
+}
+
+func newTableEntry(path string, t *sources.Table) tableEntry {
+	e := tableEntry{Path: path, Rows: t.Rows()}
+	for _, f := range t.Files {
+		e.Files = append(e.Files, fileEntry{within(t.Path, f.Path), f.Size, f.Rows, fmt.Sprintf("%08x", f.FooterCRC)})
+	}
+	return e
+}
+
+// within is a file's path as seen from its table's, with forward slashes.
+func within(root, path string) string {
+	if rel, err := filepath.Rel(root, path); err == nil && rel != "." && !strings.HasPrefix(rel, "..") {
+		return filepath.ToSlash(rel)
+	}
+	return filepath.Base(path)
+}
+
+func countsByName(c *event.Counts) map[string]int64 {
+	m := map[string]int64{}
+	c.Each(func(r event.Reason, n int64) { m[r.String()] = n })
+	return m
+}
+
+// print writes the manifest as a person reads it.
+func (m *manifest) print(w io.Writer, r *runReport) {
+	fmt.Fprintf(w, "%s: %d rows, %d features, %.1f s\n", r.Output, m.Rows, len(m.Columns), r.Seconds)
+	fmt.Fprintf(w, "visibility %s", m.Visibility.Known)
+	if m.Visibility.Optimistic {
+		fmt.Fprint(w, " (optimistic: an event counts from its own time on, however late it arrived)")
+	}
+	fmt.Fprintf(w, "\ndigest %s\n", m.Digest)
+	for _, c := range m.Counts {
+		fmt.Fprintf(w, "view %s: %d events%s\n", c.View, c.Events, remarks(c.Counts))
+	}
+	if s := remarks(m.SpineCounts); s != "" {
+		fmt.Fprintf(w, "spine: %d rows%s\n", m.Rows, s)
+	}
+}
+
+// remarks lists the counts that are not zero, in the order of event.Reason.
+func remarks(counts map[string]int64) string {
+	var words strings.Builder
+	new(event.Counts).Each(func(r event.Reason, _ int64) {
+		if n := counts[r.String()]; n > 0 {
+			fmt.Fprintf(&words, ", %d %s", n, strings.ReplaceAll(r.String(), "_", " "))
+		}
+	})
+	return words.String()
+}
+
+// runReport says how a run went: times and machine, which no manifest holds.
+type runReport struct {
+	Output  string       `json:"output"`
+	Started time.Time    `json:"started"`
+	Seconds float64      `json:"seconds"`
+	Stages  []stageEntry `json:"stages"`
+	Workers int          `json:"workers"`
+	Go      string       `json:"go"`
+	System  string       `json:"system"`
+}
+
+type stageEntry struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+}
+
+func newRunReport(j *backfillJob, r *timetravel.Report, start time.Time) *runReport {
+	report := &runReport{Output: j.out, Started: start.UTC(), Seconds: time.Since(start).Seconds(), Workers: j.workers, Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH}
+	for _, s := range r.Stages {
+		report.Stages = append(report.Stages, stageEntry{s.Name, s.Wall.Seconds()})
+	}
+	return report
+}
+
+func writeJSON(path string, v any) error {
+	var b bytes.Buffer
+	if err := printJSON(&b, v); err != nil {
+		return err
+	}
+	return sink.WriteFile(path, b.Bytes())
+}

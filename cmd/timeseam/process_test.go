@@ -1,0 +1,174 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/timeseam/timeseam/fixtures"
+)
+
+// Some things show only in a process of its own: signals, a pipe that is closed, and
+// two runs at once.
+
+// process is the program at work.
+type process struct {
+	*exec.Cmd
+	stderr bytes.Buffer
+}
+
+// started starts the program in dir; a test that ends kills it.
+func started(t *testing.T, dir string, args ...string) *process {
+	t.Helper()
+	p := &process{Cmd: command(t, dir, args...)}
+	p.Cmd.Stderr = &p.stderr
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Process.Kill() })
+	return p
+}
+
+// command is the program, which this test binary is under that name (TestMain). One
+// that hangs is killed.
+func command(t *testing.T, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self)
+	cmd.Args, cmd.Dir, cmd.WaitDelay = append([]string{"timeseam"}, args...), dir, 30*time.Second
+	return cmd
+}
+
+// until waits for what must come to be.
+func until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for range 3000 {
+		if is() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("waited in vain for %s", what)
+}
+
+// slowDefinition takes about a second of the data of slowFiles, as each value
+// sorts anew what it is the median of.
+const slowDefinition = `
+version: 1
+name: slow
+sources:
+  payments:
+    history: {parquet: transactions}
+    event_timestamp: event_time
+    event_id: event_id
+entities:
+  all: []
+feature_views:
+  usual:
+    entity: all
+    source: payments
+    features: {amount: median(amount), previous: "last(amount, 200)"}
+feature_services:
+  all: {features: [usual]}
+training_sets:
+  train:
+    service: all
+    spine: {parquet: labels.parquet, event_timestamp: event_time}
+    visibility: {known: event_time}
+`
+
+func slowFiles(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "data")
+	w := fixtures.Workload{Events: 20_000, Labels: 4_000, Accounts: 100, Days: 2, Seed: 1}
+	if err := w.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "slow.yaml"), []byte(slowDefinition), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestProcessTogether holds that of two runs on one output the second is refused
+// and the first does not notice; and that Ctrl-C ends a run and leaves nothing.
+func TestProcessTogether(t *testing.T) {
+	t.Parallel()
+	dir := slowFiles(t)
+	out := filepath.Join(dir, "out.parquet")
+	first := started(t, dir, "backfill", "slow.yaml", "-o", "out.parquet")
+	until(t, "the first run to begin", func() bool { return exists(out + ".partial") })
+	// However slow this machine is, the first run is at work until the second has ended.
+	first.Process.Signal(syscall.SIGSTOP)
+	second := started(t, dir, "backfill", "slow.yaml", "-o", "./out.parquet")
+	err := second.Wait()
+	refused := regexp.MustCompile(`^timeseam: output ./out.parquet: process \d+ is writing it now \(lock \S+\); wait for its end or name another output\n$`)
+	if code := exitCode(err); code != exitFailed || !refused.MatchString(second.stderr.String()) {
+		t.Errorf("the second run ends with %d and says %q", code, second.stderr.String())
+	}
+	if !exists(out+".partial") || exists(out) {
+		t.Error("the second run touched what the first is writing")
+	}
+	first.Process.Signal(os.Interrupt)
+	first.Process.Signal(syscall.SIGCONT)
+	if code := exitCode(first.Wait()); code != exitFailed || first.stderr.String() != "timeseam: interrupted; nothing was written\n" {
+		t.Errorf("interrupted, the run ends with %d and says %q", code, first.stderr.String())
+	}
+	left, err := filepath.Glob(out + "*")
+	if err != nil || len(left) > 0 {
+		t.Errorf("the interrupted run left %q (%v)", left, err)
+	}
+}
+
+// TestProcessPipe holds that a reader who has seen enough is no reason to panic, and
+// that the run does not end as if all had been read.
+func TestProcessPipe(t *testing.T) {
+	t.Parallel()
+	cmd := command(t, slowFiles(t), "backfill", "slow.yaml", "-o", "-")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(stdout, make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
+	stdout.Close()
+	if code := exitCode(cmd.Wait()); code == exitDone || strings.Contains(stderr.String(), "panic") {
+		t.Errorf("the run ends with %d and says %q", code, stderr.String())
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// exitCode is the code that a process ended with; -1 for a signal.
+func exitCode(err error) int {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &exit):
+		return exit.ExitCode()
+	}
+	return -2
+}

@@ -1,0 +1,66 @@
+package aggregate
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// BenchmarkFolds is the cost of each aggregate over four windows, an event and
+// its share of a query at every tenth event, for keys of 20 and of 2,000 events.
+func BenchmarkFolds(b *testing.B) {
+	double := event.Of(event.Double)
+	for _, c := range []struct {
+		name string
+		slot Slot
+	}{
+		{"count", Slot{Aggregate: Count, Type: event.Of(event.Int)}},
+		{"sum", Slot{Aggregate: Sum, Args: []int{0}, Type: double}},
+		{"avg", Slot{Aggregate: Avg, Args: []int{0}, Type: double}},
+		{"min", Slot{Aggregate: Min, Args: []int{0}, Type: double}},
+		{"stddev", Slot{Aggregate: StddevSamp, Args: []int{0}, Type: double}},
+		{"count_distinct", Slot{Aggregate: CountDistinct, Args: []int{1}, Type: event.Of(event.Int)}},
+		{"last", Slot{Aggregate: Last, Args: []int{0}, N: 1, Type: double}},
+		{"last_10", Slot{Aggregate: Last, Args: []int{0}, N: 10, List: true, Type: event.ListOf(double)}},
+		{"quantile", Slot{Aggregate: QuantileCont, Args: []int{0}, P: 0.95, Type: double}},
+		{"top_5", Slot{Aggregate: TopK, Args: []int{0}, N: 5, Type: event.ListOf(double)}},
+	} {
+		for _, n := range []int{20, 2000} {
+			b.Run(c.name+map[int]string{20: "/small", 2000: "/large"}[n], func(b *testing.B) { benchmarkFold(b, c.slot, n) })
+		}
+	}
+}
+
+func benchmarkFold(b *testing.B, s Slot, n int) {
+	const hour = 3_600_000_000
+	l := &Layout{Columns: []event.Type{event.Of(event.Double), event.Of(event.Int)}, ID: -1}
+	s.Filter = -1
+	for _, w := range []int64{1, 24, 168, 720} {
+		s.Window = Window{Length: w * hour, ClosedLow: true}
+		l.Slots = append(l.Slots, s)
+	}
+	l.Prepare()
+	rng := rand.New(rand.NewPCG(1, 1))
+	e := Events{Columns: []event.Column{event.Make(l.Columns[0]), event.Make(l.Columns[1])}}
+	for i := range n {
+		e.Times = append(e.Times, event.Time(int64(i)*2160*hour/int64(n)))
+		e.Columns[0].AppendFloat(float64(rng.IntN(100_000)) / 100)
+		e.Columns[1].AppendInt(rng.Int64N(50))
+	}
+	symbols := event.NewSymbols()
+	r := NewRun(l, symbols, new(event.Counts))
+	out := make([]event.Column, len(l.Slots))
+	b.ReportAllocs()
+	b.ResetTimer()
+	for done := 0; done < b.N; done += n {
+		for i := range out {
+			out[i] = event.Make(l.Slots[i].Type)
+		}
+		r.Reset(symbols)
+		for i := 0; i < n; i += 10 {
+			r.Insert(e, i, min(i+10, n))
+			r.Value(e.Times[min(i+9, n-1)], out)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package aggregate
+
+import (
+	"slices"
+
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// Aggregate names what a slot computes.
+type Aggregate uint8
+
+// The aggregates. What each does with nulls, ties and an empty window stands in
+// docs/semantics.md, "Aggregates".
+const (
+	Count Aggregate = iota
+	CountDistinct
+	Sum
+	Avg
+	Min
+	Max
+	VarSamp
+	VarPop
+	StddevSamp
+	StddevPop
+	First
+	Last
+	Lag
+	QuantileCont
+	QuantileDisc
+	TopK
+	BottomK
+)
+
+var aggregateNames = [...]string{"count", "count_distinct", "sum", "avg", "min", "max", "var_samp", "var_pop", "stddev_samp", "stddev_pop",
+	"first", "last", "lag", "quantile_cont", "quantile_disc", "top_k", "bottom_k"}
+
+// String is the aggregate's name.
+func (a Aggregate) String() string { return aggregateNames[a] }
+
+// Ordered reports whether the order of events of one time can change the value.
+func (a Aggregate) Ordered() bool { return a == First || a == Last || a == Lag }
+
+// additive reports whether what Forget took out is told by a base; the others
+// keep the rows that they need. That decides whether an empty range with a base
+// is an answer (sums) or null.
+func (a Aggregate) additive() bool { return a == Sum || a == Avg || a >= VarSamp && a <= StddevPop }
+
+// Slot is one aggregate over one window: one column of what a query gets. Slots
+// that differ in nothing are one; the compiler sees to it. After Prepare a slot
+// is read only.
+type Slot struct {
+	Aggregate    Aggregate
+	Args         []int // run columns: none for count(*), several for row(...)
+	Filter       int   // run column of kind Bool, or -1
+	RespectNulls bool  // take rows whose argument is null; of row(...) always
+	Window       Window
+	N            int     // first, last, lag, top_k, bottom_k: how many
+	P            float64 // quantiles: 0..1
+	Num, Den     uint64  // quantile_disc: P as it was written, at most 1/1
+	List         bool    // first(x, n), last(x, n): a list
+	MinCount     int64   // fewer rows taken: null
+	Type         event.Type
+
+	window, track, fold int // places in the layout; fold -1: the range alone tells
+}
+
+// Order is a run column by which events of one time are ordered.
+type Order struct {
+	Column int
+	Desc   bool
+}
+
+// Layout is how the runs of one view are laid out: fixed by the plan, shared by
+// all runs of the view. The compiler fills the exported fields; Prepare adds
+// the rest. Runs of different goroutines read one layout, so nobody may write
+// to it after that.
+type Layout struct {
+	Columns []event.Type // what a run keeps of each event
+	OrderBy []Order      // orders events of one time
+	ID      int          // column of the event's id, or -1
+	Content []int        // the view's columns, in the order in which they break ties
+	Slots   []Slot
+	Ordered bool // some slot's value can depend on the order of ties
+
+	windows []Window
+	tracks  []trackSpec
+	folds   []foldSpec
+}
+
+// Prepare finds the windows, tracks and folds that the slots share. It is called
+// once, before the first run is made. Sharing is what keeps a feature over many
+// windows cheap: one search a distinct window, one index a distinct filter and
+// argument, one fold a distinct family and column.
+func (l *Layout) Prepare() {
+	for i := range l.Slots {
+		s := &l.Slots[i]
+		s.window = place(&l.windows, s.Window, func(a, b Window) bool { return a == b })
+		s.track = place(&l.tracks, newTrackSpec(s), trackSpec.equal)
+		s.fold = -1
+		if spec, ok := foldFor(s); ok {
+			s.fold = place(&l.folds, spec, func(a, b foldSpec) bool { return a == b })
+		}
+		l.Ordered = l.Ordered || s.Aggregate.Ordered()
+	}
+}
+
+// place returns where v stands in list, appending it if it is new. Lists are as
+// short as a view has features; a map would need keys that slices in a spec
+// forbid.
+func place[T any](list *[]T, v T, equal func(a, b T) bool) int {
+	if i := slices.IndexFunc(*list, func(u T) bool { return equal(u, v) }); i >= 0 {
+		return i
+	}
+	*list = append(*list, v)
+	return len(*list) - 1
+}
+
+// Reach returns the times lo <= time < hi outside of which no event can matter to
+// queries at instants from first to last. The backfill leaves events outside of
+// it unread by any run (events_outside_windows, S17.1), so it must be no
+// narrower than any window: the lower end is that of the earliest query, the
+// upper that of the latest. Without a window it is empty.
+func (l *Layout) Reach(first, last event.Time) (lo, hi event.Time) {
+	lo, hi = event.MaxTime, event.MinTime
+	for _, w := range l.windows {
+		low, _ := w.Bounds(first)
+		_, high := w.Bounds(last)
+		lo, hi = min(lo, low), max(hi, high)
+	}
+	return lo, hi
+}

@@ -1,0 +1,529 @@
+package aggregate
+
+import (
+	"slices"
+	"sort"
+
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// Run is one key's events of one view, in content order and in columns. It
+// belongs to one goroutine. What it holds of a key is its events and what is
+// derived from them: 8 bytes of time, a value a column, some words a fold.
+// Nothing bounds that but Forget, or, in a backfill, that one run serves key
+// after key.
+type Run struct {
+	layout  *Layout
+	counts  *event.Counts
+	times   []event.Time
+	columns []event.Column
+	tracks  []track
+	folds   []fold
+
+	unsettled int     // rows from here on are not yet in tracks and folds
+	order     []int32 // scratch of insertTied
+	changed   []int   // scratch of settle: each track's first row that changed
+	tied      bool
+	hints     []hint // where each window's range was last: a place to start looking, never an answer
+	forgotten event.Time
+}
+
+type hint struct{ i, j int }
+
+// Events is rows to insert: their times and the layout's columns. Text columns
+// are coded in the symbols that the run was made with. A run copies what it
+// takes; the caller may use the vectors again.
+type Events struct {
+	Times   []event.Time
+	Columns []event.Column
+}
+
+// NewRun returns an empty run. Its text columns are coded in symbols; counts
+// receives what is noteworthy. The layout must be prepared. Runs may share all
+// three as long as one goroutine owns them all.
+func NewRun(l *Layout, symbols *event.Symbols, counts *event.Counts) *Run {
+	r := &Run{layout: l, counts: counts, forgotten: event.MinTime,
+		columns: make([]event.Column, len(l.Columns)), tracks: make([]track, len(l.tracks)), changed: make([]int, len(l.tracks)), hints: make([]hint, len(l.windows))}
+	for i, t := range l.Columns {
+		r.columns[i] = event.Column{Type: t}
+	}
+	r.code(symbols)
+	for i, s := range l.tracks {
+		r.tracks[i].spec = s
+	}
+	for _, s := range l.folds {
+		r.folds = append(r.folds, newFold(s, r))
+	}
+	return r
+}
+
+// code says which symbols text columns are coded in.
+func (r *Run) code(symbols *event.Symbols) {
+	for i := range r.columns {
+		if r.columns[i].Type.Text() {
+			r.columns[i].Dict = &symbols.Dict
+		}
+	}
+}
+
+// Reset makes the run empty, for another key whose text is coded in symbols. It
+// keeps its memory. Answers that were given before keep the old symbols and
+// stay readable. Folds and hints hold places in rows, so they begin anew too.
+func (r *Run) Reset(symbols *event.Symbols) {
+	r.times = r.times[:0]
+	for i := range r.columns {
+		truncate(&r.columns[i], 0)
+	}
+	r.code(symbols)
+	for i := range r.tracks {
+		r.tracks[i].reset()
+	}
+	for _, f := range r.folds {
+		f.reset()
+	}
+	clear(r.hints)
+	r.unsettled, r.tied, r.forgotten = 0, false, event.MinTime
+}
+
+// Len is the number of events held.
+func (r *Run) Len() int { return len(r.times) }
+
+// Insert puts events i to j-1 in their places. Any order will do; coming after
+// all others is cheapest. It answers nothing and settles nothing (I2), so that
+// a thousand events before a question cost one settling. Stretches that rise in
+// time are copied column by column; an event at the time of another goes one by
+// one, as only content can place it.
+func (r *Run) Insert(e Events, i, j int) {
+	for i < j {
+		if k := r.following(e, i, j); k > i {
+			r.unsettled = min(r.unsettled, len(r.times))
+			r.times = append(r.times, e.Times[i:k]...)
+			for c := range r.columns {
+				appendRows(&r.columns[c], &e.Columns[c], i, k)
+			}
+			i = k
+			continue
+		}
+		k := i + 1
+		for k < j && e.Times[k] == e.Times[i] {
+			k++
+		}
+		r.insertTied(e, i, k)
+		i = k
+	}
+}
+
+// insertTied inserts events i to k-1, all of one time, in content order: each then
+// comes after those before it, so that many events of one instant, a day's, cost
+// a sort and not a search among all of them each. Of copies the one that stays
+// comes first, so that counts do not tell in what order they were stored.
+func (r *Run) insertTied(e Events, i, k int) {
+	if k-i == 1 {
+		r.insert(e, i)
+		return
+	}
+	r.order = r.order[:0]
+	for at := i; at < k; at++ {
+		r.order = append(r.order, int32(at))
+	}
+	slices.SortStableFunc(r.order, func(a, b int32) int { return r.compare(e, int(a), e, int(b)) })
+	for _, at := range r.order {
+		r.insert(e, int(at))
+	}
+}
+
+// held is the run's own rows, as events.
+func (r *Run) held() Events { return Events{Times: r.times, Columns: r.columns} }
+
+// following returns the end of the stretch from i whose times rise strictly
+// above all that the run holds. Strictly, since an equal time may be a
+// duplicate or a tie (S6, S5). `any` is there because MinTime is a time too.
+func (r *Run) following(e Events, i, j int) int {
+	last, any := event.MinTime, len(r.times) > 0
+	if any {
+		last = r.times[len(r.times)-1]
+	}
+	for ; i < j; i++ {
+		if any && e.Times[i] <= last {
+			break
+		}
+		last, any = e.Times[i], true
+	}
+	return i
+}
+
+// insert puts one event in its place, or resolves it against the one it
+// repeats. Events of one time are passed one by one, up to the place: the cost
+// grows with how many share an instant.
+func (r *Run) insert(e Events, i int) {
+	first, tied := slices.BinarySearch(r.times, e.Times[i])
+	r.tied = r.tied || tied
+	at := first
+	if tied {
+		if r.repeats(e, i, first) {
+			return
+		}
+		at = r.placeOf(e, i, first)
+	}
+	r.unsettled = min(r.unsettled, at)
+	r.times = slices.Insert(r.times, at, e.Times[i])
+	for c := range r.columns {
+		insertRow(&r.columns[c], at, &e.Columns[c], i)
+	}
+}
+
+// tiesEnd is the end of the rows of one time that start at first.
+func (r *Run) tiesEnd(first int) int {
+	t := r.times[first]
+	if r.times[len(r.times)-1] == t {
+		return len(r.times)
+	}
+	return first + sort.Search(len(r.times)-first, func(k int) bool { return r.times[first+k] > t })
+}
+
+// placeOf returns where an event belongs among the rows of its time, which start
+// at first: behind all that are not greater.
+func (r *Run) placeOf(e Events, i, first int) int {
+	if first == len(r.times) || r.times[first] != e.Times[i] {
+		return first
+	}
+	held := r.held()
+	return first + sort.Search(r.tiesEnd(first)-first, func(k int) bool { return r.compare(e, i, held, first+k) < 0 })
+}
+
+// repeats resolves an event that has the time and id of one in the run (S6):
+// equal content counts once, of different content the smaller stays. It
+// reports whether nothing is left to insert. The rows of the event's time
+// start at first. The smaller content is kept, not the first or the last that
+// came, as only that is the same in every order (I1, A1). A null id has no
+// identity (S6.4) and never comes past the first line. At most one row can
+// match: of any two that did, one was dropped when it came.
+func (r *Run) repeats(e Events, i, first int) bool {
+	id := r.layout.ID
+	if id < 0 || e.Columns[id].IsNull(i) {
+		return false
+	}
+	at := r.copyOf(e, i, first)
+	if at < 0 {
+		return false
+	}
+	c := r.content(e, i, r.held(), at)
+	if c == 0 {
+		r.counts[event.Duplicate]++
+		return true
+	}
+	r.counts[event.Conflicting]++
+	if c > 0 {
+		return true
+	}
+	r.remove(at)
+	return false
+}
+
+// copyOf returns the row that has the event's time and id, or -1. Without
+// order_by the rows of a time are in order of their ids and are searched; with
+// it a copy may stand anywhere among them.
+func (r *Run) copyOf(e Events, i, first int) int {
+	id, end := r.layout.ID, r.tiesEnd(first)
+	if len(r.layout.OrderBy) == 0 {
+		at := first + sort.Search(end-first, func(k int) bool { return event.Compare(&r.columns[id], first+k, &e.Columns[id], i) >= 0 })
+		if at < end && event.Compare(&r.columns[id], at, &e.Columns[id], i) == 0 {
+			return at
+		}
+		return -1
+	}
+	for at := first; at < end; at++ {
+		if event.Compare(&r.columns[id], at, &e.Columns[id], i) == 0 {
+			return at
+		}
+	}
+	return -1
+}
+
+// compare orders event i of e against event j of f, of the same time (S5). The
+// sequence is that of S5.1: order_by with its directions, id, content. Zero
+// means interchangeable (S5.4).
+func (r *Run) compare(e Events, i int, f Events, j int) int {
+	for _, o := range r.layout.OrderBy {
+		if c := event.Compare(&e.Columns[o.Column], i, &f.Columns[o.Column], j); c != 0 {
+			if o.Desc {
+				return -c
+			}
+			return c
+		}
+	}
+	if id := r.layout.ID; id >= 0 {
+		if c := event.Compare(&e.Columns[id], i, &f.Columns[id], j); c != 0 {
+			return c
+		}
+	}
+	return r.content(e, i, f, j)
+}
+
+// content compares the view's columns, and after them what orders it. It also
+// decides between copies that conflict (S6.2), where order_by counts ascending
+// whatever its direction: content is what an event is, not how a view reads it.
+func (r *Run) content(e Events, i int, f Events, j int) int {
+	for _, c := range r.layout.Content {
+		if d := event.Compare(&e.Columns[c], i, &f.Columns[c], j); d != 0 {
+			return d
+		}
+	}
+	for _, o := range r.layout.OrderBy {
+		if d := event.Compare(&e.Columns[o.Column], i, &f.Columns[o.Column], j); d != 0 {
+			return d
+		}
+	}
+	return 0
+}
+
+func (r *Run) remove(at int) {
+	r.unsettled = min(r.unsettled, at)
+	r.times = slices.Delete(r.times, at, at+1)
+	for c := range r.columns {
+		removeRow(&r.columns[c], at)
+	}
+}
+
+// Value appends to out, one column a slot, what is known at an instant of the
+// events in the run. at must not be before the last Forget's. It may be asked
+// of any instant in any order; rising ones are cheapest, as the hints then lie
+// near. It writes to folds and hints, none of which a later Value could see
+// (I2).
+func (r *Run) Value(at event.Time, out []event.Column) {
+	r.settle()
+	for w := range r.hints {
+		r.locate(at, w)
+	}
+	for s := range r.layout.Slots {
+		slot := &r.layout.Slots[s]
+		r.answer(slot, r.spanOf(slot), &out[s])
+	}
+}
+
+// settle brings tracks and folds up to the events. Tracks come first: a fold is
+// told which of its track's rows changed, and reads them itself when it is next
+// asked. A fold that nobody asks is never brought up.
+func (r *Run) settle() {
+	if r.unsettled == len(r.times) {
+		return
+	}
+	for t := range r.tracks {
+		r.changed[t] = r.tracks[t].settle(r, r.unsettled)
+	}
+	for f, spec := range r.layout.folds {
+		r.folds[f].changed(r.changed[spec.track])
+	}
+	r.unsettled = len(r.times)
+}
+
+// locate finds the rows [i, j) of window w at an instant. Events at and above
+// the upper end are in the run and stay outside of [i, j) (A2, S3.7). A rows
+// window counts back from its end over all rows of the run, before filters and
+// nulls (S3.4).
+func (r *Run) locate(at event.Time, w int) {
+	h, win := &r.hints[w], &r.layout.windows[w]
+	lo, hi := win.Bounds(at)
+	h.j = r.search(hi, h.j)
+	switch {
+	case win.Length > 0:
+		h.i = r.search(lo, h.i)
+	case win.Rows > 0:
+		h.i = max(0, h.j-win.Rows)
+	default:
+		h.i = 0
+	}
+	h.i = min(h.i, h.j)
+}
+
+// search returns the first row whose time is t or later, looking outward from
+// near, in steps that double. With d rows between near and the answer it costs
+// O(log d): queries of a key come in rising order, so that the next answer
+// mostly lies a few rows on (exponential search, Bentley and Yao 1976). Any
+// near is right; only the time to find differs.
+func (r *Run) search(t event.Time, near int) int {
+	lo, hi := 0, len(r.times)
+	near = min(near, hi)
+	for step := 1; ; step *= 2 {
+		if near-step >= 0 && r.times[near-step] >= t {
+			hi = near - step
+			near = hi
+			continue
+		}
+		lo = max(0, near-step+1)
+		break
+	}
+	for step := 1; ; step *= 2 {
+		if near < hi && near+step-1 < hi && r.times[near+step-1] < t {
+			lo = near + step
+			near = lo
+			continue
+		}
+		hi = min(hi, near+step-1)
+		break
+	}
+	if lo >= hi {
+		return hi
+	}
+	return lo + sort.Search(hi-lo, func(k int) bool { return r.times[lo+k] >= t })
+}
+
+// spanOf maps a slot's window onto the rows its track takes.
+func (r *Run) spanOf(s *Slot) span {
+	h, t := r.hints[s.window], &r.tracks[s.track]
+	return span{t.at(h.i), t.at(h.j), s.Window.Lifetime}
+}
+
+// answer appends one slot's value over a range of its track. The order of the
+// cases is the meaning: min_count makes even a count null (S7.3); else nothing
+// taken is 0 for counts and null for the rest (S15.1). A fold is thus never
+// asked about an empty range, unless absorbed rows stand behind it.
+func (r *Run) answer(s *Slot, p span, out *event.Column) {
+	taken := int64(p.j - p.i)
+	if p.whole {
+		taken += r.tracks[s.track].dropped
+	}
+	switch {
+	case taken < s.MinCount:
+		out.AppendNull()
+	case s.Aggregate == Count:
+		out.AppendInt(taken)
+	case taken == 0 && s.Aggregate == CountDistinct:
+		out.AppendInt(0)
+	case p.i == p.j && !s.Aggregate.additive():
+		out.AppendNull()
+	case taken == 0:
+		out.AppendNull()
+	case s.fold >= 0:
+		r.folds[s.fold].value(s, p, out)
+	default:
+		r.pick(s, p, out)
+	}
+}
+
+// Ties returns how many events stand beside one that only content orders (S5).
+// Events equal in everything are interchangeable and do not count. Only a
+// complete run can tell: a later event may remove one of a pair or stand
+// between two. So it is asked once, when the key is done, and scans only where
+// some times were equal.
+func (r *Run) Ties() (n int64) {
+	if !r.tied || !r.layout.Ordered {
+		return 0
+	}
+	held := r.held()
+	for i := 1; i < len(r.times); i++ {
+		if r.times[i] == r.times[i-1] && r.indistinct(i) && r.content(held, i, held, i-1) != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// indistinct reports whether neither order_by nor id tells row i from the one
+// before it.
+func (r *Run) indistinct(i int) bool {
+	for _, o := range r.layout.OrderBy {
+		if event.Compare(&r.columns[o.Column], i, &r.columns[o.Column], i-1) != 0 {
+			return false
+		}
+	}
+	id := r.layout.ID
+	return id < 0 || event.Compare(&r.columns[id], i, &r.columns[id], i-1) == 0
+}
+
+// Forget lets go of what no query at an instant from at on can tell apart: rows
+// before every window, and rows that a lifetime needs only as part of a sum.
+// It changes no value. The caller promises to ask of no instant before at
+// again; later ones, and events that come late, are served as ever, but for
+// what a late copy of a forgotten event would have been (S6). It costs O(rows),
+// so it is called now and then and not for every event (I5).
+func (r *Run) Forget(at event.Time) {
+	r.settle()
+	settled := event.MaxTime
+	for _, w := range r.layout.windows {
+		settled = min(settled, w.settled(at))
+	}
+	n, _ := slices.BinarySearch(r.times, settled)
+	if kept := r.kept(n); kept != nil {
+		r.drop(n, kept)
+	}
+	r.forgotten = max(r.forgotten, at)
+}
+
+// kept marks which of the first n rows must stay; nil where all must. A row
+// stays if any slot needs it. Windows of a length need none of the first n, as
+// settled says; a lifetime's count needs only how many there were.
+func (r *Run) kept(n int) []bool {
+	kept := make([]bool, n)
+	for s := range r.layout.Slots {
+		slot := &r.layout.Slots[s]
+		t := &r.tracks[slot.track]
+		switch {
+		case slot.Window.Rows > 0:
+			for i := max(0, n-slot.Window.Rows); i < n; i++ {
+				kept[i] = true
+			}
+		case slot.Window.Lifetime && slot.fold >= 0:
+			r.folds[slot.fold].keep(slot, t.at(n), func(k int) { kept[t.row(k)] = true })
+		case slot.Window.Lifetime && slot.Aggregate != Count:
+			keepPicked(slot, t.at(n), func(k int) { kept[t.row(k)] = true })
+		}
+	}
+	if slices.Contains(kept, false) {
+		return kept
+	}
+	return nil
+}
+
+// drop takes the rows of the first n that are not kept out of the run and into
+// the bases. Folds take in what leaves before any row moves, since absorb reads
+// the row where it stands. Every track counts its own rows, as filters and
+// nulls differ.
+func (r *Run) drop(n int, kept []bool) {
+	for t := range r.tracks {
+		track := &r.tracks[t]
+		for k := range track.at(n) {
+			if kept[track.row(k)] {
+				continue
+			}
+			track.dropped++
+			for f, spec := range r.layout.folds {
+				if spec.track == t {
+					r.folds[f].absorb(k)
+				}
+			}
+		}
+	}
+	to := 0
+	for i := range r.times {
+		if i >= n || kept[i] {
+			r.times[to] = r.times[i]
+			for c := range r.columns {
+				moveRow(&r.columns[c], to, i)
+			}
+			to++
+		}
+	}
+	r.times = r.times[:to]
+	for c := range r.columns {
+		truncate(&r.columns[c], to)
+	}
+	r.resettle()
+}
+
+// resettle rebuilds tracks and folds from the first row. All places have
+// changed, so nothing derived may be kept (A3); what was dropped is no place
+// and survives. Hints may be beyond the end now, which search allows for.
+func (r *Run) resettle() {
+	for t := range r.tracks {
+		tr := &r.tracks[t]
+		dropped := tr.dropped
+		tr.reset()
+		tr.dropped = dropped
+		tr.settle(r, 0)
+	}
+	for f := range r.folds {
+		r.folds[f].changed(0)
+	}
+	r.unsettled = len(r.times)
+}

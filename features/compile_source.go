@@ -1,0 +1,295 @@
+package features
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/features/expr"
+)
+
+// sourceScope is what expressions over a source's rows may name: its fields,
+// each as an expression over the columns of the history. Columns are read by
+// need: what no expression names is not read from the files at all. faulty is
+// what was told already, lest every feature tell it again.
+type sourceScope struct {
+	c       *compiler
+	def     *Source
+	history event.Schema // nil: not at hand
+	known   bool         // the history's columns are at hand
+	input   int          // place in the plan's inputs, or -1 until something is read
+	faulty  map[string]bool
+
+	undeclared []string // fields without a type, as the history is not at hand
+}
+
+// source returns the scope of a source, made once. Views over one source share
+// it, and so its input.
+func (c *compiler) source(def *Source) *sourceScope {
+	if s := c.sources[def.Name.Value]; s != nil {
+		return s
+	}
+	s := &sourceScope{c: c, def: def, input: -1, faulty: map[string]bool{}}
+	s.history, s.known = c.cat.Histories[def.Name.Value]
+	c.sources[def.Name.Value] = s
+	return s
+}
+
+// check looks at every declared field by itself.
+func (s *sourceScope) check() {
+	for i := range s.def.Fields {
+		s.field(s.def.Fields[i].Name.Value)
+	}
+}
+
+func (s *sourceScope) declared(name string) *Declared {
+	for i := range s.def.Fields {
+		if s.def.Fields[i].Name.Value == name {
+			return &s.def.Fields[i]
+		}
+	}
+	return nil
+}
+
+// names are the fields, for the nearest to a wrong one.
+func (s *sourceScope) names() (names []string) {
+	for _, f := range s.history {
+		names = append(names, f.Name)
+	}
+	for i := range s.def.Fields {
+		names = append(names, s.def.Fields[i].Name.Value)
+	}
+	return names
+}
+
+// field returns the node of a field: a column of the history, widened to the
+// declared type, or the declared expression over such columns. nil where there
+// is none, or it is faulty; then known tells whether that was said already. A
+// declared expression sees the history's columns and no other declared fields,
+// so fields cannot form a circle, and a field may have the name of the column
+// it is made of. It is cast to the declared type as written, which may lose and
+// then counts (S16.8); a column alone must widen.
+func (s *sourceScope) field(name string) (n *expr.Node, told bool) {
+	d := s.declared(name)
+	if d == nil || !d.History.Given() {
+		return s.column(name, d)
+	}
+	if s.faulty[name] {
+		return nil, true
+	}
+	parsed := s.c.parse(d.History)
+	if parsed == nil {
+		s.faulty[name] = true
+		return nil, true
+	}
+	n = rewrite(parsed, func(r *expr.Node) *expr.Node {
+		if r.Op != expr.Ref {
+			return nil
+		}
+		col, told := s.column(r.Path[0], s.assumed(r.Path[0]))
+		if col == nil {
+			s.faulty[name] = true
+			if !told && !s.known {
+				s.undeclared = append(s.undeclared, r.Path[0])
+			} else if !told {
+				s.c.fault(d.History, r.Pos, r.End, fmt.Sprintf("the history of source %s has no column %s", s.def.Name.Value, r.Path[0]), nearest(r.Path[0], s.names()))
+			}
+			return r
+		}
+		return dotted(col, r, 1)
+	})
+	if s.faulty[name] {
+		return nil, true
+	}
+	if d.Type.Kind != event.Unknown {
+		n = &expr.Node{Op: expr.Cast, Pos: n.Pos, End: n.End, Args: []*expr.Node{n}, To: d.Type}
+	}
+	if s.c.typed(d.History, n, nothing{}) == nil {
+		s.faulty[name] = true
+		return nil, true
+	}
+	return n, false
+}
+
+// assumed is the declaration that stands for a column of a history that is not at
+// hand; nil where the history's own types are known.
+func (s *sourceScope) assumed(name string) *Declared {
+	if s.known {
+		return nil
+	}
+	return s.declared(name)
+}
+
+// column returns the node of a column of the history, widened to the declared
+// type if d declares one. Without the history at hand the declared type is
+// taken on trust; a backfill always has it and compiles again.
+func (s *sourceScope) column(name string, d *Declared) (n *expr.Node, told bool) {
+	at := s.history.Index(name)
+	if at < 0 && (s.known || d == nil) {
+		return nil, false
+	}
+	t := event.Type{}
+	if at >= 0 {
+		t = s.history[at].Type
+	} else {
+		t = d.Type
+	}
+	if t.Kind == event.Unknown || !t.Scalar() {
+		if !s.faulty[name] {
+			s.faulty[name] = true
+			s.c.fault(s.def.Name, 0, 0, fmt.Sprintf("column %s of source %s is of a type that features cannot read", name, s.def.Name.Value), "timeseam describe of its history says why; cast it where that is written")
+		}
+		return nil, true
+	}
+	n = &expr.Node{Op: expr.Bound, Column: s.read(name, t), To: t}
+	if d == nil || d.Type.Kind == event.Unknown || d.Type.Equal(t) {
+		return n, false
+	}
+	if !expr.WidensTo(t, d.Type) {
+		if !s.faulty[name] {
+			s.faulty[name] = true
+			s.c.fault(Text{Pos: d.TypePos, Value: d.Type.String(), Quoted: -1}, 0, 0, fmt.Sprintf("field %s of source %s is declared %s, and the history holds %s, which does not widen to it without loss", name, s.def.Name.Value, d.Type, t),
+				fmt.Sprintf("write {type: %s, history: cast(%s as %s)} if that is meant", d.Type, name, d.Type))
+		}
+		return nil, true
+	}
+	return &expr.Node{Op: expr.Cast, Args: []*expr.Node{n}, To: d.Type}, false
+}
+
+// read returns the place of a history's column in the input, which is made, and
+// grows, as it is needed. Places are in the order of need, which the definition
+// decides.
+func (s *sourceScope) read(name string, t event.Type) int {
+	p := s.c.plan
+	if s.input < 0 {
+		p.Inputs = append(p.Inputs, Input{Source: s.def})
+		s.input = len(p.Inputs) - 1
+	}
+	in := &p.Inputs[s.input]
+	if i := in.Columns.Index(name); i >= 0 {
+		return i
+	}
+	in.Columns = append(in.Columns, event.Field{Name: name, Type: t})
+	return len(in.Columns) - 1
+}
+
+// bind replaces the names of a row expression, which is (part of) the value of
+// t, by columns of the input; nil where one is unknown. Positions are those of
+// the text, so that a fault of types inside a declared field points at the use
+// of the field.
+func (s *sourceScope) bind(t Text, n *expr.Node) *expr.Node {
+	ok := true
+	b := rewrite(n, func(r *expr.Node) *expr.Node {
+		switch {
+		case r.Op == expr.Call && expr.Aggregate(r.Name):
+			s.c.fault(t, r.Pos, r.End, fmt.Sprintf("aggregate %s is not allowed here", r.Name), "")
+			ok = false
+			return r
+		case r.Op != expr.Ref:
+			return nil
+		}
+		f, told := s.field(r.Path[0])
+		if f == nil {
+			ok = false
+			if !told {
+				s.unknown(t, r)
+			}
+			return r
+		}
+		return dotted(f, r, 1)
+	})
+	if !ok {
+		return nil
+	}
+	return b
+}
+
+// unknown notes a name that is no field. Where the history is not at hand, all such
+// names make one fault, told at its address.
+func (s *sourceScope) unknown(t Text, r *expr.Node) {
+	if !s.known {
+		s.undeclared = append(s.undeclared, r.Path[0])
+		return
+	}
+	mend := s.mend(r.Path[0])
+	if r.Pos < len(t.Value) && t.Value[r.Pos] == '"' && mend == "" {
+		mend = fmt.Sprintf("text is written in single quotes: '%s'", r.Path[0])
+	}
+	s.c.fault(t, r.Pos, r.End, fmt.Sprintf("source %s has no field %s", s.def.Name.Value, r.Path[0]), mend)
+}
+
+// tellUndeclared makes the fault of all fields that neither the history, which is
+// not at hand, nor the definition gives a type.
+func (s *sourceScope) tellUndeclared() {
+	if len(s.undeclared) == 0 {
+		return
+	}
+	slices.Sort(s.undeclared)
+	names := strings.Join(slices.Compact(s.undeclared), ", ")
+	s.c.fault(s.def.History, 0, 0, fmt.Sprintf("the history of source %s is not at hand, and nothing gives the types of %s", s.def.Name.Value, names), "mend the path, or declare them under fields")
+}
+
+// mend is what to do about a field that the source has not.
+func (s *sourceScope) mend(name string) string {
+	if n := nearest(name, s.names()); n != "" {
+		return n
+	}
+	return ""
+}
+
+// compile compiles a row expression over the source.
+func (s *sourceScope) compile(t Text, n *expr.Node) *expr.Expr {
+	if n == nil {
+		return nil
+	}
+	if n = s.bind(t, n); n == nil {
+		return nil
+	}
+	return s.c.typed(t, n, nothing{})
+}
+
+// named compiles the field called by the value of t, such as an event timestamp.
+func (s *sourceScope) named(t Text) *expr.Expr {
+	return s.compile(t, &expr.Node{Op: expr.Ref, End: len(t.Value), Path: []string{t.Value}})
+}
+
+// nearest is the mend that names the candidate nearest to a word, if one is near.
+func nearest(word string, candidates []string) string {
+	if n := event.Nearest(word, candidates); n != "" {
+		return "did you mean " + n + "?"
+	}
+	return ""
+}
+
+// rewrite copies a tree; where f returns a node, that stands in the place of
+// the one given. Trees are shared between compilers and never changed. f
+// decides about a node before its parts are seen; nil lets rewrite go on
+// inside.
+func rewrite(n *expr.Node, f func(*expr.Node) *expr.Node) *expr.Node {
+	if n == nil {
+		return nil
+	}
+	if r := f(n); r != nil {
+		return r
+	}
+	m := *n
+	m.Filter, m.Operand = rewrite(n.Filter, f), rewrite(n.Operand, f)
+	m.Args = make([]*expr.Node, len(n.Args))
+	for i, a := range n.Args {
+		m.Args[i] = rewrite(a, f)
+	}
+	return &m
+}
+
+// dotted gives col the place of the name r and applies the parts of r's path
+// from used on as fields of a struct.
+func dotted(col, r *expr.Node, used int) *expr.Node {
+	m := *col
+	m.Pos, m.End = r.Pos, r.End
+	n := &m
+	for _, field := range r.Path[used:] {
+		n = &expr.Node{Op: expr.Dot, Pos: r.Pos, End: r.End, Name: field, Args: []*expr.Node{n}}
+	}
+	return n
+}

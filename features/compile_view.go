@@ -1,0 +1,533 @@
+package features
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/timeseam/timeseam/features/aggregate"
+	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/features/expr"
+)
+
+// viewCompiler turns a view over a source into what its runs keep and are
+// asked. One serves all features of the view, so that what they have in common
+// (columns of the run, slots) is there once.
+type viewCompiler struct {
+	c       *compiler
+	def     *View
+	src     *sourceScope
+	planned *PlannedView
+	place   int   // in the plan's views
+	frames  []int // the frame's column of each slot
+	wheres  int   // dimension: the frame's column of where; -1: none
+}
+
+// compile makes a column part of the frame, and before it all that it names. A
+// column is compiled once, however often it is named. One that is faulty keeps
+// frame -1, and who names it stays silent.
+func (c *compiler) compile(col *column) {
+	switch col.state {
+	case compiled:
+		return
+	case underway:
+		c.fault(col.feature.Value, 0, 0, fmt.Sprintf("feature %s.%s is computed from itself", col.view.Name.Value, col.name), "break the circle")
+		return
+	}
+	col.state = underway
+	defer func() { col.state = compiled }()
+	n := c.parse(col.feature.Value)
+	if n == nil {
+		return
+	}
+	if !col.view.Source.Given() {
+		n = c.derived(col, n)
+	} else if v := c.viewCompiler(col.view); v == nil {
+		return
+	} else if v.src.def.Dimension != nil {
+		n = v.version(col, n)
+	} else {
+		n = v.aggregated(col, n)
+	}
+	if n != nil {
+		col.frame = c.valued(col, n)
+	}
+}
+
+// valued compiles what is left of a feature over the frame, with its default. A
+// feature that is one slot and nothing else is that slot's column and costs no
+// step.
+func (c *compiler) valued(col *column, n *expr.Node) int {
+	if n.Op == expr.Bound && !col.feature.Default.Given() {
+		return n.Column
+	}
+	e := c.typed(col.feature.Value, n, nothing{})
+	if e == nil {
+		return -1
+	}
+	if e.Type.Kind == event.Null {
+		c.fault(col.feature.Value, 0, 0, fmt.Sprintf("feature %s is null and has no type", col.name), "cast it to the type it should have")
+		return -1
+	}
+	if d := col.feature.Default; d.Given() {
+		if e = c.defaulted(n, e.Type, d); e == nil {
+			return -1
+		}
+	}
+	return c.stepColumn(e)
+}
+
+// defaulted is a value with what stands for it where it is null. It is coalesce
+// around the whole feature, so that it stands for a null from wherever (S7.4),
+// and keeps the feature's type: a default that would change it is a fault.
+func (c *compiler) defaulted(n *expr.Node, t event.Type, d Text) *expr.Expr {
+	lit := c.parse(d)
+	if lit == nil {
+		return nil
+	}
+	e := c.typed(d, lit, nothing{})
+	if e == nil {
+		return nil
+	}
+	if !e.Constant() || !t.Scalar() {
+		c.fault(d, 0, 0, fmt.Sprintf("a default is one value of the feature's type, %s", t), "")
+		return nil
+	}
+	both := &expr.Node{Op: expr.Call, Name: "coalesce", Args: []*expr.Node{n, {Op: expr.Cast, Args: []*expr.Node{lit}, To: t}}}
+	if !e.Type.Equal(t) && !expr.WidensTo(e.Type, t) && !(e.Type.Numeric() && t.Kind == event.Double) {
+		c.fault(d, 0, 0, fmt.Sprintf("the default is %s, and the feature is %s", e.Type, t), "")
+		return nil
+	}
+	return c.typed(d, both, nothing{})
+}
+
+// viewCompiler returns the compiler of a view over a source, made once; nil
+// where the view itself is faulty. The entry is nil while it is made and after
+// a fault, so that a fault of the view is told once and not for each feature.
+func (c *compiler) viewCompiler(def *View) *viewCompiler {
+	if v, ok := c.views[def.Name.Value]; ok {
+		return v
+	}
+	c.views[def.Name.Value] = nil
+	v := &viewCompiler{c: c, def: def, wheres: -1}
+	for i := range c.def.Sources {
+		if c.def.Sources[i].Name.Value == def.Source.Value {
+			v.src = c.source(&c.def.Sources[i])
+		}
+	}
+	if v.src == nil || !v.plan() {
+		return nil
+	}
+	c.views[def.Name.Value] = v
+	return v
+}
+
+// plan compiles what a view takes of every event: key, time, where, order, id.
+// It goes on after a fault to find the others. order_by and id become columns
+// of the run before any feature's, and the view's own order_by stands in place
+// of the source's (S5.1). A dimension's where is no part of this: it is asked
+// of the version that was chosen (S12.4).
+func (v *viewCompiler) plan() bool {
+	ok := true
+	v.planned = &PlannedView{Name: v.def.Name.Value, View: v.def, Layout: &aggregate.Layout{ID: -1}}
+	if v.planned.time = v.time(); v.planned.time == nil {
+		ok = false
+	}
+	ok = v.entity() && ok
+	if v.def.Where.Given() && v.src.def.Dimension == nil {
+		v.planned.where = v.src.compile(v.def.Where, v.c.parse(v.def.Where))
+		ok = v.boolean(v.def.Where, v.planned.where) && ok
+	}
+	orders := v.def.OrderBy
+	if len(orders) == 0 {
+		orders = v.src.def.OrderBy
+	}
+	for _, o := range orders {
+		i := v.runColumn(o.Column, &expr.Node{Op: expr.Ref, Path: []string{o.Column.Value}, End: len(o.Column.Value)})
+		v.planned.Layout.OrderBy = append(v.planned.Layout.OrderBy, aggregate.Order{Column: i, Desc: o.Desc})
+		ok = ok && i >= 0
+	}
+	if id := v.src.def.EventID; id.Given() {
+		v.planned.Layout.ID = v.runColumn(id, &expr.Node{Op: expr.Ref, Path: []string{id.Value}, End: len(id.Value)})
+		ok = ok && v.planned.Layout.ID >= 0
+	}
+	if !ok {
+		return false
+	}
+	v.place = len(v.c.plan.Views)
+	v.planned.Input = v.src.input
+	v.c.plan.Views = append(v.c.plan.Views, v.planned)
+	v.content()
+	return true
+}
+
+// time compiles the event's time, or the version's valid_from. A date is its
+// midnight (S3.1); numbers are refused, as whether they are seconds or
+// milliseconds only the user knows.
+func (v *viewCompiler) time() *expr.Expr {
+	t := v.src.def.EventTimestamp
+	if d := v.src.def.Dimension; d != nil {
+		t = d.ValidFrom
+	}
+	e := v.src.named(t)
+	if e == nil || e.Type.Kind == event.Timestamp {
+		return e
+	}
+	if e.Type.Kind == event.Date {
+		n := v.src.bind(t, &expr.Node{Op: expr.Ref, Path: []string{t.Value}, End: len(t.Value)})
+		return v.c.typed(t, &expr.Node{Op: expr.Cast, Args: []*expr.Node{n}, To: event.Of(event.Timestamp)}, nothing{})
+	}
+	how := fmt.Sprintf("to_timestamp_ms(%s), or to_timestamp of seconds,", t.Value)
+	if e.Type.Kind == event.String {
+		how = fmt.Sprintf(`"cast(%s as timestamp)"`, t.Value)
+	}
+	v.c.fault(t, 0, 0, fmt.Sprintf("%s is %s, and a time is timestamp or date", t.Value, e.Type), fmt.Sprintf("write fields: {a_name: {type: timestamp, history: %s}} and name that", how))
+	return nil
+}
+
+// entity compiles the view's key and finds the query's key that asks for it.
+// Doubles are refused as keys: 0.1 read by two programs may be two values, and
+// a key must match exactly.
+func (v *viewCompiler) entity() bool {
+	i := slices.IndexFunc(v.c.def.Entities, func(e Entity) bool { return e.Name.Value == v.def.Entity.Value })
+	if i < 0 {
+		return false // the loader has told
+	}
+	for _, col := range v.c.def.Entities[i].Columns {
+		n := &expr.Node{Op: expr.Ref, Path: []string{col.Value}, End: len(col.Value)}
+		f, told := v.src.field(col.Value)
+		if f == nil {
+			if !told && !v.src.known {
+				v.src.undeclared = append(v.src.undeclared, col.Value)
+			} else if !told {
+				v.c.fault(v.def.Entity, 0, 0, fmt.Sprintf("source %s has no field %s, which keys entity %s", v.src.def.Name.Value, col.Value, v.def.Entity.Value), v.src.mend(col.Value))
+			}
+			return false
+		}
+		e := v.src.compile(col, n)
+		if e == nil {
+			return false
+		}
+		if e.Type.Kind == event.Double || e.Type.Kind == event.Null {
+			v.c.fault(v.def.Entity, 0, 0, fmt.Sprintf("key %s of entity %s is %s in source %s, and keys are never floating", col.Value, v.def.Entity.Value, e.Type, v.src.def.Name.Value), "cast it to a decimal or an integer under fields")
+			return false
+		}
+		v.planned.keys = append(v.planned.keys, e)
+	}
+	var ok bool
+	v.planned.Query, ok = v.c.queryKey(v, &v.c.def.Entities[i])
+	return ok
+}
+
+// boolean checks that an expression is a condition. A null is one too, and
+// takes no row (S7.1).
+func (v *viewCompiler) boolean(t Text, e *expr.Expr) bool {
+	if e == nil {
+		return false
+	}
+	if e.Type.Kind != event.Bool && e.Type.Kind != event.Null {
+		v.c.fault(t, 0, 0, fmt.Sprintf("where is a condition, and this is %s", e.Type), "compare it with something")
+		return false
+	}
+	return true
+}
+
+// runColumn returns the run's column of a row expression, added if it is new; -1
+// where it is faulty. t is the text that holds the expression. Expressions are
+// the same if their canonical texts are. It must be a scalar, as content order
+// compares single values (S5.3).
+func (v *viewCompiler) runColumn(t Text, n *expr.Node) int {
+	p := v.planned
+	text := n.String()
+	if i := slices.Index(p.texts, text); i >= 0 {
+		return i
+	}
+	e := v.src.compile(t, n)
+	if e == nil {
+		return -1
+	}
+	if !e.Type.Scalar() || e.Type.Kind == event.Null {
+		v.c.fault(t, n.Pos, n.End, fmt.Sprintf("%s is %s, and a feature takes single values", text, e.Type), "name the values one by one, or as row(…)")
+		return -1
+	}
+	p.texts, p.columns, p.kinds = append(p.texts, text), append(p.columns, e), append(p.kinds, e.Type)
+	p.Layout.Columns = append(p.Layout.Columns, e.Type)
+	return len(p.texts) - 1
+}
+
+// content lists the view's columns, which break ties after order_by and id (S5):
+// the distinct expressions that its features read, in order of their
+// text. They are those of the whole view, whichever of its features are asked
+// for, wherever content can matter to a value; elsewhere those that the run holds,
+// so that equal events always make equal snapshots. Were they only those asked
+// for, another service's choice of features could change which copy of an event
+// stays (S5.2, S6.2, S13.2).
+func (v *viewCompiler) content() {
+	var texts []string
+	matters := v.planned.Layout.ID >= 0 || v.src.def.Dimension != nil
+	var reads []read
+	for i := range v.def.Features {
+		t := v.def.Features[i].Value
+		n, err := expr.Parse(t.Value)
+		if err != nil {
+			continue // told where the feature is compiled
+		}
+		rs, ordered := readsOf(t, n, v.src.def.Dimension != nil)
+		reads, matters = append(reads, rs...), matters || ordered
+	}
+	if v.src.def.Dimension != nil && v.def.Where.Given() {
+		if n, err := expr.Parse(v.def.Where.Value); err == nil {
+			reads = append(reads, read{v.def.Where, n})
+		}
+	}
+	if !matters {
+		return
+	}
+	for _, r := range reads {
+		if text := r.node.String(); !slices.Contains(texts, text) && v.runColumn(r.text, r.node) >= 0 {
+			texts = append(texts, text)
+		}
+	}
+	v.planned.settleContent(texts)
+}
+
+// settleContent makes the columns of the given texts those that break ties.
+// Sorting by text makes the order that of the definition's meaning and not of
+// its lines.
+func (v *PlannedView) settleContent(texts []string) {
+	for _, text := range slices.Sorted(slices.Values(texts)) {
+		v.Layout.Content = append(v.Layout.Content, slices.Index(v.texts, text))
+	}
+}
+
+// read is a row expression that a feature reads, and the text it stands in.
+type read struct {
+	text Text
+	node *expr.Node
+}
+
+// readsOf lists the row expressions of a feature: the arguments and filters of
+// its aggregates, or of a dimension's feature the whole. ordered tells whether
+// some aggregate takes the order of ties; without one, and without ids, content
+// can change no value.
+func readsOf(t Text, n *expr.Node, dimension bool) (reads []read, ordered bool) {
+	if dimension {
+		if aggregated(n) {
+			return nil, false // told where the feature is compiled
+		}
+		return []read{{t, n}}, false
+	}
+	expr.Walk(n, func(n *expr.Node) bool {
+		if n.Op != expr.Call || !expr.Aggregate(n.Name) {
+			return true
+		}
+		ordered = ordered || n.Name == "first" || n.Name == "last" || n.Name == "lag"
+		if len(n.Args) > 0 {
+			for _, a := range unrow(n.Args[0]) {
+				if !aggregated(a) {
+					reads = append(reads, read{t, a})
+				}
+			}
+		}
+		if n.Filter != nil {
+			reads = append(reads, read{t, n.Filter})
+		}
+		return false
+	})
+	return reads, ordered
+}
+
+// aggregated reports whether there is an aggregate in a tree.
+func aggregated(n *expr.Node) (is bool) {
+	expr.Walk(n, func(n *expr.Node) bool {
+		is = is || n.Op == expr.Call && expr.Aggregate(n.Name)
+		return !is
+	})
+	return is
+}
+
+// unrow returns the values that an aggregate's argument is made of.
+func unrow(n *expr.Node) []*expr.Node {
+	if n.Op == expr.Row {
+		return n.Args
+	}
+	return []*expr.Node{n}
+}
+
+// version compiles a dimension's feature: the row expression of the version that
+// is valid, null where the view's where does not hold for it (S12). Where does
+// not choose the version but blanks its features, so that no older one comes
+// back (S12.4).
+func (v *viewCompiler) version(col *column, n *expr.Node) *expr.Node {
+	faulty := false
+	expr.Walk(n, func(n *expr.Node) bool {
+		if n.Op == expr.Call && expr.Aggregate(n.Name) {
+			v.c.fault(col.feature.Value, n.Pos, n.End, fmt.Sprintf("aggregate %s in view %s over a dimension, which has one version at a time", n.Name, v.def.Name.Value), "aggregate a source of events")
+			faulty = true
+		}
+		return !faulty
+	})
+	if faulty {
+		return nil
+	}
+	i := v.runColumn(col.feature.Value, n)
+	if i < 0 {
+		return nil
+	}
+	value := v.c.bound(v.latest(i), n)
+	if !v.def.Where.Given() {
+		return value
+	}
+	if v.wheres < 0 {
+		cond := v.c.parse(v.def.Where)
+		if cond == nil {
+			return nil
+		}
+		w := v.runColumn(v.def.Where, cond)
+		if w < 0 || !v.boolean(v.def.Where, v.planned.columns[w]) {
+			return nil
+		}
+		v.wheres = v.latest(w)
+	}
+	return &expr.Node{Op: expr.Case, Pos: n.Pos, End: n.End, Args: []*expr.Node{v.c.bound(v.wheres, n), value}}
+}
+
+// latest returns the frame's column of a run's column in the newest version. A
+// dimension is the aggregate last over a closed window: valid_from <= t
+// (S12.1), and t - ttl <= valid_from (S12.2), of equal ones the last in content
+// order (S12.3). So dimensions need no state of their own.
+func (v *viewCompiler) latest(column int) int {
+	w := aggregate.Window{Lifetime: true, ClosedLow: true, ClosedHigh: true}
+	if v.def.TTL.Given() {
+		ttl, _ := ParseDuration(v.def.TTL.Value)
+		w.Lifetime, w.Length = false, ttl
+	}
+	return v.slot(aggregate.Slot{Aggregate: aggregate.Last, Args: []int{column}, Filter: -1, RespectNulls: true, Window: w, N: 1, Type: v.planned.Layout.Columns[column]})
+}
+
+// slot returns the frame's column of a slot, added if it is new. Slots are few;
+// comparing them all is done once a compilation.
+func (v *viewCompiler) slot(s aggregate.Slot) int {
+	l := v.planned.Layout
+	for i := range l.Slots {
+		if sameSlot(&l.Slots[i], &s) {
+			return v.frames[i]
+		}
+	}
+	l.Slots = append(l.Slots, s)
+	v.frames = append(v.frames, v.c.frameColumn(origin{kind: slotOrigin, view: v.place, index: len(l.Slots) - 1, t: s.Type}))
+	return v.frames[len(v.frames)-1]
+}
+
+// sameSlot reports whether two slots are one. It names every exported field of
+// a slot: one left out would merge features that differ.
+func sameSlot(a, b *aggregate.Slot) bool {
+	return a.Aggregate == b.Aggregate && slices.Equal(a.Args, b.Args) && a.Filter == b.Filter && a.RespectNulls == b.RespectNulls &&
+		a.Window == b.Window && a.N == b.N && a.P == b.P && a.List == b.List && a.MinCount == b.MinCount && a.Type.Equal(b.Type)
+}
+
+// meaning is the window as the runs know it; the loader has checked its words.
+// "[)" is meant where no bounds are written (S3.3).
+func (w Window) meaning() aggregate.Window {
+	m := aggregate.Window{Rows: int(w.Rows), Lifetime: w.Lifetime, ClosedLow: true}
+	if w.Length.Given() {
+		m.Length, _ = ParseDuration(w.Length.Value)
+	}
+	if w.Offset.Given() {
+		m.Offset, _ = ParseDuration(w.Offset.Value)
+	}
+	if w.Bounds.Given() {
+		m.ClosedLow, m.ClosedHigh = strings.HasPrefix(w.Bounds.Value, "["), strings.HasSuffix(w.Bounds.Value, "]")
+	}
+	if m.Length == 0 {
+		m.ClosedLow = true // there is no lower end
+	}
+	return m
+}
+
+// aggregated compiles an event view's feature over one window: aggregates become
+// slots, and bare names are features of the same view that stand before it. A
+// field outside an aggregate has no one value over a window and is refused; so
+// is a feature that reads no event.
+func (v *viewCompiler) aggregated(col *column, n *expr.Node) *expr.Node {
+	t, ok, any := col.feature.Value, true, false
+	b := rewrite(n, func(r *expr.Node) *expr.Node {
+		switch {
+		case r.Op == expr.Call && expr.Aggregate(r.Name):
+			any = true
+			frame := v.aggregate(col, r)
+			if frame < 0 {
+				ok = false
+				return r
+			}
+			return v.c.bound(frame, r)
+		case r.Op == expr.Call && !expr.Callable(r.Name):
+			any, ok = true, false
+			v.c.fault(t, r.Pos, r.Pos+len(r.Name), "unknown function "+r.Name, expr.CallMend(r.Name))
+			return r
+		case r.Op == expr.Ref:
+			any = true
+			f := v.sibling(col, r)
+			if f == nil {
+				ok = false
+				return r
+			}
+			return f
+		}
+		return nil
+	})
+	if ok && !any {
+		v.c.fault(t, 0, 0, fmt.Sprintf("feature %s of view %s has no aggregate", col.feature.Name.Value, v.def.Name.Value), "write an aggregate such as count(*) or last(…)")
+		return nil
+	}
+	if !ok {
+		return nil
+	}
+	return b
+}
+
+// sibling resolves a bare name in an event view's feature: a feature before it,
+// over the same window where it has several. So sum_x / count_x over windows
+// [1h, 1d] divides the hour's by the hour's, without the suffix being written.
+func (v *viewCompiler) sibling(col *column, r *expr.Node) *expr.Node {
+	view, name := v.def.Name.Value, r.Path[0]
+	suffixed := name + col.window.suffix()
+	for _, candidate := range []string{suffixed, name} {
+		other := v.c.columns[view+"."+candidate]
+		if other == nil || v.position(other.feature) >= v.position(col.feature) {
+			continue
+		}
+		v.c.compile(other)
+		if other.frame < 0 {
+			return nil
+		}
+		return dotted(v.c.bound(other.frame, r), r, 1)
+	}
+	mend := nearest(name, v.siblings(col))
+	if f, _ := v.src.field(name); f != nil {
+		mend = fmt.Sprintf("a field stands inside an aggregate, such as last(%s)", name)
+	}
+	if name == "at" {
+		mend = "the instant of the question belongs to derived views: name this view's columns there"
+	}
+	v.c.fault(col.feature.Value, r.Pos, r.End, fmt.Sprintf("%s is no feature of view %s before %s", name, view, col.feature.Name.Value), mend)
+	return nil
+}
+
+// position is the feature's place in the view, or -1.
+func (v *viewCompiler) position(f *Feature) int {
+	for i := range v.def.Features {
+		if &v.def.Features[i] == f {
+			return i
+		}
+	}
+	return -1
+}
+
+// siblings are the names of the features before col's.
+func (v *viewCompiler) siblings(col *column) (names []string) {
+	for i := range v.position(col.feature) {
+		names = append(names, v.def.Features[i].Name.Value)
+	}
+	return names
+}

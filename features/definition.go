@@ -1,0 +1,147 @@
+package features
+
+import "github.com/timeseam/timeseam/features/event"
+
+// Definition is what a user wrote, read but not yet compiled: every name, type
+// and expression with its place in the file. Load makes it; Compile gives it
+// meaning. Lists are in the order of the file, which is that of columns; a map
+// would lose it.
+type Definition struct {
+	File         string // as named by the user, for faults
+	Name         Text
+	Description  string
+	Sources      []Source
+	Entities     []Entity
+	Views        []View
+	Services     []Service
+	TrainingSets []TrainingSet
+}
+
+// Pos is a place in the definition's file, both from 1, Column in characters.
+type Pos struct{ Line, Column int }
+
+// Text is a scalar as written and where it stands; empty with Line 0: not
+// given. Every text that can be at fault keeps its place, so that a fault found
+// by the compiler, long after YAML is gone, still points at the user's words.
+type Text struct {
+	Pos
+	Value string
+	// Quoted is how many bytes of quoting stand before the value's first
+	// character, or -1 where the value's bytes do not stand one for one in the
+	// file (block and folded scalars, escapes).
+	Quoted int
+}
+
+// Given reports whether the scalar stands in the file.
+func (t Text) Given() bool { return t.Line > 0 }
+
+// Source is where events (or the versions of a dimension) come from.
+type Source struct {
+	Name           Text
+	Description    string
+	Owner          string
+	History        Text // path, glob or directory of Parquet files
+	Fields         []Declared
+	EventTimestamp Text
+	EventID        Text
+	OrderBy        []Order
+	Dimension      *Dimension // nil: a source of events
+}
+
+// Dimension says how a source's rows are versions of something.
+type Dimension struct {
+	Pos
+	Mode      Text // versions
+	ValidFrom Text
+}
+
+// Declared is a field whose type, or whose expression over the history's
+// columns, the definition gives. A source's fields and a view's request fields
+// are both such.
+type Declared struct {
+	Name    Text
+	Type    event.Type // Unknown: from the history
+	TypePos Pos
+	History Text // an expression over the history's columns; not given: the column of the same name
+}
+
+// Order is a column that orders events of one time.
+type Order struct {
+	Column Text
+	Desc   bool
+}
+
+// Entity is what keys a view: no column, one, or several.
+type Entity struct {
+	Name    Text
+	Columns []Text
+}
+
+// View is a feature view: over a source of events, over a dimension, or, without
+// a source, derived.
+type View struct {
+	Name        Text
+	Description string
+	Entity      Text // not given on a derived view
+	Source      Text // not given: derived
+	Where       Text
+	Windows     []Window // none: not given
+	WindowsList bool     // `windows:`, a list, whose columns carry suffixes
+	OrderBy     []Order
+	TTL         Text // a duration; dimension views only
+	Request     []Declared
+	Features    []Feature
+}
+
+// Feature is one named value of a view.
+type Feature struct {
+	Name        Text
+	Description string
+	Value       Text // the expression
+	Windows     []Window
+	WindowsList bool
+	MinCount    int64
+	MinCountPos Pos
+	Default     Text // a literal, as written; not given: none
+}
+
+// Window is a window as written: exactly one of Length, Rows and Lifetime.
+// Durations stay as written here, since columns are named after them; Compile
+// turns them into microseconds.
+type Window struct {
+	Pos
+	Length   Text // a duration such as 30d
+	Rows     int64
+	Lifetime bool
+	Offset   Text // a duration; not given: none
+	Bounds   Text // "[)", "[]", "(]", "()"; not given: "[)"
+}
+
+// Service is a list of features that are used together.
+type Service struct {
+	Name        Text
+	Description string
+	Owner       string
+	Features    []Text // view, or view.column
+}
+
+// TrainingSet is a service asked for every row of a spine.
+type TrainingSet struct {
+	Name          Text
+	Description   string
+	Service       Text
+	Spine         Spine
+	Labels        []Text // columns of the spine
+	Known         Text   // visibility: {known: ...}
+	VisibilityPos Pos
+}
+
+// Spine is the queries of a training set: a Parquet table with entity columns,
+// request fields and an event timestamp.
+type Spine struct {
+	Pos
+	Parquet        Text
+	EventTimestamp Text
+	Columns        []Text // of the spine, to be kept; ColumnsGiven false: all
+	ColumnsGiven   bool
+}

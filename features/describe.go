@@ -1,0 +1,84 @@
+package features
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// Described is an output of a plan in words, for people and manifests. No value
+// depends on it, and it is no part of the digest.
+type Described struct {
+	Name        string
+	Type        event.Type
+	View        string
+	Description string
+	Value       string // the expression as written
+	Window      string // which times count at t; empty: the value is computed from other features
+}
+
+// describe puts a column into words. The window is printed from its compiled
+// form, not from the definition: what is shown is what will be done, offset and
+// bounds included. A feature without a description of its own has its view's.
+func (c *compiler) describe(col *column, name string, t event.Type) Described {
+	d := Described{Name: name, Type: t, View: col.view.Name.Value, Description: col.feature.Description, Value: col.feature.Value.Value}
+	if d.Description == "" {
+		d.Description = col.view.Description
+	}
+	if v := c.views[d.View]; v != nil {
+		d.Window = col.window.meaning().String()
+		if v.src.def.Dimension != nil {
+			d.Window = "the version with the greatest " + v.src.def.Dimension.ValidFrom.Value + " <= t"
+			if v.def.TTL.Given() {
+				d.Window += " and >= t-" + v.def.TTL.Value
+			}
+		}
+	}
+	return d
+}
+
+// Describe returns the plan's outputs in words, in their order.
+func (p *Plan) Describe() []Described { return p.described }
+
+// Inner returns in words the columns that outputs are computed from and that are
+// not given out.
+func (p *Plan) Inner() []Described { return p.inner }
+
+// Key is the columns that key a view's events. They have the same names in
+// events and queries (S11.2); none for the keyless entity.
+func (p *Plan) Key(v *PlannedView) []string { return p.Queries.Keys[v.Query].columns }
+
+// Time is the column of a view's instants. Of a dimension that is valid_from.
+func (v *PlannedView) Time(p *Plan) string {
+	src := p.Inputs[v.Input].Source
+	if src.Dimension != nil {
+		return src.Dimension.ValidFrom.Value
+	}
+	return src.EventTimestamp.Value
+}
+
+// Order is what orders a view's events, the first first, in words. It is S5.1
+// as it applies to this view; what stands behind event_id and order_by only
+// breaks ties.
+func (v *PlannedView) Order(p *Plan) []string {
+	order := []string{v.Time(p)}
+	for _, o := range v.Layout.OrderBy {
+		text := v.texts[o.Column]
+		if o.Desc {
+			text += " desc"
+		}
+		order = append(order, text)
+	}
+	if id := v.Layout.ID; id >= 0 {
+		order = append(order, v.texts[id]+" (event_id)")
+	}
+	if len(v.Layout.Content) == 0 {
+		return order
+	}
+	content := make([]string, len(v.Layout.Content))
+	for i, c := range v.Layout.Content {
+		content[i] = v.texts[c]
+	}
+	return append(order, fmt.Sprintf("content (%s)", strings.Join(content, ", ")))
+}

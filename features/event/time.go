@@ -1,0 +1,76 @@
+package event
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// Time is an instant: microseconds since 1970-01-01T00:00:00Z, proleptic
+// Gregorian. It reaches far beyond the years 1 to 9999. Bounds are computed with
+// saturation (S3.6), never with a plain sum, which wraps near the ends.
+type Time int64
+
+// The ends of time. A bound that would fall outside is one of them.
+const (
+	MinTime Time = math.MinInt64
+	MaxTime Time = math.MaxInt64
+)
+
+// Unit is the unit of a stored instant.
+type Unit uint8
+
+// The units in which files store instants.
+const (
+	Nanosecond Unit = iota
+	Microsecond
+	Millisecond
+	Second
+)
+
+// FloorTime turns v units since 1970 into microseconds, towards the past and
+// never to the nearest (docs/semantics.md S3). ok is false where the result is no
+// Time. Rounding to the nearest would move an event up to half a microsecond into
+// the future of a query at its instant, and truncating does so before 1970, where
+// it rounds up.
+func FloorTime(v int64, u Unit) (t Time, ok bool) {
+	switch u {
+	case Nanosecond:
+		q := v / 1000
+		if v%1000 < 0 {
+			q--
+		}
+		return Time(q), true
+	case Millisecond:
+		return scaleTime(v, 1_000)
+	case Second:
+		return scaleTime(v, 1_000_000)
+	}
+	return Time(v), true
+}
+
+// scaleTime compares before it multiplies: a product that wrapped would look like
+// any instant.
+func scaleTime(v, by int64) (Time, bool) {
+	if v > math.MaxInt64/by || v < math.MinInt64/by {
+		return 0, false
+	}
+	return Time(v * by), true
+}
+
+// ParseTime reads an instant in ISO 8601: a date, or a date and a time with
+// fractional digits; without a zone it is UTC. Digits beyond the sixth are
+// floored, as S3.2 floors what files store.
+func ParseTime(s string) (Time, error) {
+	for _, layout := range []string{"2006-01-02T15:04:05.999999Z07:00", "2006-01-02 15:04:05.999999Z07:00", "2006-01-02T15:04:05.999999", "2006-01-02 15:04:05.999999", "2006-01-02T15:04Z07:00", "2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return Time(t.UnixMicro()), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no instant; write 2026-01-31 or 2026-01-31T12:00:00Z", s)
+}
+
+// String is the instant in ISO 8601, UTC, with as many fractional digits as it needs.
+func (t Time) String() string {
+	return time.UnixMicro(int64(t)).UTC().Format("2006-01-02T15:04:05.999999Z")
+}

@@ -1,0 +1,320 @@
+package features
+
+import "strings"
+
+// This file is the language's one table: every map a definition may hold, its
+// keys, and what each means. The loader takes a key only if it stands here, the
+// JSON Schema is made from here, and so is the language's reference.
+
+// section is a map of fixed keys. What one table says cannot drift apart: a key
+// that is not here is refused, and object.close panics over one that is here
+// and never read.
+type section struct {
+	name  string // of its part in the JSON Schema
+	title string // as faults and the reference call it
+	about string
+	keys  []setting
+	rules []*form // what the schema asks beyond single keys
+}
+
+// setting is one key of a section. instead makes a key of the language's future
+// a fault that says what to do today (S17.2), rather than an unknown word.
+type setting struct {
+	name     string
+	about    string
+	form     *form
+	required bool
+	example  string // of a required key
+	instead  string // given: known but not built yet, and what to do instead
+}
+
+// find returns the setting called name, or nil. Sections are short, so that a
+// search beats a map.
+func (s *section) find(name string) *setting {
+	for i := range s.keys {
+		if s.keys[i].name == name {
+			return &s.keys[i]
+		}
+	}
+	return nil
+}
+
+// built is the names of the keys that may be used today. Mends list these
+// alone: to propose a word that the next run refuses would be no help.
+func (s *section) built() []string {
+	var names []string
+	for _, k := range s.keys {
+		if k.instead == "" {
+			names = append(names, k.name)
+		}
+	}
+	return names
+}
+
+// shape says how the section is written: its required keys, or else all.
+func (s *section) shape() string {
+	var required []string
+	for _, k := range s.keys {
+		if k.required {
+			required = append(required, k.name+": "+k.example)
+		}
+	}
+	if len(required) == 0 {
+		return "its keys are " + strings.Join(s.built(), ", ")
+	}
+	return "write {" + strings.Join(required, ", ") + "}"
+}
+
+// choice is one of the words that a key takes. As with keys, a word of the
+// language's future is known by name, so that it can be refused with what to do
+// instead.
+type choice struct {
+	name    string
+	instead string // as in setting
+}
+
+// builtChoices is the words that may be used today. The schema's enums and the
+// loader's mends are both made of it.
+func builtChoices(choices []choice) []string {
+	var names []string
+	for _, c := range choices {
+		if c.instead == "" {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
+// The words of keys that choose.
+var (
+	dimensionModes = []choice{
+		{name: "versions"},
+		{name: "scd2", instead: "keep every version as a row with the time from which it holds, and write versions"},
+		{name: "snapshots", instead: "turn the snapshots into versions, rows with the time from which they hold"},
+		{name: "current", instead: "an overwritten table tells nothing of the past; keep every version as a row, and write versions"},
+	}
+	knownChoices = []choice{
+		{name: "event_time"},
+		{name: "arrival", instead: "write event_time; the training set then says that it is optimistic"},
+		{name: "served", instead: "write event_time; the training set then says that it is optimistic"},
+	}
+	boundsChoices = []choice{{name: "[)"}, {name: "[]"}, {name: "(]"}, {name: "()"}}
+)
+
+// Mends that several keys share. Each says what works today, not when the key
+// will.
+const (
+	mendParquet    = "write the data as Parquet files and give {parquet: PATH}"
+	mendSpine      = "make the spine a Parquet file and give {parquet: PATH}"
+	mendSpineQuery = "choose the rows when making the spine's Parquet file"
+	mendDelay      = "remove it; under event_time nothing is delayed"
+	mendWindow     = "write a length, such as 30d"
+	mendOnline     = "remove it; `timeseam backfill` needs none of it"
+)
+
+// sections is every section, the definition itself first. The order is that of
+// the reference.
+func sections() []*section {
+	return []*section{definitionSection, sourceSection, historySection, fieldSection, dimensionSection, viewSection,
+		featureSection, windowSection, serviceSection, trainingSection, spineSection, visibilitySection}
+}
+
+// definitionSection is the file itself. Only feature_views is required besides
+// version and name: a definition of derived features alone needs neither
+// sources nor entities.
+var definitionSection = &section{
+	name: "definition", title: "the definition",
+	about: "Features, the sources they are computed from, and the training sets that ask for them.",
+	keys: []setting{
+		{name: "version", form: oneForm, required: true, example: "1", about: "The language's version."},
+		{name: "name", form: nameForm, required: true, example: "NAME", about: "What the definition is called."},
+		{name: "description", form: proseForm, about: "What the features are for."},
+		{name: "sources", form: namedForm(sourceSection), about: "Where events, and versions of dimensions, come from."},
+		{name: "entities", form: mapForm(nameForm, columnsForm), about: "What features are about: by name the column that keys it, or a list of columns; [] is the keyless entity."},
+		{name: "feature_views", form: filledForm(namedForm(viewSection)), required: true, example: "{VIEW: ...}", about: "Features by view: each view is one entity's features over one source, or is derived from others."},
+		{name: "feature_services", form: namedForm(serviceSection), about: "Lists of features that are used together."},
+		{name: "training_sets", form: namedForm(trainingSection), about: "Services asked for every row of a spine."},
+		{name: "online", instead: mendOnline},
+	},
+}
+
+// sourceSection has neither event_timestamp nor dimension as required, since
+// one of the two must be there: the loader holds that, as a schema could say it
+// only in riddles.
+var sourceSection = &section{
+	name: "source", title: "a source",
+	about: "Events, or the versions of a dimension.",
+	keys: []setting{
+		{name: "description", form: proseForm, about: "What one row is."},
+		{name: "owner", form: proseForm, about: "Who answers for the data."},
+		{name: "history", form: refForm(historySection), required: true, example: "{parquet: PATH}", about: "The stored rows."},
+		{name: "fields", form: mapForm(textForm, anyForm(typeForm, refForm(fieldSection))), about: "Fields whose type the history does not say, or which are computed from its columns: a type, or {type, history}."},
+		{name: "event_timestamp", form: wordForm, about: "The field with the time at which the event happened; a dimension has valid_from instead. Rows without it are skipped and counted."},
+		{name: "event_id", form: wordForm, about: "The field that identifies an event: of events equal in key, time and id one counts."},
+		{name: "order_by", form: orderForm, about: "Fields that order events of one time, `amount` or `amount desc`."},
+		{name: "dimension", form: refForm(dimensionSection), about: "Makes each row a version of what its key names, valid from a time on."},
+		{name: "stream", instead: "remove it; the history alone is read"},
+		{name: "cutover", instead: "remove it; the history alone is read"},
+		{name: "lateness", instead: "remove it; no value depends on it"},
+		{name: "arrival_timestamp", instead: "remove it, and say visibility: {known: event_time}"},
+		{name: "version", instead: "remove it; of events equal in key, time and id the one of smaller content counts"},
+		{name: "partitioned_by", instead: "remove it; no value depends on it"},
+		{name: "nan", instead: "remove it; NaN stays NaN, and `case when isnan(x) then null else x end` drops it"},
+		{name: "max_ahead", instead: "remove it; no value depends on it"},
+	},
+}
+
+var historySection = &section{
+	name: "history", title: "a history",
+	about: "Where a source's rows are stored.",
+	keys: []setting{
+		{name: "parquet", form: addressForm, required: true, example: "PATH", about: "A file, a glob or a directory of Parquet files; Hive partitions are found. ${VAR} and ${VAR:-default} are taken from the environment."},
+		{name: "csv", instead: mendParquet},
+		{name: "json", instead: mendParquet},
+		{name: "arrow", instead: mendParquet},
+		{name: "avro", instead: mendParquet},
+		{name: "iceberg", instead: mendParquet},
+		{name: "delta", instead: mendParquet},
+		{name: "kafka", instead: mendParquet},
+		{name: "refresh", instead: "remove it; a history is read once"},
+	},
+}
+
+var fieldSection = &section{
+	name: "field", title: "a field",
+	about: "A field of a source that its history spells otherwise.",
+	keys: []setting{
+		{name: "type", form: typeForm, about: "The field's type; the history's must widen to it without loss."},
+		{name: "history", form: textForm, about: "An expression over the history's columns."},
+		{name: "stream", instead: "remove it; the history alone is read"},
+	},
+	rules: []*form{{AnyOf: []*form{{Required: []string{"type"}}, {Required: []string{"history"}}}}},
+}
+
+var dimensionSection = &section{
+	name: "dimension", title: "a dimension",
+	about: "How the rows of a source are versions.",
+	keys: []setting{
+		{name: "mode", form: choiceForm(dimensionModes), required: true, example: "versions", about: "versions: each row holds from its valid_from until the next one of its key."},
+		{name: "valid_from", form: wordForm, required: true, example: "FIELD", about: "The field with the time from which a row holds. Rows without it are skipped and counted."},
+		{name: "recorded_at", instead: "remove it, and say visibility: {known: event_time}"},
+		{name: "valid_to", instead: "remove it; a version holds until the next one"},
+	},
+}
+
+// viewSection holds the keys of all three roles of a view; which role may have
+// which is roleKeys' affair, as it depends on the source that is named.
+var viewSection = &section{
+	name: "feature_view", title: "a feature view",
+	about: "Features of one entity over one source; without a source, features derived from other views and the request.",
+	keys: []setting{
+		{name: "description", form: proseForm, about: "What the features tell."},
+		{name: "entity", form: wordForm, about: "The entity the features are about; a derived view has those of the views it names."},
+		{name: "source", form: wordForm, about: "The source they are computed from; without it the view is derived."},
+		{name: "where", form: textForm, about: "A condition on the source's rows. Of a dimension it tests the version after it is chosen."},
+		{name: "window", form: anyForm(windowTextForm, refForm(windowSection)), about: "How far back features look, under their plain names; without any window, to the beginning."},
+		{name: "windows", form: listForm(anyForm(windowTextForm, refForm(windowSection))), about: "As window, several: each feature has a column for each, with the window as suffix, such as _1h."},
+		{name: "order_by", form: orderForm, about: "Fields that order events of one time, `amount` or `amount desc`; in place of the source's own."},
+		{name: "ttl", form: durationForm, about: "How long a version of a dimension counts after its valid_from."},
+		{name: "request", form: mapForm(nameForm, typeForm), about: "Fields that come with the question, by type; derived views read them as request.NAME."},
+		{name: "features", form: filledForm(mapForm(nameForm, anyForm(textForm, refForm(featureSection)))), required: true, example: "{NAME: EXPRESSION}", about: "Expressions by name, in the order of the columns."},
+	},
+	rules: []*form{notBoth("window", "windows")},
+}
+
+var featureSection = &section{
+	name: "feature", title: "a feature",
+	about: "One named value; its long form.",
+	keys: []setting{
+		{name: "value", form: textForm, required: true, example: "EXPRESSION", about: "The expression."},
+		{name: "description", form: proseForm, about: "What it tells."},
+		{name: "window", form: anyForm(windowTextForm, refForm(windowSection)), about: "In place of the view's windows."},
+		{name: "windows", form: listForm(anyForm(windowTextForm, refForm(windowSection))), about: "In place of the view's windows."},
+		{name: "min_count", form: countForm, about: "With fewer inputs that are not null the value is null."},
+		{name: "default", form: textForm, about: "A literal in place of null."},
+		{name: "by", instead: "write a feature for each value, with filter (where ...)"},
+	},
+	rules: []*form{notBoth("window", "windows")},
+}
+
+// windowSection is the long form of a window. Its rules stand twice, here for
+// editors and in windowMap for the faults; tests hold them together.
+var windowSection = &section{
+	name: "window", title: "a window",
+	about: "How far back a feature looks: one of length, rows and lifetime.",
+	keys: []setting{
+		{name: "length", form: durationForm, about: "A span of time before the question."},
+		{name: "rows", form: countForm, about: "The newest so many events, after the view's where."},
+		{name: "lifetime", form: trueForm, about: "Everything before the question."},
+		{name: "offset", form: durationForm, about: "Moves the window back by a span of time."},
+		{name: "bounds", form: choiceForm(boundsChoices), about: "Which ends belong to the window; [) is meant where nothing is said: the instant of the question does not."},
+		{name: "resolution", instead: "remove it; windows are exact to the microsecond"},
+		{name: "calendar", instead: mendWindow},
+		{name: "hop", instead: mendWindow},
+		{name: "session", instead: mendWindow},
+	},
+	rules: []*form{
+		{OneOf: []*form{{Required: []string{"length"}}, {Required: []string{"rows"}}, {Required: []string{"lifetime"}}}},
+		notBoth("rows", "offset"),
+	},
+}
+
+var serviceSection = &section{
+	name: "feature_service", title: "a feature service",
+	about: "Features that are used together, in the order of a training set's columns.",
+	keys: []setting{
+		{name: "features", form: listForm(wordForm), required: true, example: "[VIEW]", about: "Views, or single columns as VIEW.COLUMN."},
+		{name: "description", form: proseForm, about: "What the service is for."},
+		{name: "owner", form: proseForm, about: "Who answers for it."},
+	},
+}
+
+// trainingSection requires visibility, as there is no default that would be
+// right for both honest and optimistic use (S4.1).
+var trainingSection = &section{
+	name: "training_set", title: "a training set",
+	about: "A service asked for every row of a spine.",
+	keys: []setting{
+		{name: "description", form: proseForm, about: "What is to be learned."},
+		{name: "service", form: wordForm, required: true, example: "SERVICE", about: "The features."},
+		{name: "spine", form: refForm(spineSection), required: true, example: "{parquet: PATH, event_timestamp: COLUMN}", about: "The questions."},
+		{name: "label", form: anyForm(wordForm, listForm(wordForm)), about: "The column, or columns, of the spine that hold what is to be learned."},
+		{name: "visibility", form: refForm(visibilitySection), required: true, example: "{known: event_time}", about: "Which events a value may know."},
+		{name: "censored", instead: "remove it; labels are columns of the spine"},
+	},
+}
+
+// spineSection names many forms of a table that others know, each refused with
+// the one that is read.
+var spineSection = &section{
+	name: "spine", title: "a spine",
+	about: "The questions of a training set, a row each: columns with the names of the entities' columns and of request fields, and a time.",
+	keys: []setting{
+		{name: "parquet", form: addressForm, required: true, example: "PATH", about: "A Parquet file, a glob or a directory. ${VAR} and ${VAR:-default} are taken from the environment."},
+		{name: "event_timestamp", form: wordForm, required: true, example: "COLUMN", about: "The column with the instant of the question."},
+		{name: "columns", form: anyListForm(wordForm), about: "The spine's columns to keep; all where nothing is said."},
+		{name: "source", instead: mendSpine},
+		{name: "from", instead: mendSpineQuery},
+		{name: "to", instead: mendSpineQuery},
+		{name: "where", instead: mendSpineQuery},
+		{name: "entity", instead: "name the spine's columns as the entities' columns are named"},
+		{name: "csv", instead: mendSpine},
+		{name: "json", instead: mendSpine},
+		{name: "arrow", instead: mendSpine},
+		{name: "iceberg", instead: mendSpine},
+		{name: "kafka", instead: mendSpine},
+	},
+}
+
+// visibilitySection is a map, though of one key today: the visibilities to come
+// have delays of their own (S18.2).
+var visibilitySection = &section{
+	name: "visibility", title: "a visibility",
+	about: "Which events a value may know. Every training set says it; there is no default.",
+	keys: []setting{
+		{name: "known", form: choiceForm(knownChoices), required: true, example: "event_time", about: "event_time: all that happened before the question, also what arrived after it."},
+		{name: "delay", instead: mendDelay},
+		{name: "decide_after", instead: mendDelay},
+		{name: "self", instead: "remove it; an event at the instant of the question does not count"},
+	},
+}

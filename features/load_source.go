@@ -1,0 +1,157 @@
+package features
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/features/expr"
+	"gopkg.in/yaml.v3"
+)
+
+// source reads one source. A source of events must say its time, a dimension
+// its valid_from instead; which of the two it is decides about the keys beside
+// it.
+func (l *loader) source(name Text, n *yaml.Node) Source {
+	o := l.open(n, sourceSection, "source "+name.Value, name)
+	s := Source{
+		Name:           name,
+		Description:    o.prose("description"),
+		Owner:          o.prose("owner"),
+		EventTimestamp: o.word("event_timestamp"),
+		EventID:        o.word("event_id"),
+		OrderBy:        o.order("order_by"),
+	}
+	if h := o.take("history"); h != nil {
+		history := l.open(h, historySection, o.of("history"), Text{Pos: nodePos(h)})
+		s.History = history.address("parquet")
+		history.close()
+	}
+	o.eachName("fields", "field", func(field Text, n *yaml.Node) { s.Fields = append(s.Fields, o.field(field, n)) })
+	if d := o.take("dimension"); d != nil {
+		s.Dimension = l.dimension(o, d)
+		o.forbid("event_timestamp", "a dimension", "its time is valid_from; remove event_timestamp")
+		o.forbid("event_id", "a dimension", "of versions equal in key and time the last by order_by holds; remove event_id")
+	} else if !o.has("event_timestamp") && !quiet(n) && n.Kind == yaml.MappingNode {
+		l.faultAt(name, o.subject+" has no event_timestamp", "add event_timestamp: the field with the time of the event; or dimension: {mode: versions, valid_from: FIELD}")
+	}
+	o.close()
+	return s
+}
+
+// dimension reads how a source's rows are versions. It has no default mode, as
+// taking a table of current values for versions would leak the future (S12.1).
+func (l *loader) dimension(of *object, n *yaml.Node) *Dimension {
+	o := l.open(n, dimensionSection, of.of("dimension"), Text{Pos: nodePos(n)})
+	d := &Dimension{Pos: nodePos(n), Mode: o.choice("mode", dimensionModes), ValidFrom: o.word("valid_from")}
+	o.close()
+	return d
+}
+
+// field reads what a definition says about a column: its type, or a map. Names
+// of fields are the data's and may be any text, unlike those that the
+// definition makes.
+func (o *object) field(name Text, n *yaml.Node) Declared {
+	d := Declared{Name: name}
+	subject := "field " + name.Value + " of " + o.subject
+	if n.Kind != yaml.MappingNode {
+		d.Type, d.TypePos = o.typeOf(n, subject)
+		return d
+	}
+	f := o.open(n, fieldSection, subject, name)
+	d.Type, d.TypePos = f.typeOf(f.take("type"), subject)
+	d.History = f.text("history")
+	if !f.has("type") && !f.has("history") {
+		o.faultAt(name, subject+" says neither type nor history", "write its type, such as double, or {type: double, history: EXPRESSION}")
+	}
+	f.close()
+	return d
+}
+
+// typeOf reads the name of a type. Types are those of the expression language,
+// which cast takes too, so that both have one list. The zero Type means that
+// none is known.
+func (l *loader) typeOf(n *yaml.Node, subject string) (event.Type, Pos) {
+	t := l.asWord(n, subject)
+	if !t.Given() {
+		return event.Type{}, Pos{}
+	}
+	parsed, err := expr.ParseType(t.Value)
+	var fault *expr.Error
+	switch {
+	case errors.As(err, &fault):
+		l.faultAt(Text{Pos: t.At(fault.Pos), Value: t.Value}, fmt.Sprintf("type of %s: %s", subject, oneLine(fault.Problem)), oneLine(fault.Mend))
+		return event.Type{}, Pos{}
+	case err != nil:
+		l.fault(n, fmt.Sprintf("type of %s: %s", subject, oneLine(err.Error())), "")
+		return event.Type{}, Pos{}
+	}
+	return parsed, t.Pos
+}
+
+// request reads the fields that come with a question. Their names are the
+// definition's own, unlike those of a source's fields.
+func (o *object) request(name string) []Declared {
+	var ds []Declared
+	o.named(name, "request field", func(field Text, n *yaml.Node) {
+		d := Declared{Name: field}
+		d.Type, d.TypePos = o.typeOf(n, "request field "+field.Value+" of "+o.subject)
+		ds = append(ds, d)
+	})
+	return ds
+}
+
+// entity reads the columns of a key. An empty list is the keyless entity: all
+// events are of one key.
+func (l *loader) entity(name Text, n *yaml.Node) Entity {
+	return Entity{Name: name, Columns: l.wordOrWords(n, "entity "+name.Value)}
+}
+
+// order reads columns that may each say `desc`. A column whose own name ends so
+// is written with a further asc or desc behind. A field may stand once: a
+// second time it could decide nothing.
+func (o *object) order(name string) []Order {
+	n := o.take(name)
+	if !o.filled(n, o.of(name), "name a field, or remove the key") {
+		return nil
+	}
+	var orders []Order
+	first := map[string]bool{}
+	for _, t := range o.wordOrWords(n, o.of(name)) {
+		by := orderOf(t)
+		switch {
+		case by.Column.Value == "":
+			o.faultAt(t, fmt.Sprintf("%s of %s names no field", name, o.subject), "write FIELD or FIELD desc")
+		case first[by.Column.Value]:
+			o.faultAt(t, fmt.Sprintf("%s stands twice in %s", tick(by.Column.Value), o.of(name)), "remove one")
+		default:
+			first[by.Column.Value] = true
+			orders = append(orders, by)
+		}
+	}
+	return orders
+}
+
+// orderOf takes a text apart into its column and the word behind it.
+func orderOf(t Text) Order {
+	column, desc := t.Value, false
+	if i := strings.LastIndexByte(column, ' '); i >= 0 {
+		switch strings.ToLower(column[i+1:]) {
+		case "desc":
+			column, desc = strings.TrimRight(column[:i], " "), true
+		case "asc":
+			column = strings.TrimRight(column[:i], " ")
+		}
+	}
+	t.Value = column
+	return Order{Column: t, Desc: desc}
+}
+
+// forbid notes a key that has no meaning where it stands. It points at the key
+// and not at its value, as the key is what is too much.
+func (o *object) forbid(name, where, mend string) {
+	if k := o.key(name); k != nil {
+		o.fault(k, fmt.Sprintf("%s of %s: %s has none", tick(name), o.subject, where), mend)
+	}
+}

@@ -1,0 +1,105 @@
+package features
+
+import (
+	"github.com/timeseam/timeseam/features/aggregate"
+	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/features/expr"
+)
+
+// Plan is a definition compiled for one training set, or for all its features:
+// typed, with every name, branch and window resolved. It is immutable and any
+// number of states may share it. All work by name, type or text is done when it
+// is made, so that a run does none for an event. Its exported parts are for
+// drivers and for explain; nobody may write to them.
+type Plan struct {
+	Definition  *Definition
+	TrainingSet *TrainingSet // nil: all features of the definition
+	Inputs      []Input
+	Views       []*PlannedView
+	Queries     QueryPlan
+	Outputs     event.Schema // the computed columns, in the service's order
+	Lints       []event.Fault
+
+	frame     []origin // what the columns of the frame are
+	steps     []step   // expressions over the frame, in the order in which they are computed
+	outputs   []int    // the frame's column of each output
+	described []Described
+	inner     []Described
+	digest    string
+}
+
+// Input is a source as it is read: the history's columns that the plan needs.
+// Several views may read one input; each column is read once. A batch given to
+// Rows or State.Apply has just these columns, in this order.
+type Input struct {
+	Source  *Source
+	Columns event.Schema
+}
+
+// PlannedView is a view whose events are kept in runs: what is taken of each
+// event, and what its runs are asked. It is shared by all goroutines of a run
+// and read only.
+type PlannedView struct {
+	Name   string
+	View   *View
+	Input  int // place in Plan.Inputs
+	Query  int // place of the view's key in Queries.Keys
+	Layout *aggregate.Layout
+
+	keys    []*expr.Expr
+	time    *expr.Expr
+	where   *expr.Expr // nil: every event
+	columns []*expr.Expr
+	texts   []string // canonical text of each column
+	kinds   []event.Type
+}
+
+// QueryPlan is what is read of a spine, and how it becomes queries. Views of
+// one entity ask by one key, so that a query hashes it once.
+type QueryPlan struct {
+	Columns event.Schema // the spine's columns that are read; Unknown types where no spine was at hand
+	Keys    []QueryKey   // the distinct keys that views are asked by
+
+	time    *expr.Expr
+	request []*expr.Expr
+}
+
+// QueryKey is an entity's key in a query. types are those of the events; the
+// spine's may be other kinds of the same identity, such as an integer of
+// another width.
+type QueryKey struct {
+	Entity  string
+	columns []string
+	types   []event.Type
+	source  string // where the types come from, for faults
+	exprs   []*expr.Expr
+}
+
+// origin is where a column of the frame comes from: exactly one of these. The
+// instant is always column 0, so that `at` needs no looking up.
+type origin struct {
+	kind  originKind
+	view  int // slotOrigin
+	index int // requestOrigin: the request field; slotOrigin: the slot; stepOrigin: the step
+	t     event.Type
+}
+
+// originKind says which of its fields an origin uses. The numbers enter the
+// digest and keep their order.
+type originKind uint8
+
+const (
+	atOrigin originKind = iota
+	requestOrigin
+	slotOrigin
+	stepOrigin
+)
+
+// step computes one column of the frame from columns before it.
+type step struct{ expr *expr.Expr }
+
+// Digest is the fingerprint of the compiled meaning: equal digests give equal
+// values. Descriptions, addresses and the order of what does not matter are no
+// part of it. So a snapshot or a training set can name what it was made by (I3,
+// S13.1).
+func (p *Plan) Digest() string { return p.digest }

@@ -1,0 +1,270 @@
+package features
+
+import (
+	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/features/expr"
+)
+
+// Rows is the events of a batch as a view takes them: those that have a time and
+// a key and pass its where, in the order of the batch. The vectors may be the
+// batch's own where nothing was left out: who keeps them beyond the batch
+// copies (timetravel does, by partition).
+type Rows struct {
+	Keys    []event.Hash
+	Times   []event.Time
+	Columns []event.Column // the run's columns; text in the batch's dictionaries
+}
+
+// Rows evaluates what the view takes of a batch of its input. Rows without time
+// or key are counted and left out. Nothing is evaluated for a row that is out
+// already, so that it counts nowhere else. The sequence is the law's: where
+// before key and time, as a row that where leaves out is none of the view's,
+// nor a copy of one (S6.3, S7.1); then time before key, so that a row without
+// either counts once (S7.5). The order of the batch is kept, which late_events
+// is told from (S10.2). It may be called from several goroutines, with batches
+// and counts of their own.
+func (v *PlannedView) Rows(b *event.Batch, n *event.Counts) Rows {
+	if v.where != nil {
+		passed := newSelection(b.Len)
+		passed.keep(v.where.Eval(b, n))
+		b = passed.batch(b)
+	}
+	taken := newSelection(b.Len)
+	at := v.time.Eval(b, n)
+	n[event.NoTime] += taken.dropNulls(at.Null)
+	hashes, null := event.Keys(evaluate(v.keys, b, n), b.Len, nil)
+	n[event.NoKey] += taken.dropNulls(null)
+	r := Rows{Keys: pick(taken, hashes), Times: make([]event.Time, taken.len())}
+	for i, t := range pick(taken, at.Ints) {
+		r.Times[i] = event.Time(t)
+	}
+	r.Columns = evaluate(v.columns, taken.batch(b), n)
+	for i := range r.Columns {
+		if r.Columns[i].Type.Kind == event.Double {
+			// Negative zero becomes zero here, once for all that a view computes (S8).
+			r.Columns[i].Floats = unsigned(r.Columns[i].Floats)
+		}
+	}
+	return r
+}
+
+// selection is some rows of a batch, in order. Selecting first and evaluating
+// after costs a copy of what passes, and is what keeps a refused row from
+// counting again, in a division by zero say.
+type selection struct {
+	n    int
+	rows []int32 // nil: all n
+}
+
+func newSelection(n int) *selection { return &selection{n: n} }
+
+func (s *selection) len() int {
+	if s.rows == nil {
+		return s.n
+	}
+	return len(s.rows)
+}
+
+// keep keeps the rows where a condition is true. False and null leave the row
+// out alike (S7.1).
+func (s *selection) keep(c event.Column) {
+	s.filter(func(i int) bool { return !c.IsNull(i) && c.Ints[i] != 0 })
+}
+
+// dropNulls leaves out rows that are null and returns how many those were.
+func (s *selection) dropNulls(null []bool) int64 {
+	if null == nil {
+		return 0
+	}
+	before := s.len()
+	s.filter(func(i int) bool { return !null[i] })
+	return int64(before - s.len())
+}
+
+// filter keeps the rows of which ok holds, in place after the first time. ok is
+// given the row of the batch, not the place in the selection.
+func (s *selection) filter(ok func(i int) bool) {
+	if s.rows == nil {
+		s.rows = make([]int32, 0, s.n)
+		for i := range s.n {
+			if ok(i) {
+				s.rows = append(s.rows, int32(i))
+			}
+		}
+		return
+	}
+	to := s.rows[:0]
+	for _, i := range s.rows {
+		if ok(int(i)) {
+			to = append(to, i)
+		}
+	}
+	s.rows = to
+}
+
+// pick returns the selected values. Where all are, it is the vector itself, not
+// a copy.
+func pick[T any](s *selection, from []T) []T {
+	if s.rows == nil || from == nil {
+		return from
+	}
+	to := make([]T, len(s.rows))
+	for k, i := range s.rows {
+		to[k] = from[i]
+	}
+	return to
+}
+
+// batch returns the selected rows of a batch, which is itself where all are.
+// Text columns keep their dictionary whole; only codes are picked.
+func (s *selection) batch(b *event.Batch) *event.Batch {
+	if s.rows == nil {
+		return b
+	}
+	some := &event.Batch{Len: len(s.rows), Columns: make([]event.Column, len(b.Columns))}
+	for i := range b.Columns {
+		c := &b.Columns[i]
+		some.Columns[i] = event.Column{Type: c.Type, Dict: c.Dict, Null: pick(s, c.Null), Ints: pick(s, c.Ints),
+			Floats: pick(s, c.Floats), Decimals: pick(s, c.Decimals), Codes: pick(s, c.Codes), Rows: len(s.rows)}
+	}
+	return some
+}
+
+// unsigned returns the values with zeros that have no sign. Adding a positive
+// zero does it without a branch: -0 + 0 is +0 in IEEE 754, and every other
+// value stays (S8.4). It copies, as the vector may be the source's own.
+func unsigned(x []float64) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = v + 0
+	}
+	return y
+}
+
+// Queries is a batch of questions: the instant, the keys and the request fields
+// of each. A row of a spine and a question asked online are both this. Nothing
+// of it tells which (I1, S1.2).
+type Queries struct {
+	Len     int
+	Times   []event.Time
+	NoTime  []bool         // nil: every query has its instant
+	Keys    [][]event.Hash // by key of the plan, by query
+	NoKey   [][]bool       // by key of the plan; nil: every query has it
+	At      event.Column
+	Request []event.Column
+}
+
+// NewQueries makes queries of a batch of the spine's columns. b has the columns
+// of Plan.Queries.Columns, in their order. The hashes are those of the events'
+// keys, although types may differ: keys match by value (S11.2). Vectors may be
+// the batch's own.
+func (p *Plan) NewQueries(b *event.Batch, n *event.Counts) *Queries {
+	q := &Queries{Len: b.Len, At: p.Queries.time.Eval(b, n), Times: make([]event.Time, b.Len)}
+	q.NoTime = q.At.Null
+	for i, t := range q.At.Ints {
+		q.Times[i] = event.Time(t)
+	}
+	for _, k := range p.Queries.Keys {
+		columns := evaluate(k.exprs, b, n)
+		keys, null := event.Keys(columns, b.Len, nil)
+		q.Keys, q.NoKey = append(q.Keys, keys), append(q.NoKey, null)
+	}
+	q.Request = evaluate(p.Queries.request, b, n)
+	return q
+}
+
+// evaluate computes expressions over one batch, a column each.
+func evaluate(exprs []*expr.Expr, b *event.Batch, n *event.Counts) []event.Column {
+	columns := make([]event.Column, len(exprs))
+	for i, e := range exprs {
+		columns[i] = e.Eval(b, n)
+	}
+	return columns
+}
+
+// Finish computes the plan's outputs for queries from the slots of each view,
+// one column a slot. Queries without an instant get nulls. It is the last step
+// of training and serving alike. Nulls for a missing instant are set after
+// defaults, which do not apply there (S11.4). The plan is not written to, so
+// that blocks may be finished beside each other.
+func (p *Plan) Finish(q *Queries, slots [][]event.Column, n *event.Counts) []event.Column {
+	frame := event.Batch{Len: q.Len, Columns: make([]event.Column, len(p.frame))}
+	for i, o := range p.frame {
+		switch o.kind {
+		case atOrigin:
+			frame.Columns[i] = q.At
+		case requestOrigin:
+			frame.Columns[i] = q.Request[o.index]
+		case slotOrigin:
+			frame.Columns[i] = slots[o.view][o.index]
+		case stepOrigin:
+			// Columns before this one are all there: the plan is in that order.
+			frame.Columns[i] = p.steps[o.index].expr.Eval(&frame, n)
+		}
+	}
+	outs := make([]event.Column, len(p.outputs))
+	for i, f := range p.outputs {
+		outs[i] = frame.Columns[f]
+		if q.NoTime != nil {
+			outs[i] = blank(outs[i], q.NoTime)
+		}
+		outs[i] = signless(outs[i])
+	}
+	return outs
+}
+
+// signless returns the column with zeros that have no sign, also inside structs
+// and lists (S8.4).
+func signless(c event.Column) event.Column {
+	switch c.Type.Kind {
+	case event.Double:
+		c.Floats = unsigned(c.Floats)
+	case event.List:
+		elem := signless(*c.Elem)
+		c.Elem = &elem
+	case event.Struct:
+		fields := make([]event.Column, len(c.Fields))
+		for i := range c.Fields {
+			fields[i] = signless(c.Fields[i])
+		}
+		c.Fields = fields
+	}
+	return c
+}
+
+// blank returns the column with null in the given rows. Vectors are copied,
+// since the frame's columns may be outputs twice.
+func blank(c event.Column, rows []bool) event.Column {
+	null := make([]bool, len(rows))
+	for i := range rows {
+		null[i] = rows[i] || c.IsNull(i)
+	}
+	c.Null = null
+	if c.Type.Kind == event.Double || len(c.Ints) > 0 || len(c.Decimals) > 0 || len(c.Codes) > 0 {
+		c = zeroed(c)
+	}
+	return c
+}
+
+// zeroed returns the column with zeros in its vectors where it is null (E1).
+func zeroed(c event.Column) event.Column {
+	c.Floats, c.Ints = zeroNulls(c.Floats, c.Null), zeroNulls(c.Ints, c.Null)
+	c.Decimals, c.Codes = zeroNulls(c.Decimals, c.Null), zeroNulls(c.Codes, c.Null)
+	return c
+}
+
+// zeroNulls returns a copy with zeros where null is true.
+func zeroNulls[T any](v []T, null []bool) []T {
+	if v == nil {
+		return nil
+	}
+	var zero T
+	w := make([]T, len(v))
+	copy(w, v)
+	for i, is := range null {
+		if is {
+			w[i] = zero
+		}
+	}
+	return w
+}

@@ -1,0 +1,83 @@
+package features
+
+import (
+	"testing"
+
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// TestNothingIsCountedOfRowsThatAreOut: a row that fails where, or has no time or
+// key, goes through no expression of the view, so that what it would divide by
+// zero counts nowhere (S7.5).
+func TestNothingIsCountedOfRowsThatAreOut(t *testing.T) {
+	p, wrong := compileShop(t, "", "s: sum(amount / n)", "x: at", shopCatalog())
+	if wrong != "" {
+		t.Fatal(wrong)
+	}
+	filtered, wrong := compileShop(t, "", "s: 'sum(amount / n) filter (where n > 0)'", "x: at", shopCatalog())
+	if wrong != "" {
+		t.Fatal(wrong)
+	}
+	for _, c := range []struct {
+		name             string
+		plan             *Plan
+		key, time        bool // the row has them
+		divisions, noKey int64
+		noTime           int64
+	}{
+		{"taken", p, true, true, 1, 0, 0},
+		{"taken by a view whose filter leaves it out", filtered, true, true, 1, 0, 0},
+		{"without key", p, false, true, 0, 1, 0},
+		{"without time", p, true, false, 0, 0, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := c.plan.Inputs[0]
+			b := &event.Batch{Len: 1}
+			for _, f := range in.Columns {
+				col := event.Make(f.Type)
+				switch {
+				case f.Name == "account_id" && !c.key, f.Name == "at_time" && !c.time:
+					col.AppendNull()
+				case f.Type.Kind == event.String:
+					col.AppendText([]byte("a"))
+				case f.Type.Kind == event.Double:
+					col.AppendFloat(1)
+				default:
+					col.AppendInt(0)
+				}
+				b.Columns = append(b.Columns, col)
+			}
+			st := c.plan.NewState()
+			st.Apply(0, b)
+			if st.Counts[event.DivisionByZero] != c.divisions || st.Counts[event.NoKey] != c.noKey || st.Counts[event.NoTime] != c.noTime {
+				t.Errorf("%d divisions by zero, %d without key, %d without time; want %d, %d, %d", st.Counts[event.DivisionByZero], st.Counts[event.NoKey], st.Counts[event.NoTime], c.divisions, c.noKey, c.noTime)
+			}
+		})
+	}
+}
+
+// TestZerosHaveNoSign, not even inside a struct (S8.4).
+func TestZerosHaveNoSign(t *testing.T) {
+	p, wrong := compileShop(t, "", "s: sum(amount)", "'r': row(-request.amount as a)", shopCatalog())
+	if wrong != "" {
+		t.Fatal(wrong)
+	}
+	b := &event.Batch{Len: 1}
+	for _, f := range p.Queries.Columns {
+		col := event.Make(f.Type)
+		switch f.Type.Kind {
+		case event.String:
+			col.AppendText([]byte("a"))
+		case event.Double:
+			col.AppendFloat(0)
+		default:
+			col.AppendInt(5)
+		}
+		b.Columns = append(b.Columns, col)
+	}
+	outs := p.NewState().Value(b)
+	r := outs[p.Outputs.Index("more__r")]
+	if x := r.Fields[0].Floats[0]; 1/x < 0 {
+		t.Errorf("a negative zero came out")
+	}
+}

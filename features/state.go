@@ -1,0 +1,298 @@
+package features
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/timeseam/timeseam/features/aggregate"
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// Events is what stores take: rows of a view's columns with their times, text in
+// the store's symbols.
+type Events = aggregate.Events
+
+// Store holds the runs of one view. As a table it keeps a run for every key; as
+// an arena it keeps one, for one key after the other. It belongs to one
+// goroutine. The table is for questions in any order of keys: memory for all of
+// them. The arena is for a driver that has sorted by key: the memory of the
+// largest. Both hold the same runs, so that the choice cannot be seen in a
+// value (I1).
+type Store struct {
+	Counts event.Counts
+
+	view    *PlannedView
+	symbols *event.Symbols
+	table   map[event.Hash]*aggregate.Run // nil: an arena
+	arena   *aggregate.Run
+	key     event.Hash
+	nobody  *aggregate.Run // the run of a key that has no events
+}
+
+// NewTable returns a store that keeps every key's run. Its memory grows with
+// the keys and their events; Forget is the bound (I5).
+func NewTable(v *PlannedView) *Store {
+	s := newStore(v)
+	s.table = map[event.Hash]*aggregate.Run{}
+	return s
+}
+
+// NewArena returns a store that keeps one key's run at a time. The caller
+// brings each key's events and questions together: Apply of another key empties
+// the run, and a later return to the first would find nothing.
+func NewArena(v *PlannedView) *Store {
+	s := newStore(v)
+	s.arena = aggregate.NewRun(v.Layout, s.symbols, &s.Counts)
+	return s
+}
+
+// newStore makes what table and arena have in common. nobody stays empty, so
+// that an unknown key is asked as any other and gets the same types (S15.1).
+func newStore(v *PlannedView) *Store {
+	s := &Store{view: v, symbols: event.NewSymbols()}
+	s.nobody = aggregate.NewRun(v.Layout, s.symbols, &s.Counts)
+	return s
+}
+
+// Symbols is what the text of events given to Apply is coded in. After Renew
+// they are others.
+func (s *Store) Symbols() *event.Symbols { return s.symbols }
+
+// Renew gives an arena new symbols. Answers given before keep the old ones.
+// Symbols only grow; without this an arena would end up with every text of the
+// history (I5). Answers of a partition must stay readable until they are
+// written, so the old symbols are left to them and not emptied.
+func (s *Store) Renew() {
+	s.close()
+	s.symbols = event.NewSymbols()
+	s.nobody.Reset(s.symbols)
+	s.arena.Reset(s.symbols)
+	s.key = event.Hash{}
+}
+
+// run returns a key's run; nil where there is none and none is to be made. A
+// question makes no run, so that asking cannot fill a table (I2, I5).
+func (s *Store) run(key event.Hash, make bool) *aggregate.Run {
+	if s.table != nil {
+		r := s.table[key]
+		if r == nil && make {
+			r = aggregate.NewRun(s.view.Layout, s.symbols, &s.Counts)
+			s.table[key] = r
+		}
+		return r
+	}
+	if s.key == key {
+		return s.arena
+	}
+	if !make {
+		return nil
+	}
+	s.close()
+	s.arena.Reset(s.symbols)
+	s.key = key
+	return s.arena
+}
+
+// close counts what only a complete run can tell. Whether events tie is known
+// when no more of the key can come.
+func (s *Store) close() { s.Counts[event.UnorderedTies] += s.arena.Ties() }
+
+// Apply inserts events i to j-1, all of one key, in any order of time. Text
+// must be coded in Symbols, see Intern.
+func (s *Store) Apply(key event.Hash, e Events, i, j int) {
+	s.run(key, true).Insert(e, i, j)
+}
+
+// Value appends to out, a column a slot, what is known of a key at an instant.
+// It changes nothing that a later Value could see. Instants may come in any
+// order. An arena that holds another key answers as for an unknown one.
+func (s *Store) Value(key event.Hash, at event.Time, out []event.Column) {
+	r := s.run(key, false)
+	if r == nil {
+		r = s.nobody
+	}
+	r.Value(at, out)
+}
+
+// Close ends an arena's last run, so that Counts is complete. A table has
+// nothing to end: its keys may get events for as long as it lives.
+func (s *Store) Close() {
+	if s.arena != nil {
+		s.close()
+		s.arena.Reset(s.symbols)
+		s.key = event.Hash{}
+	}
+}
+
+// Answers returns empty columns for the slots of the store's view, with room for
+// n answers.
+func (s *Store) Answers(n int) []event.Column {
+	out := make([]event.Column, len(s.view.Layout.Slots))
+	for i := range out {
+		out[i] = event.Make(s.view.Layout.Slots[i].Type)
+		out[i].Grow(n)
+	}
+	return out
+}
+
+// Intern recodes text columns in the store's symbols, in place. It looks up
+// each row's code by the hash that the dictionary holds and copies no text that
+// is known already. Codes of the batch are replaced, not written over, as
+// others may read them.
+func (s *Store) Intern(columns []event.Column) {
+	for i := range columns {
+		c := &columns[i]
+		if !c.Type.Text() || c.Dict == &s.symbols.Dict || c.Len() == 0 {
+			continue
+		}
+		codes := make([]uint32, len(c.Codes))
+		hashes := c.Dict.Hashes()
+		for r, code := range c.Codes {
+			if !c.IsNull(r) {
+				codes[r] = s.symbols.Intern(c.Dict.At(code), hashes[code])
+			}
+		}
+		c.Codes, c.Dict = codes, &s.symbols.Dict
+	}
+}
+
+// State is what a plan has accumulated: a table for each of its views. It takes
+// events in any order and answers queries from them alone. It belongs to one
+// goroutine, also for Value.
+//
+// The backfill keeps stores of its own, by partition, and goes through the same
+// Rows, Store and Finish; State is the same in one piece, for whoever asks in
+// any order of keys.
+type State struct {
+	Counts event.Counts // what was noteworthy outside the runs
+
+	plan   *Plan
+	stores []*Store
+}
+
+// NewState returns the state of a plan that has seen nothing.
+func (p *Plan) NewState() *State {
+	s := &State{plan: p}
+	for _, v := range p.Views {
+		s.stores = append(s.stores, NewTable(v))
+	}
+	return s
+}
+
+// Apply takes a batch of an input's columns into the state. input is the place
+// in Plan.Inputs, and b has that input's columns. The batch may be used again
+// afterwards. Each event goes to its run by itself: the order within a batch is
+// as free as that of batches (I1).
+func (s *State) Apply(input int, b *event.Batch) {
+	for i, v := range s.plan.Views {
+		if v.Input != input {
+			continue
+		}
+		rows := v.Rows(b, &s.Counts)
+		s.stores[i].Intern(rows.Columns)
+		e := Events{Times: rows.Times, Columns: rows.Columns}
+		for r, key := range rows.Keys {
+			s.stores[i].Apply(key, e, r, r+1)
+		}
+	}
+}
+
+// Value answers a batch of the spine's columns: one column an output of the
+// plan. Nulls in keys and a missing instant are questions to nobody (S11.4,
+// S11.5), so that they cost no key. Answers keep the symbols of the stores
+// alive.
+func (s *State) Value(b *event.Batch) []event.Column {
+	q := s.plan.NewQueries(b, &s.Counts)
+	slots := make([][]event.Column, len(s.stores))
+	for i, store := range s.stores {
+		slots[i] = store.Answers(q.Len)
+		k := s.plan.Views[i].Query
+		for r := range q.Len {
+			if q.NoTime != nil && q.NoTime[r] || q.NoKey[k] != nil && q.NoKey[k][r] {
+				store.nobody.Value(q.Times[r], slots[i])
+			} else {
+				store.Value(q.Keys[k][r], q.Times[r], slots[i])
+			}
+		}
+	}
+	return s.plan.Finish(q, slots, &s.Counts)
+}
+
+// Forget lets go of all that no query at an instant from at on can tell apart.
+// After it no Value may ask of an instant before at. It goes through all keys,
+// O(events held); how often that is worth its time the driver knows.
+func (s *State) Forget(at event.Time) {
+	for _, store := range s.stores {
+		for _, r := range store.table {
+			r.Forget(at)
+		}
+	}
+}
+
+// snapshotMagic begins a snapshot; its last byte is the version of the format.
+const snapshotMagic = "timeseam state\x01"
+
+// Snapshot is the state in canonical form: states of equal events have equal
+// snapshots, however they were fed. docs/formats.md lays out the bytes. Keys
+// are sorted, as the order of a map differs from run to run. Counts are not
+// part of it: they tell of a process, and of what it read.
+func (s *State) Snapshot() []byte {
+	b := []byte(snapshotMagic)
+	b = append(b, s.plan.digest...)
+	for _, store := range s.stores {
+		keys := slices.SortedFunc(maps.Keys(store.table), func(a, b event.Hash) int {
+			return cmp.Or(cmp.Compare(a.Hi, b.Hi), cmp.Compare(a.Lo, b.Lo))
+		})
+		b = binary.AppendUvarint(b, uint64(len(keys)))
+		for _, k := range keys {
+			b = binary.BigEndian.AppendUint64(b, k.Hi)
+			b = binary.BigEndian.AppendUint64(b, k.Lo)
+			b = store.table[k].Snapshot(b)
+		}
+	}
+	return b
+}
+
+// errSnapshot is what is said of bytes that no Snapshot wrote.
+var errSnapshot = errors.New("the snapshot is damaged")
+
+// Restore returns the state that Snapshot wrote of the same plan; the snapshot of
+// another plan is refused. Two plans of one digest have the same layouts, so
+// that the bytes need no types of their own (I3). Numbers are held against what
+// is left before memory is asked for, as the bytes may come from anywhere.
+func (p *Plan) Restore(b []byte) (*State, error) {
+	head := len(snapshotMagic) + len(p.digest)
+	if len(b) < head || string(b[:len(snapshotMagic)]) != snapshotMagic {
+		return nil, errSnapshot
+	}
+	if got := string(b[len(snapshotMagic):head]); got != p.digest {
+		return nil, fmt.Errorf("the snapshot is of another definition: its digest is %q and this plan's %q", got, p.digest)
+	}
+	b = b[head:]
+	s := p.NewState()
+	for _, store := range s.stores {
+		n, size := binary.Uvarint(b)
+		if size <= 0 || n > uint64(len(b)) {
+			return nil, errSnapshot
+		}
+		b = b[size:]
+		for range n {
+			if len(b) < 16 {
+				return nil, errSnapshot
+			}
+			key := event.Hash{Hi: binary.BigEndian.Uint64(b), Lo: binary.BigEndian.Uint64(b[8:])}
+			var err error
+			if b, err = store.run(key, true).Restore(b[16:], store.symbols); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(b) > 0 {
+		return nil, errSnapshot
+	}
+	return s, nil
+}

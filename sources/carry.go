@@ -1,0 +1,337 @@
+package sources
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/compute"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// carry is an event.Source of a table's rows as Arrow records, untouched.
+type carry struct {
+	table  *Table
+	schema *arrow.Schema
+	rows   int // of a batch
+
+	next   int // file to be opened
+	file   *File
+	r      *os.File
+	reader pqarrow.RecordReader // nil: the file has none of the columns
+	left   int64                // rows of the file that are still to come
+
+	rest arrow.RecordBatch // of what was read, the rows for the batches after
+	lent arrow.RecordBatch // of the last batch, the source's until the next Read
+	err  error
+}
+
+// Carry returns the same rows in the same order as Read, in batches of exactly
+// the given number of rows, the last one shorter. The batches have no columns of
+// ours; Batch.Carried holds the columns of ArrowSchema(columns), all if nil. It is
+// valid until the next Read.
+func (t *Table) Carry(columns []string, rows int) (event.Source, error) {
+	if rows < 1 {
+		return nil, fmt.Errorf("carry %s: batches of %d rows; they must have at least one", t.Path, rows)
+	}
+	schema, err := t.ArrowSchema(columns)
+	if err != nil {
+		return nil, err
+	}
+	return &carry{table: t, schema: schema, rows: rows}, nil
+}
+
+// Schema is empty: what is carried has none of ours.
+func (c *carry) Schema() event.Schema { return event.Schema{} }
+
+// Close lets go of the file and of the last batch.
+func (c *carry) Close() error {
+	if c.err == nil {
+		c.err = errClosed
+	}
+	return c.drop()
+}
+
+func (c *carry) drop() error {
+	release(&c.lent)
+	release(&c.rest)
+	return c.closeFile()
+}
+
+func (c *carry) closeFile() error {
+	if c.reader != nil {
+		c.reader.Release()
+		c.reader = nil
+	}
+	if c.r == nil {
+		return nil
+	}
+	r := c.r
+	c.r = nil
+	return r.Close()
+}
+
+func release(r *arrow.RecordBatch) {
+	if *r != nil {
+		(*r).Release()
+		*r = nil
+	}
+}
+
+// Read fills b with the next rows.
+func (c *carry) Read(ctx context.Context, b *event.Batch) error {
+	b.Len, b.Columns, b.Carried = 0, b.Columns[:0], nil
+	if c.err != nil {
+		return c.err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	release(&c.lent)
+	if c.err = c.read(ctx); c.err != nil {
+		if err := ctx.Err(); err != nil {
+			c.err = err // What the library made of being cancelled does not matter.
+		}
+		c.drop()
+		return c.err
+	}
+	b.Len, b.Carried = int(c.lent.NumRows()), c.lent
+	return nil
+}
+
+// read makes the next batch from as many pieces as it takes.
+func (c *carry) read(ctx context.Context) error {
+	var pieces []arrow.RecordBatch
+	defer func() {
+		for i := range pieces {
+			pieces[i].Release()
+		}
+	}()
+	for have := 0; have < c.rows; {
+		piece, err := c.piece(ctx, c.rows-have)
+		if errors.Is(err, io.EOF) && have > 0 {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		pieces = append(pieces, piece)
+		have += int(piece.NumRows())
+	}
+	return guard(func() (err error) {
+		c.lent, err = c.join(pieces)
+		return err
+	})
+}
+
+// piece returns the next rows, at most n, or io.EOF.
+func (c *carry) piece(ctx context.Context, n int) (arrow.RecordBatch, error) {
+	for c.rest == nil {
+		for c.left == 0 {
+			if err := c.open(ctx); err != nil {
+				return nil, err
+			}
+		}
+		err := guard(func() (err error) {
+			c.rest, err = c.record()
+			return err
+		})
+		if err != nil {
+			c.reader = nil // The library may have been left halfway.
+			return nil, fmt.Errorf("read %s: %w", c.file.Path, err)
+		}
+		c.left -= c.rest.NumRows()
+	}
+	if have := int(c.rest.NumRows()); have > n {
+		first, rest := c.rest.NewSlice(0, int64(n)), c.rest.NewSlice(int64(n), int64(have))
+		c.rest.Release()
+		c.rest = rest
+		return first, nil
+	}
+	all := c.rest
+	c.rest = nil
+	return all, nil
+}
+
+// open goes to the next file.
+func (c *carry) open(ctx context.Context) (err error) {
+	if err := c.closeFile(); err != nil {
+		return err
+	}
+	if c.next == len(c.table.Files) {
+		return io.EOF
+	}
+	c.file = &c.table.Files[c.next]
+	c.next++
+	if c.left = c.file.Rows; c.left == 0 {
+		return nil
+	}
+	err = guard(func() error {
+		if c.r, err = c.file.open(); err != nil {
+			return err
+		}
+		fr, err := c.file.arrowReader(c.r, c.rows)
+		if err != nil {
+			return err
+		}
+		var leaves []int
+		s := fr.ParquetReader().MetaData().Schema
+		for i := range s.NumColumns() {
+			if c.schema.HasField(s.Column(i).ColumnPath()[0]) {
+				leaves = append(leaves, i)
+			}
+		}
+		if len(leaves) == 0 {
+			return nil
+		}
+		if err := c.file.checkChunks(c.r, leaves); err != nil {
+			return err
+		}
+		// A record reader keeps its context beyond this call, so that a batch that
+		// was asked for under another context is still read under this one.
+		c.reader, err = fr.GetRecordReader(context.WithoutCancel(ctx), leaves, nil)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read %s: %w", c.file.Path, err)
+	}
+	return nil
+}
+
+// record reads the next rows of the file in the table's types.
+func (c *carry) record() (arrow.RecordBatch, error) {
+	var read arrow.RecordBatch
+	n := min(c.left, int64(c.rows))
+	if c.reader != nil {
+		if !c.reader.Next() {
+			if err := c.reader.Err(); err != nil {
+				return nil, err
+			}
+			return nil, fmt.Errorf("it ends %d rows too early", c.left)
+		}
+		read = c.reader.RecordBatch()
+		n = read.NumRows()
+	}
+	if n == 0 || n > c.left {
+		return nil, fmt.Errorf("it is damaged: it has other rows than its footer says")
+	}
+	columns := make([]arrow.Array, c.schema.NumFields())
+	defer func() {
+		for _, a := range columns {
+			if a != nil {
+				a.Release()
+			}
+		}
+	}()
+	for i, f := range c.schema.Fields() {
+		var err error
+		if columns[i], err = c.column(read, f, int(n)); err != nil {
+			return nil, fmt.Errorf("column %s: %w", f.Name, err)
+		}
+	}
+	return array.NewRecordBatch(c.schema, columns, n), nil
+}
+
+// column returns n rows of one column, which the file may have in a narrower type
+// or not at all.
+func (c *carry) column(read arrow.RecordBatch, f arrow.Field, n int) (arrow.Array, error) {
+	if read != nil {
+		if at := read.Schema().FieldIndices(f.Name); len(at) > 0 {
+			a := read.Column(at[0])
+			if arrow.TypeEqual(a.DataType(), f.Type) {
+				a.Retain()
+				return a, nil
+			}
+			return compute.CastArray(context.Background(), a, compute.SafeCastOptions(f.Type))
+		}
+	}
+	if p, ok := c.file.partition(f.Name); ok && c.table.columns[c.table.places[f.Name]].hive {
+		return hiveArray(p, f.Type, n), nil
+	}
+	return array.MakeArrayOfNull(memory.DefaultAllocator, f.Type, n), nil
+}
+
+// hiveArray is n rows of a partition's value.
+func hiveArray(p hivePair, t arrow.DataType, n int) arrow.Array {
+	b := array.NewBuilder(memory.DefaultAllocator, t)
+	defer b.Release()
+	b.Reserve(n)
+	for range n {
+		switch b := b.(type) {
+		case *array.Int64Builder:
+			v, _ := hiveInt(p.value)
+			appendHive(b, v, p.null)
+		case *array.Date32Builder:
+			v, _ := hiveDate(p.value)
+			appendHive(b, arrow.Date32(v), p.null)
+		case *array.StringBuilder:
+			appendHive(b, p.value, p.null)
+		}
+	}
+	return b.NewArray()
+}
+
+func appendHive[T any](b interface {
+	Append(T)
+	AppendNull()
+}, v T, null bool) {
+	if null {
+		b.AppendNull()
+		return
+	}
+	b.Append(v)
+}
+
+// join makes one record of the pieces of a batch.
+func (c *carry) join(pieces []arrow.RecordBatch) (arrow.RecordBatch, error) {
+	if len(pieces) == 1 {
+		pieces[0].Retain()
+		return pieces[0], nil
+	}
+	columns := make([]arrow.Array, c.schema.NumFields())
+	defer func() {
+		for _, a := range columns {
+			if a != nil {
+				a.Release()
+			}
+		}
+	}()
+	rows := int64(0)
+	for _, p := range pieces {
+		rows += p.NumRows()
+	}
+	for i, f := range c.schema.Fields() {
+		arrays := make([]arrow.Array, len(pieces))
+		for k, p := range pieces {
+			arrays[k] = p.Column(i)
+		}
+		var err error
+		if columns[i], err = concatenate(f.Type, arrays); err != nil {
+			return nil, fmt.Errorf("carry %s: column %s: %w", c.table.Path, f.Name, err)
+		}
+	}
+	return array.NewRecordBatch(c.schema, columns, rows), nil
+}
+
+// concatenate joins arrays of one type; the library knows no extension types.
+func concatenate(t arrow.DataType, arrays []arrow.Array) (arrow.Array, error) {
+	ext, ok := t.(arrow.ExtensionType)
+	if !ok {
+		return array.Concatenate(arrays, memory.DefaultAllocator)
+	}
+	for i := range arrays {
+		arrays[i] = arrays[i].(array.ExtensionArray).Storage()
+	}
+	all, err := array.Concatenate(arrays, memory.DefaultAllocator)
+	if err != nil {
+		return nil, err
+	}
+	defer all.Release()
+	return array.NewExtensionArrayWithStorage(ext, all), nil
+}

@@ -1,0 +1,377 @@
+package sources
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/parquet-go/parquet-go/format"
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// textMost is about how many bytes of texts without a dictionary one batch takes.
+const textMost = 8 << 20
+
+// cursor reads one column of a part: it goes through the pages of one row group
+// after the other and fills the vectors of a batch from them.
+type cursor struct {
+	name  string
+	leaf  *leaf
+	batch int          // rows of the longest batch
+	col   event.Column // of the batch that is being made; its vectors are used again
+	null  []bool
+	want  int   // rows of the batch
+	rows  int   // and so far
+	any   bool  // some row of the batch is null
+	bad   int64 // values that their type could not hold
+
+	heads []pageHead // of the pages of the row group, those that were read left out
+	head  *pageHead  // of the dictionary, until it is read
+	on    pageHead
+	pages *pageReader // nil: none was needed yet
+	row   int         // where the page was read to, in rows
+	at    int         // and in values
+
+	// The dictionary of the row group, in the form of the column.
+	ints     []int64
+	floats   []float64
+	decimals []event.Int128
+	wrong    []bool // entries that their type cannot hold; nil: none
+	dict     *event.Dict
+
+	places []int32 // positions of values that their type cannot hold
+}
+
+// prepare makes the vectors.
+func (c *cursor) prepare() {
+	c.null = make([]bool, c.batch)
+	switch c.col.Type.Kind {
+	case event.Double:
+		c.col.Floats = make([]float64, c.batch)
+	case event.Decimal:
+		c.col.Decimals = make([]event.Int128, c.batch)
+	case event.String, event.Bytes:
+		c.col.Codes = make([]uint32, c.batch)
+	default:
+		c.col.Ints = make([]int64, c.batch)
+	}
+}
+
+// open begins a row group.
+func (c *cursor) open(r io.ReaderAt, g *format.RowGroup, codecs *codecs) (err error) {
+	m := &g.Columns[c.leaf.index].MetaData
+	if c.heads, c.head, err = heads(r, m); err != nil {
+		return err
+	}
+	c.pages.open(r, m)
+	c.pages.leaf, c.pages.codecs = c.leaf, codecs
+	c.on, c.row = pageHead{}, 0
+	c.ints, c.floats, c.decimals, c.wrong, c.dict = nil, nil, nil, nil, nil
+	return nil
+}
+
+// run is how many of the next n rows may be in one batch: text is cut where the
+// file turns from its dictionary to plain texts, and where texts are long (R4, R5).
+func (c *cursor) run(n int) int {
+	if !c.col.Type.Text() {
+		return n
+	}
+	rows, size, coded := c.on.rows-c.row, c.on.size, c.on.coded
+	for _, h := range c.heads {
+		if rows == 0 {
+			coded, size = h.coded, 0
+		}
+		if rows >= n || h.coded != coded || rows > 0 && !coded && size+h.size > textMost {
+			break
+		}
+		rows, size = rows+h.rows, size+h.size
+	}
+	return min(n, rows)
+}
+
+// begin starts a batch.
+func (c *cursor) begin() {
+	c.rows, c.any = 0, false
+	if c.col.Type.Text() {
+		c.col.Dict = nil
+	}
+}
+
+// take adds the next n rows to the batch.
+func (c *cursor) take(n int) error {
+	c.want = c.rows + n
+	for n > 0 {
+		if c.row == c.on.rows {
+			if err := c.next(); err != nil {
+				return err
+			}
+		}
+		m := min(n, c.on.rows-c.row)
+		c.piece(m)
+		n -= m
+	}
+	return nil
+}
+
+// column is the batch's column, once its n rows are taken.
+func (c *cursor) column(n int) event.Column {
+	col := event.Column{Type: c.col.Type, Dict: c.col.Dict}
+	if c.any {
+		col.Null = c.null[:n]
+	}
+	switch {
+	case c.col.Codes != nil:
+		col.Codes = c.col.Codes[:n]
+		col.Dict = filled(c.col.Dict)
+	case c.col.Floats != nil:
+		col.Floats = c.col.Floats[:n]
+	case c.col.Decimals != nil:
+		col.Decimals = c.col.Decimals[:n]
+	default:
+		col.Ints = c.col.Ints[:n]
+	}
+	return col
+}
+
+// filled gives a dictionary without entries one, so that the codes of nulls name
+// something (E1).
+func filled(d *event.Dict) *event.Dict {
+	if d == nil || d.Len() == 0 {
+		return &event.Dict{Offsets: []uint32{0, 0}}
+	}
+	return d
+}
+
+// next reads the next page.
+func (c *cursor) next() error {
+	if len(c.heads) == 0 {
+		return errShort
+	}
+	c.on, c.heads = c.heads[0], c.heads[1:]
+	c.row, c.at = 0, 0
+	if c.on.coded && c.head != nil {
+		if err := c.readDictionary(); err != nil {
+			return err
+		}
+	}
+	if err := c.pages.read(&c.on); err != nil {
+		return err
+	}
+	if c.on.coded {
+		return c.checkCodes()
+	}
+	return nil
+}
+
+// checkCodes makes sure that all codes of a page are in the dictionary.
+func (c *cursor) checkCodes() error {
+	most := uint32(0)
+	for _, code := range c.pages.codes {
+		most = max(most, code)
+	}
+	if n := c.entries(); len(c.pages.codes) > 0 && int64(most) >= int64(n) {
+		return fmt.Errorf("it is damaged: a page refers to entry %d of a dictionary of %d", most, n)
+	}
+	return nil
+}
+
+// entries is the size of the dictionary.
+func (c *cursor) entries() int {
+	if c.dict != nil {
+		return c.dict.Len()
+	}
+	return len(c.ints) + len(c.floats) + len(c.decimals)
+}
+
+// readDictionary converts the row group's dictionary, once.
+func (c *cursor) readDictionary() error {
+	vals, err := c.pages.dictionary(c.head)
+	if err != nil {
+		return fmt.Errorf("dictionary: %w", err)
+	}
+	n := c.head.rows
+	c.head, c.places = nil, c.places[:0]
+	switch {
+	case c.col.Codes != nil:
+		// Its own memory: it lives as long as anyone holds the dictionary (E2).
+		c.dict = &event.Dict{Offsets: make([]uint32, 1, n+1), Bytes: make([]byte, 0, max(len(vals.data)-int(vals.gap)*n, 0))}
+		addTexts(vals, n, c.dict)
+	case c.col.Floats != nil:
+		c.floats = make([]float64, n)
+		floatsOf(vals, c.floats)
+	case c.col.Decimals != nil:
+		c.decimals = make([]event.Int128, n)
+		c.places = decimalsOf(vals, c.col.Type, c.decimals, c.places)
+	default:
+		c.ints = make([]int64, n)
+		c.places = intsOf(vals, c.ints, c.places)
+	}
+	if len(c.places) > 0 {
+		c.wrong = make([]bool, n)
+		for _, i := range c.places {
+			c.wrong[i] = true
+		}
+	}
+	return nil
+}
+
+// piece adds the next m rows of the page to the batch.
+func (c *cursor) piece(m int) {
+	values, level := m, []byte(nil)
+	if c.pages.level != nil {
+		level = c.pages.level[c.row : c.row+m]
+		if values = present(level); values == m {
+			level = nil
+		}
+	}
+	c.places = c.places[:0]
+	lo, hi := c.rows, c.rows+m
+	switch {
+	case c.col.Codes != nil:
+		c.texts(c.col.Codes[lo : lo+values])
+	case c.col.Floats != nil:
+		c.floating(c.col.Floats[lo : lo+values])
+	case c.col.Decimals != nil:
+		c.decimal(c.col.Decimals[lo : lo+values])
+	default:
+		c.whole(c.col.Ints[lo : lo+values])
+	}
+	c.at += values
+	c.row += m
+	c.rows = hi
+	if level != nil || c.any || len(c.places) > 0 {
+		c.nulls(lo, hi, level, values)
+	}
+}
+
+// entry copies the entries of a dictionary that codes name.
+func entry[T any](dst, dict []T, codes []uint32) {
+	for i, code := range codes[:len(dst)] {
+		dst[i] = dict[code]
+	}
+}
+
+// mistaken notes which of n values are entries that the type cannot hold.
+func (c *cursor) mistaken(n int) {
+	if c.wrong == nil {
+		return
+	}
+	for i, code := range c.pages.codes[c.at : c.at+n] {
+		if c.wrong[code] {
+			c.places = append(c.places, int32(i))
+		}
+	}
+}
+
+func (c *cursor) whole(dst []int64) {
+	if !c.on.coded {
+		c.places = intsOf(c.pages.values.from(c.at), dst, c.places)
+		return
+	}
+	entry(dst, c.ints, c.pages.codes[c.at:])
+	c.mistaken(len(dst))
+}
+
+func (c *cursor) floating(dst []float64) {
+	if !c.on.coded {
+		floatsOf(c.pages.values.from(c.at), dst)
+		return
+	}
+	entry(dst, c.floats, c.pages.codes[c.at:])
+}
+
+func (c *cursor) decimal(dst []event.Int128) {
+	if !c.on.coded {
+		c.places = decimalsOf(c.pages.values.from(c.at), c.col.Type, dst, c.places)
+		return
+	}
+	entry(dst, c.decimals, c.pages.codes[c.at:])
+	c.mistaken(len(dst))
+}
+
+// newDict makes room for the texts of the batch, guessed from the page's.
+func (c *cursor) newDict() *event.Dict {
+	n := c.want - c.rows
+	size := min(int64(c.on.size)*int64(n)/int64(c.on.rows), textMost)
+	return &event.Dict{Offsets: make([]uint32, 1, n+1), Bytes: make([]byte, 0, size)}
+}
+
+func (c *cursor) texts(dst []uint32) {
+	if c.on.coded {
+		c.col.Dict = c.dict
+		copy(dst, c.pages.codes[c.at:])
+		return
+	}
+	if c.col.Dict == nil {
+		// The batch's own memory: it lives as long as anyone holds the dictionary (E2).
+		c.col.Dict = c.newDict()
+	}
+	first := uint32(c.col.Dict.Len())
+	addTexts(c.pages.values.from(c.at), len(dst), c.col.Dict)
+	for i := range dst {
+		dst[i] = first + uint32(i)
+	}
+}
+
+// nulls spreads the values of rows lo to hi-1, which stand together at lo, to the
+// rows that have one, and marks the others.
+func (c *cursor) nulls(lo, hi int, level []byte, values int) {
+	if !c.any {
+		clear(c.null[:lo])
+		c.any = true
+	}
+	null := c.null[lo:hi]
+	switch {
+	case level == nil:
+		clear(null)
+	case c.col.Codes != nil:
+		spread(c.col.Codes[lo:hi], null, level, values)
+	case c.col.Floats != nil:
+		spread(c.col.Floats[lo:hi], null, level, values)
+	case c.col.Decimals != nil:
+		spread(c.col.Decimals[lo:hi], null, level, values)
+	default:
+		spread(c.col.Ints[lo:hi], null, level, values)
+	}
+	c.outOfType(lo, null)
+}
+
+// spread moves the values at the front of dst to the rows that have one, from the
+// back, so that none is overwritten before it was moved.
+func spread[T any](dst []T, null []bool, level []byte, values int) {
+	var zero T
+	for i := len(dst) - 1; i >= 0; i-- {
+		if null[i] = level[i] != 1; null[i] {
+			dst[i] = zero
+			continue
+		}
+		values--
+		dst[i] = dst[values]
+	}
+}
+
+// outOfType makes null what its type cannot hold. The places count values; here
+// they become rows.
+func (c *cursor) outOfType(lo int, null []bool) {
+	c.bad += int64(len(c.places))
+	value := int32(0)
+	for i := 0; i < len(null) && len(c.places) > 0; i++ {
+		if null[i] {
+			continue
+		}
+		if value == c.places[0] {
+			c.places = c.places[1:]
+			null[i] = true
+			c.zero(lo + i)
+		}
+		value++
+	}
+	c.places = c.places[:0]
+}
+
+func (c *cursor) zero(i int) {
+	if c.col.Decimals != nil {
+		c.col.Decimals[i] = event.Int128{}
+	} else {
+		c.col.Ints[i] = 0
+	}
+}

@@ -1,0 +1,126 @@
+package sources
+
+import (
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// readError reads to the end or to the first error, and holds every batch to the
+// ground's rules.
+func readError(t testing.TB, s event.Source) (rows int, err error) {
+	t.Helper()
+	defer s.Close()
+	var b event.Batch
+	for {
+		err := s.Read(t.Context(), &b)
+		if errors.Is(err, io.EOF) && err != io.EOF {
+			t.Fatalf("an error passes for the end: %v", err)
+		}
+		if err == io.EOF {
+			return rows, nil
+		}
+		if err != nil {
+			if again := s.Read(t.Context(), &b); again == nil || again == io.EOF {
+				t.Fatalf("after %v: %v", err, again)
+			}
+			return rows, err
+		}
+		if len(s.Schema()) > 0 {
+			if err := checkBatch(s.Schema(), &b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rows += b.Len
+	}
+}
+
+// survive reads what may be no table, every way there is.
+func survive(t testing.TB, path string) (whole bool) {
+	t.Helper()
+	table, err := Find(path)
+	if err != nil || table.Rows() > 1<<20 {
+		return false
+	}
+	whole = true
+	for _, f := range table.Schema() {
+		table.Statistics(f.Name)
+		s, err := table.Read([]string{f.Name})
+		if err != nil {
+			whole = false
+			continue
+		}
+		rows, err := readError(t, s)
+		if err == nil && int64(rows) != table.Rows() {
+			t.Fatalf("column %s: %d rows without an error, and the footers say %d", f.Name, rows, table.Rows())
+		}
+		whole = whole && err == nil
+	}
+	s, err := table.Carry(nil, 1000)
+	if err != nil {
+		return false
+	}
+	rows, err := readError(t, s)
+	if err == nil && int64(rows) != table.Rows() {
+		t.Fatalf("%d rows carried without an error, and the footers say %d", rows, table.Rows())
+	}
+	return whole && err == nil
+}
+
+// damaged are small files that hold all types, codecs and encodings.
+var damaged = []string{"types", "types_plain_v1", "encodings_v1", "encodings_v2", "decimals", "int96", "codec_snappy_v1", "codec_zstd_v2", "codec_gzip_v1", "codec_lz4_v1", "codec_lz4_v2", "codec_brotli_v1", "duckdb_v1", "duckdb_v2", "all_null"}
+
+// TestCut reads files that end too early: each is refused, none is read as if it
+// were whole (R3).
+func TestCut(t *testing.T) {
+	at := filepath.Join(t.TempDir(), "cut.parquet")
+	for _, name := range damaged {
+		b := must(os.ReadFile("testdata/" + name + ".parquet"))
+		for n := 0; n < len(b); n += 1 + len(b)/97 {
+			write(t, at, b[:n])
+			if survive(t, at) {
+				t.Errorf("%s cut at %d of %d bytes is read as if it were whole", name, n, len(b))
+			}
+		}
+	}
+}
+
+// TestFlipped reads files with some bytes changed. What comes may be wrong where
+// no checksum tells, but it is a table or an error, and it comes at once (R3).
+func TestFlipped(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	at := filepath.Join(t.TempDir(), "flipped.parquet")
+	for _, name := range damaged {
+		b := must(os.ReadFile("testdata/" + name + ".parquet"))
+		for range 40 {
+			c := append([]byte{}, b...)
+			for range 1 + rng.IntN(4) {
+				c[4+rng.IntN(len(c)-12)] ^= byte(1 << rng.IntN(8))
+			}
+			if rng.IntN(2) == 0 {
+				c[4+rng.IntN(len(c)-12)] = 0xff
+			}
+			write(t, at, c)
+			survive(t, at)
+		}
+	}
+}
+
+// FuzzOpen reads any bytes as a table.
+func FuzzOpen(f *testing.F) {
+	for _, name := range damaged {
+		f.Add(must(os.ReadFile("testdata/" + name + ".parquet")))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		at := filepath.Join(t.TempDir(), "fuzz.parquet")
+		write(t, at, b)
+		survive(t, at)
+	})
+}

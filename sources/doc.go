@@ -1,0 +1,41 @@
+// Package sources is the rim on the way in: Parquet files become batches. It
+// knows files and columns, and nothing of features.
+//
+// Words it owns:
+//
+//   - table: the files that one path names (a file, a glob, a directory with or
+//     without Hive partitions), taken together. Its columns are the union of
+//     the files' columns.
+//   - part: some row groups of one file, an event.Source of its own. Parts may
+//     be read beside each other; in their order they hold the table's rows in
+//     the order of its files.
+//   - carry: the same rows once more as Arrow records, every column in the type
+//     its file gives it, for the sink to write down untouched.
+//
+// Invariants:
+//
+//	R1  Where a column holds a value, the batch holds that value exactly:
+//	    integers and floats are widened, instants floored to microseconds,
+//	    decimals kept to the digit. What its type cannot hold is null and
+//	    counted (event.OutOfType), never rounded.
+//	R2  The rows, their order and their values do not depend on how a table is
+//	    split into parts or batches.
+//	R3  Foreign bytes never end the process: what a file claims is checked
+//	    before memory is taken for it, and a panic over damaged bytes becomes
+//	    an error that names the file and the place.
+//	R4  Memory is bounded by the batch, one page a column and one dictionary a
+//	    column, whatever the size of file and row group.
+//	R5  In one batch a text column has exactly one dictionary; a batch ends
+//	    where a file changes it.
+//
+// Read find.go (from a path to files), file.go (footers), table.go (from files to
+// one schema), leaf.go (which Parquet type is what), part.go (batches), cursor.go
+// (rows of one column), heads.go and page.go (pages), bits.go (encodings),
+// codec.go (compression), convert.go (values). thrift.go and flat.go look at
+// metadata before anything believes it. carry.go and arrow.go are the way of the
+// untouched columns; statistics.go and describe.go tell what the footers know.
+//
+// Pages are taken apart here. The libraries at hand read runs of equal booleans
+// wrong, refuse differences of unsigned numbers as DuckDB writes them, and take
+// memory for whatever a damaged page claims.
+package sources

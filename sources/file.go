@@ -1,0 +1,264 @@
+package sources
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"time"
+
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// File is one Parquet file of a table, its footer read.
+type File struct {
+	Path      string
+	Size      int64
+	FooterCRC uint32 // CRC-32C of the footer: the metadata, its length and the closing magic
+	Rows      int64
+	RowGroups int
+
+	modified time.Time
+	meta     format.FileMetaData
+	names    []string // its columns, in order
+	leaves   []leaf   // by name
+	hive     []hivePair
+}
+
+// The bounds on what a file may claim. Real files stay far below them.
+const (
+	footerMost = 1 << 30 // bytes of a footer
+	readAhead  = 1 << 20 // bytes that are read at once from one column
+	magicSize  = 4
+	tailSize   = 8 // the length of the metadata and the magic
+)
+
+// openFile reads a file's footer and closes the file again: a table may have more
+// files than a process may hold open.
+func openFile(at found) (*File, error) {
+	// Opening a pipe would wait for its writer: what is no file is refused before.
+	info, err := os.Stat(at.path)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", at.path, cause(err))
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("open %s: it is no regular file", at.path)
+	}
+	f, err := os.Open(at.path)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", at.path, cause(err))
+	}
+	defer f.Close()
+	if info, err = f.Stat(); err != nil {
+		return nil, fmt.Errorf("open %s: %w", at.path, cause(err))
+	}
+	file := &File{Path: at.path, Size: info.Size(), modified: info.ModTime(), hive: hivePairs(at.hive)}
+	if err := file.readFooter(f, info); err != nil {
+		return nil, fmt.Errorf("open %s: %w", at.path, err)
+	}
+	return file, nil
+}
+
+func (f *File) readFooter(r io.ReaderAt, info os.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return errors.New("it is no regular file")
+	}
+	footer, err := footerOf(r, f.Size)
+	if err != nil {
+		return err
+	}
+	meta := footer[:len(footer)-tailSize]
+	if err := checkFooter(meta); err != nil {
+		return err
+	}
+	f.FooterCRC = crc32.Checksum(footer, crc32.MakeTable(crc32.Castagnoli))
+	if err := guard(func() error { return thrift.Unmarshal(new(thrift.CompactProtocol), meta, &f.meta) }); err != nil {
+		return fmt.Errorf("its metadata is damaged: %w", err)
+	}
+	return f.readMetadata()
+}
+
+// footerOf returns the metadata, its length and the closing magic.
+func footerOf(r io.ReaderAt, size int64) ([]byte, error) {
+	if size == 0 {
+		return nil, errors.New("it is empty (0 bytes), and a Parquet file is never empty")
+	}
+	if size < magicSize+tailSize {
+		return nil, fmt.Errorf("it has only %d bytes and is no Parquet file", size)
+	}
+	var head [magicSize]byte
+	var tail [tailSize]byte
+	if _, err := r.ReadAt(head[:], 0); err != nil {
+		return nil, cause(err)
+	}
+	if _, err := r.ReadAt(tail[:], size-tailSize); err != nil {
+		return nil, cause(err)
+	}
+	switch begins, ends := string(head[:]), string(tail[4:]); {
+	case begins == "PARE" || ends == "PARE":
+		return nil, errors.New("it is encrypted; encrypted Parquet files cannot be read")
+	case begins != "PAR1":
+		return nil, fmt.Errorf("it is no Parquet file: it begins with %q", begins)
+	case ends != "PAR1":
+		return nil, errors.New("it is cut off: it begins as a Parquet file and does not end as one; copy it again")
+	}
+	n := int64(binary.LittleEndian.Uint32(tail[:]))
+	if n > size-magicSize-tailSize || n > footerMost {
+		return nil, fmt.Errorf("it is damaged: it states %d bytes of metadata and has %d bytes in all", n, size)
+	}
+	footer := make([]byte, n+tailSize)
+	if _, err := r.ReadAt(footer, size-n-tailSize); err != nil {
+		return nil, cause(err)
+	}
+	return footer, nil
+}
+
+// readMetadata takes over what the footer says, and holds it against itself.
+func (f *File) readMetadata() error {
+	meta := &f.meta
+	if meta.EncryptionAlgorithm.Value != nil {
+		return errors.New("it is encrypted; encrypted Parquet files cannot be read")
+	}
+	if err := f.readColumns(meta.Schema); err != nil {
+		return err
+	}
+	f.RowGroups = len(meta.RowGroups)
+	for i := range meta.RowGroups {
+		g := &meta.RowGroups[i]
+		if g.NumRows < 0 {
+			return fmt.Errorf("it is damaged: row group %d has %d rows", i, g.NumRows)
+		}
+		if err := f.checkGroup(g); err != nil {
+			return fmt.Errorf("row group %d: %w", i, err)
+		}
+		f.Rows += g.NumRows
+	}
+	if f.Rows != meta.NumRows {
+		return fmt.Errorf("it is damaged: its row groups have %d rows and it says %d", f.Rows, meta.NumRows)
+	}
+	return nil
+}
+
+// readColumns finds the columns at the top of the schema, each with its leaf.
+func (f *File) readColumns(schema []format.SchemaElement) error {
+	seen := map[string]int{}
+	leaves := 0
+	for at := 1; at < len(schema); {
+		e := &schema[at]
+		l := leafOf(e)
+		l.index = -1
+		if e.Type.Valid {
+			l.index = leaves
+		}
+		if first, twice := seen[e.Name]; twice {
+			f.leaves[first].refuse("is there twice in one file")
+		} else {
+			seen[e.Name] = len(f.names)
+			f.names = append(f.names, e.Name)
+			f.leaves = append(f.leaves, l)
+		}
+		at = subtree(schema, at, &leaves)
+	}
+	return nil
+}
+
+// subtree returns where the column after the one at begins, and counts leaves.
+func subtree(schema []format.SchemaElement, at int, leaves *int) int {
+	e := &schema[at]
+	if e.Type.Valid {
+		*leaves++
+	}
+	children := int(e.NumChildren.V)
+	for at++; children > 0 && at < len(schema); children-- {
+		at = subtree(schema, at, leaves)
+	}
+	return at
+}
+
+// checkGroup makes sure that the pages of a row group lie in the file, and that
+// its columns have a value or null for every row.
+func (f *File) checkGroup(g *format.RowGroup) error {
+	for i := range f.leaves {
+		l := &f.leaves[i]
+		if l.index < 0 || l.why != "" {
+			continue
+		}
+		if l.index >= len(g.Columns) {
+			return fmt.Errorf("it is damaged: column %s is not there", f.names[i])
+		}
+		c := &g.Columns[l.index]
+		m := &c.MetaData
+		start := chunkStart(m)
+		switch {
+		case c.FilePath != "":
+			return fmt.Errorf("column %s lies in another file, %s, which cannot be read yet", f.names[i], c.FilePath)
+		case c.CryptoMetadata.Value != nil:
+			l.refuse("is encrypted; encrypted columns cannot be read")
+		case len(m.PathInSchema) != 1 || m.PathInSchema[0] != f.names[i] || m.Type != l.physical:
+			return fmt.Errorf("it is damaged: column %s and what is stored for it differ", f.names[i])
+		case m.NumValues != g.NumRows:
+			return fmt.Errorf("it is damaged: column %s has %d values for %d rows", f.names[i], m.NumValues, g.NumRows)
+		case g.NumRows > 0 && (start < magicSize || m.TotalCompressedSize < 0 || start > f.Size-m.TotalCompressedSize):
+			return fmt.Errorf("it is damaged: column %s lies at byte %d with %d bytes, and the file has %d", f.names[i], start, m.TotalCompressedSize, f.Size)
+		}
+		if !readable(m.Codec) {
+			l.refuse(fmt.Sprintf("is compressed with %s, which cannot be read", m.Codec))
+		}
+	}
+	return nil
+}
+
+// chunkStart is where the first page of a column chunk begins.
+func chunkStart(m *format.ColumnMetaData) int64 {
+	if m.DictionaryPageOffset > 0 && m.DictionaryPageOffset < m.DataPageOffset {
+		return m.DictionaryPageOffset
+	}
+	return m.DataPageOffset
+}
+
+// open opens the file for reading, and refuses it if it is not the file whose
+// footer was read.
+func (f *File) open() (*os.File, error) {
+	r, err := os.Open(f.Path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	info, err := r.Stat()
+	if err == nil && (info.Size() != f.Size || !info.ModTime().Equal(f.modified)) {
+		err = errors.New("it was changed while it was being read; run again")
+	}
+	if err != nil {
+		r.Close()
+		return nil, cause(err)
+	}
+	return r, nil
+}
+
+// column returns the leaf of the column called name, nil if the file has none.
+func (f *File) column(name string) *leaf {
+	for i, n := range f.names {
+		if n == name {
+			return &f.leaves[i]
+		}
+	}
+	return nil
+}
+
+// guard runs what calls into a library with foreign bytes. A panic is the
+// library's way of saying that they are damaged; an end of file is damage too,
+// and must never be mistaken for the end of the rows (R3).
+func guard(do func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("it is damaged (%v)", r)
+		}
+	}()
+	err = do()
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("it ends too early (%v)", err)
+	}
+	return err
+}

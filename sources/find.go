@@ -1,0 +1,194 @@
+package sources
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// found is one file that a path names, and where the part of its path begins in
+// which Hive partitions are looked for.
+type found struct {
+	path string
+	hive string // the folders between the root of the table and the file, with slashes
+}
+
+// list resolves a path to the files it names, sorted.
+func list(name string) ([]found, error) {
+	if scheme, _, ok := strings.Cut(name, "://"); ok {
+		return nil, fmt.Errorf("open %s: reading from %s:// is not built yet; copy the files to a local folder", name, scheme)
+	}
+	if name == "" {
+		return nil, errors.New("open a table: its path is empty")
+	}
+	info, err := os.Stat(name)
+	var files []found
+	switch {
+	case err == nil && info.IsDir():
+		files, err = walk(name, "", nil)
+	case err == nil:
+		return []found{{path: name}}, nil
+	case isGlob(name):
+		files, err = glob(name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", name, cause(err))
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("open %s: no *.parquet file is there (names that begin with . or _ are skipped)", name)
+	}
+	slices.SortFunc(files, func(a, b found) int { return cmp.Compare(filepath.ToSlash(a.path), filepath.ToSlash(b.path)) })
+	return slices.CompactFunc(files, func(a, b found) bool { return a.path == b.path }), nil
+}
+
+// cause drops from an error of the file system what the caller says itself: the
+// operation and the path.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// skipped reports whether writers hide the name from readers: _SUCCESS, _delta_log,
+// .part.crc. A partition's folder may begin with an underscore.
+func skipped(name string) bool {
+	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") && !strings.Contains(name, "=")
+}
+
+// walk lists the Parquet files under a folder. Links to folders are followed, as
+// leaving their files out would be a silent loss; above holds the real folders on
+// the way, so that a circle is found.
+func walk(folder, hive string, above []string) ([]found, error) {
+	real, err := filepath.EvalSymlinks(folder)
+	if err != nil {
+		return nil, err
+	}
+	if slices.Contains(above, real) {
+		return nil, fmt.Errorf("folder %s leads back into itself by a link", folder)
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, fmt.Errorf("folder %s: %w", folder, cause(err))
+	}
+	var files []found
+	for _, e := range entries {
+		if skipped(e.Name()) {
+			continue
+		}
+		full := filepath.Join(folder, e.Name())
+		dir := e.IsDir()
+		if e.Type()&fs.ModeSymlink != 0 {
+			info, err := os.Stat(full)
+			if err != nil {
+				return nil, fmt.Errorf("link %s: %w", full, cause(err))
+			}
+			dir = info.IsDir()
+		}
+		switch {
+		case dir:
+			inner, err := walk(full, path.Join(hive, e.Name()), append(slices.Clip(above), real))
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, inner...)
+		case strings.HasSuffix(e.Name(), ".parquet"):
+			files = append(files, found{path: full, hive: hive})
+		}
+	}
+	return files, nil
+}
+
+func isGlob(name string) bool { return strings.ContainsAny(name, "*?[") }
+
+// glob lists what a pattern names: files, and all Parquet files under the folders
+// that it names. ** stands for any number of folders.
+func glob(pattern string) ([]found, error) {
+	segments := strings.Split(filepath.ToSlash(pattern), "/")
+	first := slices.IndexFunc(segments, isGlob)
+	root := strings.Join(segments[:first], "/")
+	switch {
+	case root == "" && first > 0:
+		root = "/"
+	case root == "":
+		root = "."
+	}
+	for _, s := range segments[first:] {
+		if _, err := path.Match(s, ""); err != nil {
+			return nil, fmt.Errorf("%q is no pattern; a [ needs its ]", s)
+		}
+	}
+	if _, err := os.Stat(root); err != nil {
+		return nil, fmt.Errorf("folder %s: %w", root, cause(err))
+	}
+	var m matched
+	err := m.folder(root, "", segments[first:])
+	return m.files, err
+}
+
+// matched is what a pattern was found to name.
+type matched struct{ files []found }
+
+// folder adds what the pattern's segments name under a folder.
+func (m *matched) folder(folder, hive string, segments []string) error {
+	if len(segments) == 0 {
+		inner, err := walk(folder, hive, nil)
+		m.files = append(m.files, inner...)
+		return err
+	}
+	if segments[0] == "" {
+		return m.folder(folder, hive, segments[1:])
+	}
+	if segments[0] == "**" {
+		if err := m.folder(folder, hive, segments[1:]); err != nil {
+			return err
+		}
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return fmt.Errorf("folder %s: %w", folder, cause(err))
+	}
+	for _, e := range entries {
+		if err := m.entry(e, folder, hive, segments); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entry adds what the segments name of one entry of a folder.
+func (m *matched) entry(e fs.DirEntry, folder, hive string, segments []string) error {
+	// A name that is hidden is only meant where the pattern writes it out.
+	if named := segments[0] == e.Name(); skipped(e.Name()) && !named {
+		return nil
+	}
+	rest := segments[1:]
+	if segments[0] == "**" {
+		if e.Type()&fs.ModeSymlink != 0 || !e.IsDir() {
+			return nil // What the segments after ** name is found by folder itself.
+		}
+		rest = segments
+	} else if ok, _ := path.Match(segments[0], e.Name()); !ok {
+		return nil
+	}
+	full := filepath.Join(folder, e.Name())
+	info, err := os.Stat(full)
+	if err != nil {
+		return fmt.Errorf("%s: %w", full, cause(err))
+	}
+	if info.IsDir() {
+		return m.folder(full, path.Join(hive, e.Name()), rest)
+	}
+	// A pattern without an extension, such as *, means the Parquet files it names.
+	if len(rest) == 0 && (strings.HasSuffix(e.Name(), ".parquet") || path.Ext(segments[0]) != "") {
+		m.files = append(m.files, found{path: full, hive: hive})
+	}
+	return nil
+}

@@ -1,0 +1,237 @@
+package sources
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/parquet-go/parquet-go/format"
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// batchRows is how many rows a batch has at most: enough that the work per batch
+// does not show, and few enough that its columns stay in the cache.
+const batchRows = 65536
+
+// vector is one column of a part.
+type vector interface {
+	begin()
+	// run is how many of the next n rows may be in one batch.
+	run(n int) int
+	// column is the batch's column, of n rows.
+	column(n int) event.Column
+}
+
+// part is an event.Source over some row groups of one file.
+type part struct {
+	schema  event.Schema
+	file    *File
+	span    span
+	vectors []vector
+	cursors []*cursor // those of the vectors that read the file
+	codecs  codecs
+	readers *sync.Pool // of pageReaders, the table's
+	r       *os.File
+	group   int   // that is being read
+	left    int64 // rows of the group that are still to come
+	err     error // final
+}
+
+var errClosed = errors.New("the source is closed")
+
+func schemaOf(chosen []column) event.Schema {
+	s := make(event.Schema, len(chosen))
+	for i, c := range chosen {
+		s[i] = event.Field{Name: c.name, Type: c.typ}
+	}
+	return s
+}
+
+func newPart(t *Table, chosen []column, s span) *part {
+	p := &part{schema: schemaOf(chosen), file: &t.Files[s.file], span: s, group: s.from - 1, readers: &t.readers}
+	most := int64(0)
+	for g := s.from; g < s.to; g++ {
+		most = max(most, p.meta(g).NumRows)
+	}
+	for _, c := range chosen {
+		p.add(c, int(min(most, batchRows)))
+	}
+	return p
+}
+
+// add makes the vector of a column: read from the file, or the same in all rows.
+func (p *part) add(c column, batch int) {
+	l := p.file.column(c.name)
+	if l == nil || l.form == formNull {
+		value := event.Make(c.typ)
+		value.AppendNull()
+		if at, ok := p.file.partition(c.name); ok && c.hive {
+			value = hiveValue(at, c.typ.Kind)
+		}
+		p.vectors = append(p.vectors, &constant{value: value, batch: batch})
+		return
+	}
+	cur := &cursor{name: c.name, leaf: l, batch: batch, col: event.Column{Type: c.typ}}
+	p.cursors = append(p.cursors, cur)
+	p.vectors = append(p.vectors, cur)
+}
+
+func (p *part) meta(g int) *format.RowGroup { return &p.file.meta.RowGroups[g] }
+
+// Schema says what the columns are.
+func (p *part) Schema() event.Schema { return p.schema }
+
+// Counted is what was met so far: every source of a Table is an event.Counter.
+func (p *part) Counted() (n event.Counts) {
+	for _, c := range p.cursors {
+		n[event.OutOfType] += c.bad
+	}
+	return n
+}
+
+// Close closes the file.
+func (p *part) Close() error {
+	if p.err == nil {
+		p.err = errClosed
+	}
+	return p.drop()
+}
+
+// drop lets go of everything that is held.
+func (p *part) drop() error {
+	p.codecs.close()
+	for _, c := range p.cursors {
+		if c.pages != nil {
+			c.pages.forget()
+			p.readers.Put(c.pages)
+			c.pages = nil
+		}
+	}
+	if p.r == nil {
+		return nil
+	}
+	r := p.r
+	p.r = nil
+	return r.Close()
+}
+
+// Read fills b with the next rows.
+func (p *part) Read(ctx context.Context, b *event.Batch) error {
+	b.Len, b.Columns, b.Carried = 0, b.Columns[:0], nil
+	if p.err != nil {
+		return p.err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := p.read(b); err != nil {
+		if p.err = err; err != io.EOF {
+			p.err = fmt.Errorf("read %s: %w", p.file.Path, err)
+		}
+		p.drop()
+		b.Columns = b.Columns[:0]
+	}
+	return p.err
+}
+
+func (p *part) read(b *event.Batch) error {
+	for p.left == 0 {
+		if p.group++; p.group >= p.span.to {
+			return io.EOF
+		}
+		if err := p.open(); err != nil {
+			return err
+		}
+	}
+	n := int(min(p.left, batchRows))
+	for _, v := range p.vectors {
+		v.begin()
+		n = v.run(n)
+	}
+	at := 0
+	err := guard(func() error {
+		for _, c := range p.cursors {
+			if err := c.take(n); err != nil {
+				return err
+			}
+			at++
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("row group %d, column %s: %w", p.group, p.cursors[at].name, err)
+	}
+	for _, v := range p.vectors {
+		b.Columns = append(b.Columns, v.column(n))
+	}
+	b.Len = n
+	p.left -= int64(n)
+	return nil
+}
+
+// open begins the next row group.
+func (p *part) open() (err error) {
+	if p.r == nil {
+		if p.r, err = p.file.open(); err != nil {
+			return err
+		}
+		for _, c := range p.cursors {
+			c.prepare()
+			if c.pages, _ = p.readers.Get().(*pageReader); c.pages == nil {
+				c.pages = new(pageReader)
+			}
+		}
+	}
+	meta := p.meta(p.group)
+	if p.left = meta.NumRows; p.left == 0 {
+		return nil
+	}
+	for _, c := range p.cursors {
+		if err := c.open(p.r, meta, &p.codecs); err != nil {
+			return fmt.Errorf("row group %d, column %s: %w", p.group, c.name, err)
+		}
+	}
+	return nil
+}
+
+// constant is a column that is the same in all rows of a part.
+type constant struct {
+	value event.Column // one row
+	batch int
+	all   event.Column // as many rows as a batch has at most
+}
+
+func (c *constant) begin() {}
+
+func (c *constant) run(n int) int { return n }
+
+func (c *constant) column(n int) event.Column {
+	if c.all.Len() == 0 {
+		c.fill()
+	}
+	return c.all.Slice(0, n)
+}
+
+func (c *constant) fill() {
+	v := &c.value
+	c.all = event.Column{Type: v.Type, Dict: v.Dict, Rows: c.batch, Ints: repeat(v.Ints, c.batch), Floats: repeat(v.Floats, c.batch),
+		Decimals: repeat(v.Decimals, c.batch), Codes: repeat(v.Codes, c.batch), Null: repeat(v.Null, c.batch)}
+	if v.Type.Text() {
+		c.all.Dict = filled(v.Dict)
+	}
+}
+
+// repeat is the first of v, n times; nil if there is none.
+func repeat[T any](v []T, n int) []T {
+	if len(v) == 0 {
+		return nil
+	}
+	all := make([]T, n)
+	for i := range all {
+		all[i] = v[0]
+	}
+	return all
+}

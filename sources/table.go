@@ -1,0 +1,262 @@
+package sources
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// Table is the files that one path names. It holds no file open.
+type Table struct {
+	Path  string
+	Files []File // sorted by path
+
+	columns []column
+	places  map[string]int // of each name in columns
+	readers sync.Pool      // of pageReaders: their memory goes from part to part
+}
+
+// column is one column of the union of all files.
+type column struct {
+	name string
+	typ  event.Type
+	from int    // the file that gave it its type
+	hive bool   // its values stand in the paths
+	why  string // why it cannot be read, to follow "column x "; empty: it can
+}
+
+// MissingColumn is a column that was asked for and that no file of a table has.
+type MissingColumn struct {
+	Path, Column string
+	Nearest      string // what may have been meant; empty: nothing is close
+}
+
+// Error names the column, the table and the mend.
+func (e *MissingColumn) Error() string {
+	if e.Nearest == "" {
+		return fmt.Sprintf("no file of %s has a column %s", e.Path, e.Column)
+	}
+	return fmt.Sprintf("no file of %s has a column %s; did you mean %s?", e.Path, e.Column, e.Nearest)
+}
+
+// UnreadableColumn is a column that is there, in a type that cannot be read.
+type UnreadableColumn struct {
+	Path, Column string
+	Problem      string // follows "column x "
+}
+
+// Error names the table and the column.
+func (e *UnreadableColumn) Error() string {
+	return fmt.Sprintf("%s: column %s %s", e.Path, e.Column, e.Problem)
+}
+
+// Find opens the table that a path names: a file, a glob, or a directory, of which
+// it takes all *.parquet files below it, in the order of their paths. Folders
+// called key=value between the directory and a file are columns.
+func Find(path string) (*Table, error) {
+	at, err := list(path)
+	if err != nil {
+		return nil, err
+	}
+	t := &Table{Path: path, Files: make([]File, len(at)), places: map[string]int{}}
+	if err := t.open(at); err != nil {
+		return nil, err
+	}
+	for i := range t.Files {
+		t.merge(i)
+	}
+	t.mergeHive()
+	return t, nil
+}
+
+// open reads all footers, some files at a time. The error is that of the first
+// file that has one.
+func (t *Table) open(at []found) error {
+	failed := make([]error, len(at))
+	var wg sync.WaitGroup
+	turn := make(chan struct{}, 2*runtime.GOMAXPROCS(0)) // Half of them wait for the disk.
+	for i := range at {
+		wg.Add(1)
+		turn <- struct{}{}
+		go func() {
+			defer func() { <-turn; wg.Done() }()
+			f, err := openFile(at[i])
+			if failed[i] = err; err == nil {
+				t.Files[i] = *f
+			}
+		}()
+	}
+	wg.Wait()
+	for _, err := range failed {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// merge adds the columns of file i to the union.
+func (t *Table) merge(i int) {
+	f := &t.Files[i]
+	for k, name := range f.names {
+		l := &f.leaves[k]
+		at, known := t.places[name]
+		if !known {
+			t.places[name] = len(t.columns)
+			t.columns = append(t.columns, column{name: name, typ: l.typ, from: i, why: l.why})
+			continue
+		}
+		c := &t.columns[at]
+		if c.why != "" {
+			continue
+		}
+		if l.why != "" {
+			c.why = l.why
+			if i > 0 {
+				c.why += fmt.Sprintf(" (in %s)", f.Path)
+			}
+			c.typ = event.Type{}
+			continue
+		}
+		c.widen(t, i, l.typ)
+	}
+}
+
+// widen makes c hold values of typ too, if there is one type for both.
+func (c *column) widen(t *Table, i int, typ event.Type) {
+	wide, ok := widened(c.typ, typ)
+	switch {
+	case !ok:
+		c.why = fmt.Sprintf("is %s in %s and %s in %s; it must be of one type in all files", c.typ, t.Files[c.from].Path, typ, t.Files[i].Path)
+		c.typ = event.Type{}
+	case c.typ.Kind == event.Null:
+		c.typ, c.from = typ, i
+	default:
+		c.typ = wide
+	}
+}
+
+// widened is the type that holds all values of a and b.
+func widened(a, b event.Type) (event.Type, bool) {
+	switch {
+	case a.Equal(b), b.Kind == event.Null:
+		return a, true
+	case a.Kind == event.Null:
+		return b, true
+	case a.Kind != event.Decimal || b.Kind != event.Decimal:
+		return event.Type{}, false
+	}
+	scale := max(a.Scale, b.Scale)
+	precision := max(a.Precision-a.Scale, b.Precision-b.Scale) + scale
+	return event.DecimalOf(precision, scale), precision <= 38
+}
+
+// mergeHive adds the keys of partitions that no file has as a column of its own.
+func (t *Table) mergeHive() {
+	for i := range t.Files {
+		for _, p := range t.Files[i].hive {
+			if _, known := t.places[p.key]; known {
+				continue
+			}
+			t.places[p.key] = len(t.columns)
+			t.columns = append(t.columns, column{name: p.key, typ: event.Of(hiveKind(t.Files, p.key)), from: i, hive: true})
+		}
+	}
+}
+
+// Schema is the union of the files' columns, those of the first file first, those
+// of partitions last. What cannot be read is of type Unknown.
+func (t *Table) Schema() event.Schema {
+	s := make(event.Schema, len(t.columns))
+	for i := range t.columns {
+		s[i] = event.Field{Name: t.columns[i].name, Type: t.columns[i].typ}
+	}
+	return s
+}
+
+// Rows is the number of rows of all files.
+func (t *Table) Rows() (n int64) {
+	for i := range t.Files {
+		n += t.Files[i].Rows
+	}
+	return n
+}
+
+// Check returns why one of the columns cannot be read: a MissingColumn, an
+// UnreadableColumn, or nil if all can.
+func (t *Table) Check(columns []string) error {
+	_, err := t.choose(columns)
+	return err
+}
+
+// choose returns the columns asked for.
+func (t *Table) choose(names []string) ([]column, error) {
+	chosen := make([]column, len(names))
+	for i, name := range names {
+		at, ok := t.places[name]
+		if !ok {
+			return nil, t.missing(name)
+		}
+		chosen[i] = t.columns[at]
+		if why := chosen[i].why; why != "" {
+			return nil, &UnreadableColumn{Path: t.Path, Column: name, Problem: why}
+		}
+	}
+	return chosen, nil
+}
+
+func (t *Table) missing(name string) error {
+	all := make([]string, len(t.columns))
+	for i := range t.columns {
+		all[i] = t.columns[i].name
+	}
+	return &MissingColumn{Path: t.Path, Column: name, Nearest: event.Nearest(name, all)}
+}
+
+// Parts returns sources that together hold each row once, in order: the files, or
+// runs of row groups where that gives each of the workers something to do. They
+// may be read beside each other, and whoever asked closes each. A file without a
+// column has nulls there.
+func (t *Table) Parts(columns []string, workers int) ([]event.Source, error) {
+	chosen, err := t.choose(columns)
+	if err != nil {
+		return nil, err
+	}
+	var parts []event.Source
+	for _, s := range t.spans(workers) {
+		parts = append(parts, newPart(t, chosen, s))
+	}
+	return parts, nil
+}
+
+// span is some row groups of one file.
+type span struct{ file, from, to int }
+
+// partsPerWorker is how many parts a worker should find: with fewer, one long
+// part at the end leaves the others idle.
+const partsPerWorker = 4
+
+// spans cuts the table into parts of at most about so many rows that each worker
+// gets some. Files are never joined, row groups never cut.
+func (t *Table) spans(workers int) []span {
+	most := max(t.Rows()/int64(max(workers, 1)*partsPerWorker), batchRows)
+	var spans []span
+	for i := range t.Files {
+		from, rows := 0, int64(0)
+		groups := t.Files[i].meta.RowGroups
+		for g := range groups {
+			if rows > 0 && rows+groups[g].NumRows > most && workers > 1 {
+				spans = append(spans, span{i, from, g})
+				from, rows = g, 0
+			}
+			rows += groups[g].NumRows
+		}
+		if rows > 0 {
+			spans = append(spans, span{i, from, len(groups)})
+		}
+	}
+	return slices.Clip(spans)
+}

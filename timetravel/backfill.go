@@ -1,0 +1,253 @@
+package timetravel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/timeseam/timeseam/features"
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// Backfill is a bounded run: a plan over histories, asked by a spine. The
+// caller fills it and calls Run once. The functions that open things are called
+// from Run's own goroutine; what they open is read and closed by Run, history
+// parts each from one goroutine at a time.
+//
+// Memory is that of the spine's instants, keys and answers and of the events
+// within reach of its queries, with the columns that the views keep of them;
+// the spine's own columns are never held.
+type Backfill struct {
+	Plan  *features.Plan
+	Known Known
+	// History opens an input's history as parts that may be read beside each
+	// other; together they hold every row once.
+	History func(in features.Input) ([]event.Source, error)
+	// Spine opens the spine's columns that the plan's queries are made of.
+	Spine func() (event.Source, error)
+	// Carry opens the spine's own columns, row for row, in batches of the given
+	// number of rows; nil: they are not wanted.
+	Carry func(rows int) (event.Source, error)
+	// Sink takes the training set. Run writes to it and commits; who made it closes it.
+	Sink event.Sink
+	// Strict: fail, and commit nothing, if a value was outside its type.
+	Strict bool
+	// Workers is how many goroutines compute; at least one.
+	Workers int
+	// Events is about how many events there are: it only chooses the number of partitions.
+	Events int64
+	// Progress is told how far a stage has come; nil: nobody asks. It is called
+	// from several goroutines.
+	Progress func(Progress)
+}
+
+// Progress is how far a stage of a run has come. Done never falls for a stage
+// that one goroutine runs; reports of several may overtake each other.
+type Progress struct {
+	Stage string // "spine", "history", "sweep", "write"
+	Done  int64  // rows, or partitions of a sweep
+	Total int64  // 0: not known
+}
+
+// Report is what a run did. All but Stages is the same in every run over the
+// same files (S2.1), and manifests print it; so nothing that depends on the
+// machine may be added beside it.
+type Report struct {
+	Rows   int64          // of the spine, and of the output
+	Events []int64        // rows read, by input of the plan
+	Read   []event.Counts // what was noteworthy in reading, by input of the plan
+	Taken  []int64        // events taken into partitions, by view of the plan
+	Counts []event.Counts // what was noteworthy, by view of the plan
+	Spine  event.Counts   // what was noteworthy of the spine and of derived values
+	Stages []Stage        // in order; no part of what is deterministic
+}
+
+// Stage is how long a part of a run took. A manifest must not hold it.
+type Stage struct {
+	Name string
+	Wall time.Duration
+}
+
+// Run reads everything, computes every row of the spine and commits the sink.
+// After an error nothing is committed. The stages follow one another and none
+// overlaps: the reach of the queries must be known before events are left out,
+// and all events of a key must be there before its first query is answered
+// (T1). Cancelling ctx ends it with ctx's error.
+func (b *Backfill) Run(ctx context.Context) (*Report, error) {
+	r := &run{Backfill: b, report: &Report{Events: make([]int64, len(b.Plan.Inputs)), Read: make([]event.Counts, len(b.Plan.Inputs)), Taken: make([]int64, len(b.Plan.Views)), Counts: make([]event.Counts, len(b.Plan.Views))}}
+	for _, stage := range []struct {
+		name string
+		do   func(context.Context) error
+	}{{"spine", r.readSpine}, {"history", r.readHistory}, {"sweep", r.sweep}, {"write", r.write}} {
+		start := time.Now()
+		if err := stage.do(ctx); err != nil {
+			return nil, err
+		}
+		r.report.Stages = append(r.report.Stages, Stage{stage.name, time.Since(start)})
+	}
+	r.report.Rows = int64(len(r.spine.times))
+	return r.report, nil
+}
+
+// run is a Backfill on its way. Each stage fills the fields that the next ones
+// read; within a stage goroutines write to places of their own, so that there
+// is no lock.
+type run struct {
+	*Backfill
+	report *Report
+	spine  spine
+	bits   int         // keys are partitioned by this many of their hash's highest bits
+	chunks [][][]chunk // by view, by part of its input, in the order of reading
+	asked  []asked     // by key of the plan
+	found  []found     // by view
+}
+
+// tell reports progress, if somebody asked for it.
+func (r *run) tell(stage string, done, total int64) {
+	if r.Progress != nil {
+		r.Progress(Progress{Stage: stage, Done: done, Total: total})
+	}
+}
+
+// spine is all queries, in the spine's order. It holds 8 bytes of instant and
+// 16 of every key a row. Keys are hashes of 128 bits that stand for the values
+// (S11.2): with n distinct keys two meet with probability n^2/2^129, for a
+// billion about one in 10^21.
+type spine struct {
+	times       []event.Time
+	noTime      []bool // nil: every query has its instant
+	keys        [][]event.Hash
+	noKey       [][]bool // by key; nil: every query has it
+	request     []event.Column
+	first, last event.Time // of the instants there are
+}
+
+// readSpine reads the queries. Batches are used again by the source, so add
+// copies. The spine is read by one goroutine, as its order is that of the
+// output (S11.1).
+func (r *run) readSpine(ctx context.Context) error {
+	src, err := r.Spine()
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	n := len(r.Plan.Queries.Keys)
+	s := &r.spine
+	s.keys, s.noKey = make([][]event.Hash, n), make([][]bool, n)
+	s.first, s.last = event.MaxTime, event.MinTime
+	var b event.Batch
+	for {
+		switch err := src.Read(ctx, &b); {
+		case errors.Is(err, io.EOF):
+			addCounted(&r.report.Spine, src)
+			r.countQueries()
+			return nil
+		case err != nil:
+			return fmt.Errorf("read spine: %w", err)
+		}
+		if len(s.times)+b.Len > maxRows {
+			return fmt.Errorf("the spine has more than %d rows; cut it into several", maxRows)
+		}
+		s.add(r.Plan.NewQueries(&b, &r.report.Spine))
+		r.tell("spine", int64(len(s.times)), 0)
+	}
+}
+
+// refuse returns an error where a strict run met values outside their type. It
+// is asked before the commit and after everything is computed, as derived
+// values count too, so that a strict run leaves nothing behind (S9.3, S17.2).
+func (r *run) refuse() error {
+	n := r.report.Spine[event.OutOfType]
+	for i := range r.report.Read {
+		n += r.report.Read[i][event.OutOfType]
+	}
+	for i := range r.report.Counts {
+		n += r.report.Counts[i][event.OutOfType]
+	}
+	if r.Strict && n > 0 {
+		return fmt.Errorf("%d values are outside their type; without strict they are null and counted", n)
+	}
+	return nil
+}
+
+// addCounted adds what a source has counted, if it counts. It must come after
+// the last read: readers count as they go.
+func addCounted(n *event.Counts, s event.Source) {
+	if c, ok := s.(event.Counter); ok {
+		counted := c.Counted()
+		n.Add(&counted)
+	}
+}
+
+// maxRows is the most rows that a spine may have: places in it are 32 bits.
+const maxRows = 1<<32 - 2
+
+// add appends a batch of queries, copying what the batch may reuse. first and
+// last leave out rows without an instant, whose times are zeros: 1970 would
+// widen the reach of every window.
+func (s *spine) add(q *features.Queries) {
+	before := len(s.times)
+	s.times = append(s.times, q.Times...)
+	s.noTime = appendFlags(s.noTime, before, q.NoTime, q.Len)
+	for k := range s.keys {
+		s.keys[k] = append(s.keys[k], q.Keys[k]...)
+		s.noKey[k] = appendFlags(s.noKey[k], before, q.NoKey[k], q.Len)
+	}
+	if s.request == nil {
+		for _, c := range q.Request {
+			s.request = append(s.request, event.Make(c.Type))
+		}
+	}
+	for i := range q.Request {
+		for row := range q.Len {
+			s.request[i].Append(&q.Request[i], row)
+		}
+	}
+	for i, t := range q.Times {
+		if q.NoTime == nil || !q.NoTime[i] {
+			s.first, s.last = min(s.first, t), max(s.last, t)
+		}
+	}
+}
+
+// appendFlags appends n flags, nil meaning all false, to the flags of before
+// rows. Flags are made only when one is needed; most spines have neither gap.
+func appendFlags(to []bool, before int, flags []bool, n int) []bool {
+	if to == nil && flags == nil {
+		return nil
+	}
+	if to == nil {
+		to = make([]bool, before)
+	}
+	if flags == nil {
+		flags = make([]bool, n)
+	}
+	return append(to, flags...)
+}
+
+// countQueries counts what is noteworthy of the spine itself. A row that lacks
+// several keys counts once: the reason is the row's (S17.1).
+func (r *run) countQueries() {
+	for _, no := range r.spine.noTime {
+		if no {
+			r.report.Spine[event.QueryNoTime]++
+		}
+	}
+	for i := range r.spine.times {
+		for k := range r.spine.noKey {
+			if r.spine.noKey[k] != nil && r.spine.noKey[k][i] {
+				r.report.Spine[event.QueryNoKey]++
+				break
+			}
+		}
+	}
+}
+
+// unasked reports whether query row has no instant or lacks key k, so that it is
+// answered as a key without events. Such a row takes no part in the sweep
+// (S11.4, S11.5).
+func (s *spine) unasked(k int, row uint32) bool {
+	return s.noTime != nil && s.noTime[row] || s.noKey[k] != nil && s.noKey[k][row]
+}

@@ -1,0 +1,22 @@
+// Package timetravel brings events and queries to the state in the order in
+// which they became known, and carries the values away. It is the only place
+// that decides what is known when; it knows no technology.
+//
+// Words it owns:
+//
+//   - visible: the instant at which an event becomes known (visible.go).
+//   - sweep: a run over history, one partition of keys after the other.
+//   - step: the one place that calls Apply and Value (step.go).
+//
+// Invariants:
+//
+//	T1  A query is asked when all events with visible <= at are in, and none
+//	    whose visible is later. Whether an event that is in counts, only
+//	    Window.Bounds says.
+//	T2  No value, count or order of rows depends on the number of workers, on
+//	    the number of partitions, or on how rows were cut into batches.
+//	T3  Every goroutine is waited for by the function that started it.
+//
+// Read visible.go, step.go, backfill.go, partition.go, sweep.go and output.go,
+// in that order.
+package timetravel

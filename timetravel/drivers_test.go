@@ -1,0 +1,266 @@
+package timetravel_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/timeseam/timeseam/features"
+	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/timetravel"
+)
+
+// everyPlace is how many events a spec may have for snapshots at every place;
+// of more, snapshots are taken at somePlaces places.
+const (
+	everyPlace = 200
+	somePlaces = 20
+)
+
+// drivers are the ways in which the engine answers a spec.
+func drivers() []driver {
+	return []driver{
+		{"backfill", func(tb testing.TB, s *spec) answers { return s.backfill(tb, feed{workers: 1, batch: 1000, parts: 1}) }},
+		{"backfill of shuffled parts", func(tb testing.TB, s *spec) answers {
+			return s.backfill(tb, feed{workers: 3, batch: 7, parts: 4, seed: 1, events: 10_000_000})
+		}},
+		{"state fed in shuffled order, asked between", func(tb testing.TB, s *spec) answers { return s.fed(tb, 2) }},
+		{"state restored from snapshots", func(tb testing.TB, s *spec) answers { return s.restored(tb) }},
+		{"state that forgets", func(tb testing.TB, s *spec) answers { return s.forgetting(tb) }},
+	}
+}
+
+// feed is how a backfill gets its input.
+type feed struct {
+	workers, batch, parts int
+	seed                  uint64 // of the order of events; 0: as they stand
+	events                int64  // how many the backfill is told there are
+}
+
+// inMemory is a source of rows in memory.
+type inMemory struct {
+	schema event.Schema
+	rows   [][]value
+	batch  int
+}
+
+func (m *inMemory) Schema() event.Schema { return m.schema }
+func (m *inMemory) Close() error         { return nil }
+func (m *inMemory) Read(_ context.Context, b *event.Batch) error {
+	if len(m.rows) == 0 {
+		*b = event.Batch{}
+		return io.EOF
+	}
+	n := min(m.batch, len(m.rows))
+	*b = *table{m.schema, m.rows[:n]}.batch()
+	m.rows = m.rows[n:]
+	return nil
+}
+
+// kept is a sink that keeps rows.
+type kept struct {
+	rows      [][]value
+	committed bool
+}
+
+func (k *kept) Write(_ context.Context, b *event.Batch) error {
+	k.rows = append(k.rows, rowsOf(b)...)
+	return nil
+}
+func (k *kept) Commit(context.Context) error { k.committed = true; return nil }
+func (k *kept) Close() error                 { return nil }
+
+// plan compiles the spec's training set against its tables.
+func (s *spec) plan(tb testing.TB) *features.Plan {
+	tb.Helper()
+	c := features.Catalog{Histories: map[string]event.Schema{}, Spines: map[string]event.Schema{s.set: s.spine.schema}}
+	for name, t := range s.sources {
+		c.Histories[name] = t.schema
+	}
+	p, err := features.Compile(s.definition, c, s.set)
+	if err != nil {
+		tb.Fatalf("spec %s: %v", s.name, err)
+	}
+	return p
+}
+
+// columns is a table's columns of a schema, rows in an order by seed.
+func (t table) columns(schema event.Schema, seed uint64) [][]value {
+	at := make([]int, len(schema))
+	for i, f := range schema {
+		at[i] = t.schema.Index(f.Name)
+	}
+	rows := make([][]value, len(t.rows))
+	for i, row := range t.rows {
+		for _, c := range at {
+			rows[i] = append(rows[i], row[c])
+		}
+	}
+	if seed != 0 {
+		rand.New(rand.NewPCG(seed, 7)).Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+	}
+	return rows
+}
+
+func answersOf(p *features.Plan, rows [][]value) answers {
+	return answers{schema: p.Outputs, rows: rows}
+}
+
+// backfill answers the spec by a bounded run.
+func (s *spec) backfill(tb testing.TB, f feed) answers {
+	tb.Helper()
+	p, out := s.plan(tb), &kept{}
+	b := &timetravel.Backfill{Plan: p, Known: timetravel.EventTime, Workers: f.workers, Events: f.events, Sink: out,
+		History: func(in features.Input) ([]event.Source, error) {
+			rows := s.sources[in.Source.Name.Value].columns(in.Columns, f.seed)
+			parts := make([]event.Source, f.parts)
+			for i := range parts {
+				parts[i] = &inMemory{in.Columns, rows[i*len(rows)/f.parts : (i+1)*len(rows)/f.parts], f.batch}
+			}
+			return parts, nil
+		},
+		Spine: func() (event.Source, error) {
+			return &inMemory{p.Queries.Columns, s.spine.columns(p.Queries.Columns, 0), f.batch}, nil
+		}}
+	report, err := b.Run(context.Background())
+	if err != nil {
+		tb.Fatalf("spec %s: %v", s.name, err)
+	}
+	if !out.committed || int(report.Rows) != len(s.spine.rows) {
+		tb.Fatalf("spec %s: %d rows reported, committed %t", s.name, report.Rows, out.committed)
+	}
+	return answersOf(p, out.rows)
+}
+
+// arrival is one event of one input.
+type arrival struct {
+	input int
+	row   *event.Batch
+}
+
+// arrivals are the events of all inputs, in shuffled order.
+func (s *spec) arrivals(p *features.Plan, seed uint64) (all []arrival) {
+	for i, in := range p.Inputs {
+		for _, row := range s.sources[in.Source.Name.Value].columns(in.Columns, 0) {
+			all = append(all, arrival{i, table{in.Columns, [][]value{row}}.batch()})
+		}
+	}
+	rand.New(rand.NewPCG(seed, 8)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all
+}
+
+// spineBatch is rows of the spine as queries are made of them.
+func (s *spec) spineBatch(p *features.Plan, rows ...int) *event.Batch {
+	all := s.spine.columns(p.Queries.Columns, 0)
+	if rows != nil {
+		var some [][]value
+		for _, i := range rows {
+			some = append(some, all[i])
+		}
+		all = some
+	}
+	return table{p.Queries.Columns, all}.batch()
+}
+
+func (s *spec) ask(p *features.Plan, st *features.State, b *event.Batch) [][]value {
+	return rowsOf(&event.Batch{Len: b.Len, Columns: st.Value(b)})
+}
+
+// fed answers from a state fed one event at a time in shuffled order, with
+// queries between, at past instants and those to come.
+func (s *spec) fed(tb testing.TB, seed uint64) answers {
+	p := s.plan(tb)
+	st, rng := p.NewState(), rand.New(rand.NewPCG(seed, 9))
+	all := s.arrivals(p, seed)
+	for _, a := range all {
+		st.Apply(a.input, a.row)
+		if len(s.spine.rows) > 0 && (len(all) <= everyPlace || rng.IntN(len(all)) < somePlaces) {
+			st.Value(s.spineBatch(p, rng.IntN(len(s.spine.rows))))
+		}
+	}
+	return answersOf(p, s.ask(p, st, s.spineBatch(p)))
+}
+
+// restored answers from a state that was written and read again at every place,
+// or at some. Wherever that was, the last snapshot is the same.
+func (s *spec) restored(tb testing.TB) answers {
+	p := s.plan(tb)
+	st, rng := p.NewState(), rand.New(rand.NewPCG(3, 9))
+	all := s.arrivals(p, 3)
+	for _, a := range all {
+		if len(all) <= everyPlace || rng.IntN(len(all)) < somePlaces {
+			st = again(tb, p, st)
+		}
+		st.Apply(a.input, a.row)
+	}
+	other := p.NewState()
+	for _, a := range s.arrivals(p, 4) {
+		other.Apply(a.input, a.row)
+	}
+	if !bytes.Equal(st.Snapshot(), other.Snapshot()) {
+		tb.Errorf("spec %s: states of the same events have different snapshots", s.name)
+	}
+	return answersOf(p, s.ask(p, again(tb, p, st), s.spineBatch(p)))
+}
+
+func again(tb testing.TB, p *features.Plan, st *features.State) *features.State {
+	tb.Helper()
+	restored, err := p.Restore(st.Snapshot())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return restored
+}
+
+// forgetting asks a state in order of time, and lets it forget, between one
+// question or some and the next, all that no later one can tell apart.
+func (s *spec) forgetting(tb testing.TB) answers {
+	p := s.plan(tb)
+	st := p.NewState()
+	all := s.arrivals(p, 5)
+	for _, a := range all {
+		st.Apply(a.input, a.row)
+	}
+	at := s.spine.schema.Index(s.definition.TrainingSets[0].Spine.EventTimestamp.Value)
+	order := make([]int, len(s.spine.rows))
+	for i := range order {
+		order[i] = i
+	}
+	instant := func(i int) event.Time {
+		t, ok := s.spine.rows[i][at].(event.Time)
+		if !ok {
+			return event.MinTime
+		}
+		return t
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return compareTimes(instant(a), instant(b)) })
+	rows := make([][]value, len(order))
+	step := max(1, len(order)/somePlaces)
+	for from := 0; from < len(order); from += step {
+		some := order[from:min(from+step, len(order))]
+		st.Forget(instant(some[0]))
+		for k, row := range s.ask(p, st, s.spineBatch(p, some...)) {
+			rows[some[k]] = row
+		}
+	}
+	return answersOf(p, rows)
+}
+
+func compareTimes(a, b event.Time) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// String names the feed in messages.
+func (f feed) String() string {
+	return fmt.Sprintf("%d workers, batches of %d, %d parts, seed %d", f.workers, f.batch, f.parts, f.seed)
+}

@@ -1,0 +1,148 @@
+package timetravel
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// outputRows is how many rows are computed and written at a time. It is no part
+// of any value (T2). Large enough that columns and not calls cost the time,
+// small enough that some blocks a worker are some megabytes; carried columns
+// come in the same number, so that both sides meet row for row.
+const outputRows = 65_536
+
+// block is some rows of the output on their way to the sink. Its counts are its
+// own and are added in the spine's order.
+type block struct {
+	columns []event.Column
+	counts  event.Counts
+}
+
+// write puts the answers in the spine's order, computes what is derived from
+// them, and hands everything to the sink: blocks are computed beside each other
+// and written in order. Sink.Write and Sink.Commit are called from this
+// goroutine alone. On the way out, whatever the reason, the computing is
+// cancelled and then waited for (T3), before carry is closed. Commit comes
+// last: until then the sink shows nothing (S17.2).
+func (r *run) write(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var carry event.Source
+	if r.Carry != nil {
+		var err error
+		if carry, err = r.Carry(outputRows); err != nil {
+			return err
+		}
+		defer carry.Close()
+	}
+	blocks, wait := r.blocks(ctx)
+	defer wait()
+	defer cancel()
+	rows, done := len(r.spine.times), 0
+	for pending := range blocks {
+		b := <-pending
+		r.report.Spine.Add(&b.counts)
+		n := min(outputRows, rows-done)
+		if err := r.writeBlock(ctx, carry, b.columns, n); err != nil {
+			return err
+		}
+		done += n
+		r.tell("write", int64(done), int64(rows))
+	}
+	if err := r.carriedAll(ctx, carry); err != nil {
+		return err
+	}
+	if err := cmp.Or(ctx.Err(), r.refuse()); err != nil {
+		return err
+	}
+	return r.Sink.Commit(ctx)
+}
+
+// errSpineChanged is what is said of a spine that has other rows when it is read
+// again.
+var errSpineChanged = errors.New("the spine changed while it was read; run again when nobody writes it")
+
+// carriedAll checks that the spine ended where its queries did.
+func (r *run) carriedAll(ctx context.Context, carry event.Source) error {
+	if carry == nil {
+		return nil
+	}
+	var more event.Batch
+	if err := carry.Read(ctx, &more); err == nil {
+		return errSpineChanged
+	} else if !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read spine: %w", err)
+	}
+	return nil
+}
+
+// blocks computes all blocks, in order of their channels, at most Workers of them
+// ahead of the reader. wait returns when no more are being computed. A channel
+// of channels keeps the order of the spine while blocks finish in any: the
+// reader waits for the next one, not for whichever is done. `out` bounds the
+// blocks that wait, `work` those being computed; a pending channel holds its
+// one block, so that no goroutine hangs on a reader that has left.
+func (r *run) blocks(ctx context.Context) (<-chan chan block, func()) {
+	out := make(chan chan block, r.Workers)
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		defer close(out)
+		work := make(chan struct{}, r.Workers)
+		for from := 0; from < len(r.spine.times) && ctx.Err() == nil; from += outputRows {
+			pending := make(chan block, 1)
+			select {
+			case out <- pending:
+			case <-ctx.Done():
+				return
+			}
+			work <- struct{}{}
+			go func() {
+				pending <- r.block(from, min(from+outputRows, len(r.spine.times)))
+				<-work
+			}()
+		}
+		for range r.Workers {
+			work <- struct{}{} // all are back
+		}
+	}()
+	return out, func() { <-finished }
+}
+
+// block computes rows from to to-1. It reads what the sweep has finished and
+// writes nothing shared, so that blocks may be computed beside each other.
+// Dictionaries of text are only read here.
+func (r *run) block(from, to int) (b block) {
+	slots := make([][]event.Column, len(r.Plan.Views))
+	for v := range r.Plan.Views {
+		slots[v] = r.slots(v, from, to)
+	}
+	q := r.spine.slice(from, to)
+	b.columns = r.Plan.Finish(q, slots, &b.counts)
+	return b
+}
+
+// writeBlock writes n rows, beside the spine's own columns if there are any.
+// The spine is opened a second time for this; a different number of rows is
+// proof that it was rewritten, and labels beside features of other rows would
+// be worse than no training set.
+func (r *run) writeBlock(ctx context.Context, carry event.Source, columns []event.Column, n int) error {
+	b := event.Batch{Len: n, Columns: columns}
+	if carry != nil {
+		var own event.Batch
+		err := carry.Read(ctx, &own)
+		if errors.Is(err, io.EOF) || err == nil && own.Len != n {
+			return errSpineChanged
+		}
+		if err != nil {
+			return fmt.Errorf("read spine: %w", err)
+		}
+		b.Carried = own.Carried
+	}
+	return r.Sink.Write(ctx, &b)
+}

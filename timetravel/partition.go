@@ -1,0 +1,197 @@
+package timetravel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"sync/atomic"
+
+	"github.com/timeseam/timeseam/features"
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// partitionEvents is how many events a partition should have: their keys, times
+// and one value are then about the size of a core's own cache. It changes the
+// time a run takes and nothing else (T2).
+const partitionEvents = 40_000
+
+// maxBits is the most partition bits: a batch still has dozens of rows for
+// each. More would leave a chunk a few rows a partition, and gathering would
+// jump from chunk to chunk.
+const maxBits = 10
+
+// chunk is what a view takes of one batch, ordered by partition: partition p is
+// rows offsets[p] to offsets[p+1]-1. It owns its vectors, as the source uses
+// the batch again; only dictionaries are shared, which nobody changes. Events
+// that no query can reach are gone already.
+type chunk struct {
+	rows    features.Rows
+	offsets []int32
+}
+
+// partitionOf is the partition of a key: the highest bits of its hash. All
+// events and queries of a key meet in one partition, whatever the number; so
+// partitions share nothing and need no order among them (T2). Entities that key
+// by the same columns have the same hashes.
+func partitionOf(h event.Hash, bits int) int { return int(h.Hi >> (64 - bits)) }
+
+// readHistory reads every input and partitions what each view takes of it.
+// Inputs follow one another, each with all workers on its parts. The number of
+// events is only an estimate and may be wrong.
+func (r *run) readHistory(ctx context.Context) error {
+	r.bits = min(max(bits.Len64(uint64(r.Events/partitionEvents)), 1), maxBits)
+	r.chunks = make([][][]chunk, len(r.Plan.Views))
+	for in := range r.Plan.Inputs {
+		if err := r.readInput(ctx, in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readInput reads the parts of one input beside each other. Every part has its
+// own place for chunks and counts: the order of reading is that of the parts
+// and not of the goroutines, so that late_events (S10.2) does not depend on
+// them (T2). Sources may be closed twice.
+func (r *run) readInput(ctx context.Context, in int) error {
+	parts, err := r.History(r.Plan.Inputs[in])
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, p := range parts {
+			p.Close()
+		}
+	}()
+	views := r.viewsOf(in)
+	for _, v := range views {
+		r.chunks[v] = make([][]chunk, len(parts))
+	}
+	read := new(atomic.Int64)
+	counts := make([][]event.Counts, len(parts))
+	err = each(ctx, r.Workers, len(parts), func(ctx context.Context, part int) error {
+		counts[part] = make([]event.Counts, len(views))
+		return r.readPart(ctx, partReader{in: in, part: part, source: parts[part], views: views, counts: counts[part], read: read})
+	})
+	r.report.Events[in] = read.Load()
+	for _, p := range parts {
+		addCounted(&r.report.Read[in], p)
+	}
+	for _, c := range counts {
+		for i, v := range views {
+			if c != nil {
+				r.report.Counts[v].Add(&c[i])
+			}
+		}
+	}
+	return err
+}
+
+// viewsOf lists the views over an input. Views over one source share one
+// reading of it.
+func (r *run) viewsOf(in int) (views []int) {
+	for v := range r.Plan.Views {
+		if r.Plan.Views[v].Input == in {
+			views = append(views, v)
+		}
+	}
+	return views
+}
+
+// partReader is one part of an input on its way into chunks.
+type partReader struct {
+	in, part int
+	source   event.Source
+	views    []int
+	counts   []event.Counts // by place in views
+	read     *atomic.Int64
+}
+
+// readPart reads one part to its end, in one goroutine. The first error stops
+// the other parts too.
+func (r *run) readPart(ctx context.Context, p partReader) error {
+	defer p.source.Close()
+	var b event.Batch
+	for {
+		if err := p.source.Read(ctx, &b); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("read history of %s: %w", r.Plan.Inputs[p.in].Source.Name.Value, err)
+		}
+		for i, v := range p.views {
+			if c, ok := r.chunk(v, &b, &p.counts[i]); ok {
+				r.chunks[v][p.part] = append(r.chunks[v][p.part], c)
+			}
+		}
+		r.tell("history", p.read.Add(int64(b.Len)), r.Events)
+	}
+}
+
+// chunk makes the chunk of a view from a batch; false where it takes none of
+// it. Reach leaves out what no query's window can hold, counted as
+// events_outside_windows; the views' columns are computed before, as refusals
+// are counted for all rows alike. Rows are placed by counting, O(rows) and
+// stable: within a partition they stay in the order of reading.
+func (r *run) chunk(view int, b *event.Batch, n *event.Counts) (chunk, bool) {
+	v := r.Plan.Views[view]
+	rows := v.Rows(b, n)
+	lo, hi := v.Layout.Reach(r.spine.first, r.spine.last)
+	if r.spine.first > r.spine.last {
+		hi = lo // no query has an instant
+	}
+	starts := make([]int32, 1<<r.bits+1)
+	for i, t := range rows.Times {
+		if t >= lo && t < hi {
+			starts[partitionOf(rows.Keys[i], r.bits)+1]++
+		}
+	}
+	for p := range 1 << r.bits {
+		starts[p+1] += starts[p]
+	}
+	total := int(starts[1<<r.bits])
+	n[event.OutsideWindows] += int64(len(rows.Times) - total)
+	if total == 0 {
+		return chunk{}, false
+	}
+	to := make([]int32, total)
+	next := append([]int32(nil), starts[:1<<r.bits]...)
+	for i, t := range rows.Times {
+		if t >= lo && t < hi {
+			p := partitionOf(rows.Keys[i], r.bits)
+			to[next[p]] = int32(i)
+			next[p]++
+		}
+	}
+	return chunk{rows: permute(rows, to), offsets: starts}, true
+}
+
+// permute copies rows in the given order. Dictionaries compute their hashes
+// lazily; they are made here, while one goroutine has them, as several sweepers
+// will read them later.
+func permute(r features.Rows, order []int32) features.Rows {
+	out := features.Rows{Keys: take(r.Keys, order), Times: take(r.Times, order), Columns: make([]event.Column, len(r.Columns))}
+	for i := range r.Columns {
+		c := &r.Columns[i]
+		out.Columns[i] = event.Column{Type: c.Type, Dict: c.Dict, Null: take(c.Null, order), Ints: take(c.Ints, order),
+			Floats: take(c.Floats, order), Decimals: take(c.Decimals, order), Codes: take(c.Codes, order)}
+		if c.Dict != nil {
+			c.Dict.Hashes() // here, once for all partitions
+		}
+	}
+	return out
+}
+
+// take copies the values at the given places; a vector that is not there stays
+// so.
+func take[T any](from []T, order []int32) []T {
+	if from == nil {
+		return nil
+	}
+	to := make([]T, len(order))
+	for k, i := range order {
+		to[k] = from[i]
+	}
+	return to
+}

@@ -1,0 +1,443 @@
+package timetravel
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync/atomic"
+
+	"github.com/timeseam/timeseam/features"
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// asked is the queries that have a key and an instant, ordered by the partition
+// of one of the plan's keys: partition p's are rows[starts[p]:starts[p+1]].
+// Views of one entity share it. Rows of a partition rise, which sortAnswers
+// relies on. It costs 4 bytes a query and key.
+type asked struct {
+	rows   []uint32
+	starts []int
+}
+
+// found is a view's answers: partition by partition the slots' columns, and for
+// every row of the spine its place in its partition's. place costs 4 bytes a
+// row and view; answers are kept as they were computed until the output pulls
+// them.
+type found struct {
+	answers [][]event.Column
+	place   []uint32
+	nobody  []event.Column // the one answer for a key without events, and for no key
+}
+
+// noPlace is the place of a query that is answered as a key without events.
+// maxRows keeps real places below it.
+const noPlace = 1<<32 - 1
+
+// sweep computes the slots of every view, partitions beside each other. Views
+// follow one another, so that only one view's scratch is alive; total is known
+// before, as every view has as many partitions.
+func (r *run) sweep(ctx context.Context) error {
+	r.asked = make([]asked, len(r.spine.keys))
+	for k := range r.spine.keys {
+		r.asked[k] = r.ask(k)
+	}
+	r.found = make([]found, len(r.Plan.Views))
+	done, total := new(atomic.Int64), int64(len(r.Plan.Views))<<r.bits
+	for v := range r.Plan.Views {
+		if err := r.sweepView(ctx, v, func() { r.tell("sweep", done.Add(1), total) }); err != nil {
+			return err
+		}
+		r.chunks[v] = nil // its memory is the next view's
+	}
+	return nil
+}
+
+// ask orders the spine's rows by the partition of key k. By counting, in two
+// passes: the first finds how many each partition has, the second places them,
+// stable in the spine's order.
+func (r *run) ask(k int) asked {
+	a := asked{starts: make([]int, 1<<r.bits+1)}
+	for row, h := range r.spine.keys[k] {
+		if !r.spine.unasked(k, uint32(row)) {
+			a.starts[partitionOf(h, r.bits)+1]++
+		}
+	}
+	for p := range 1 << r.bits {
+		a.starts[p+1] += a.starts[p]
+	}
+	a.rows = make([]uint32, a.starts[1<<r.bits])
+	next := slices.Clone(a.starts)
+	for row, h := range r.spine.keys[k] {
+		if !r.spine.unasked(k, uint32(row)) {
+			p := partitionOf(h, r.bits)
+			a.rows[next[p]] = uint32(row)
+			next[p]++
+		}
+	}
+	return a
+}
+
+// sweepView computes one view. Sweepers are handed on through `free` rather
+// than made for every partition, since their vectors are the size of one; each
+// goroutine has one at a time, so a sweeper needs no lock. Counts are kept by
+// partition and added in order.
+func (r *run) sweepView(ctx context.Context, v int, done func()) error {
+	f := &r.found[v]
+	f.answers = make([][]event.Column, 1<<r.bits)
+	f.place = make([]uint32, len(r.spine.times))
+	for i := range f.place {
+		f.place[i] = noPlace
+	}
+	store := features.NewArena(r.Plan.Views[v])
+	f.nobody = store.Answers(1)
+	store.Value(event.Hash{}, 0, f.nobody)
+	free := make(chan *sweeper, r.Workers) // at most one for each worker
+	counts := make([]event.Counts, 1<<r.bits)
+	taken := new(atomic.Int64)
+	err := each(ctx, r.Workers, 1<<r.bits, func(ctx context.Context, p int) error {
+		var s *sweeper
+		select {
+		case s = <-free:
+		default:
+			s = &sweeper{run: r, view: v, query: r.Plan.Views[v].Query, store: features.NewArena(r.Plan.Views[v])}
+		}
+		if f.answers[p] = s.partition(ctx, p); ctx.Err() != nil {
+			return ctx.Err()
+		}
+		taken.Add(int64(s.events))
+		counts[p] = s.counts
+		free <- s
+		done()
+		return nil
+	})
+	r.report.Taken[v] = taken.Load()
+	for i := range counts {
+		r.report.Counts[v].Add(&counts[i])
+	}
+	return err
+}
+
+// sweeper works through one partition after the other: it groups the
+// partition's events by key, orders each key's by visible, and steps through
+// them and the key's queries. Its vectors are scratch, kept for the next
+// partition. A partition is some 40 thousand events, so scratch is bounded by
+// Workers times that, unless one key alone has more: a key is never cut.
+type sweeper struct {
+	*run
+	view, query int
+	store       *features.Store
+	counts      event.Counts
+	events      int
+
+	local   keyTable
+	queries []uint32 // rows of the spine, by key, each key's by instant
+	qStarts []int32  // by local key; one more than keys
+	ids     []int32  // local key of each of the partition's events, -1: nobody asks
+	eStarts []int32
+	order   []source // the events by key, each key's by visible
+	gather  features.Events
+}
+
+// source is where an event stands before it is gathered, and when it is known.
+// Sorting these 16 bytes moves no columns; the columns are gathered once, in
+// the final order.
+type source struct {
+	visible    event.Time
+	chunk, row int32
+}
+
+// partition computes the answers to the queries of partition p. What it returns
+// depends on the partition alone, not on which ones the sweeper did before:
+// counts and scratch begin anew, and the arena is empty. Events of a partition
+// that nobody asks are counted as events_outside_windows and not looked at
+// further.
+func (s *sweeper) partition(ctx context.Context, p int) []event.Column {
+	s.counts, s.events = event.Counts{}, 0
+	s.store.Counts = event.Counts{}
+	a := &s.asked[s.query]
+	rows := a.rows[a.starts[p]:a.starts[p+1]]
+	out := s.store.Answers(len(rows))
+	if len(rows) == 0 {
+		for _, c := range s.cut(p) {
+			s.counts[event.OutsideWindows] += int64(len(c.Keys))
+		}
+		return out
+	}
+	s.groupQueries(rows)
+	chunks := s.cut(p)
+	s.groupEvents(chunks)
+	s.orderEvents()
+	s.collect(chunks)
+	if s.walk(ctx, out); ctx.Err() != nil {
+		return nil // a part of the answers is none
+	}
+	s.sortAnswers(rows, out)
+	s.store.Renew() // the answers keep the symbols they speak
+	s.counts.Add(&s.store.Counts)
+	return out
+}
+
+// groupQueries orders the partition's queries by key, each key's by instant and
+// row, and numbers the keys. Ties of instant are ordered by row, so that
+// nothing depends on the sort's own order. Equal neighbours are the
+// duplicate_queries (S11.3), each of which is answered.
+func (s *sweeper) groupQueries(rows []uint32) {
+	keys := s.spine.keys[s.query]
+	s.local.reset(len(rows))
+	s.qStarts = append(s.qStarts[:0], 0)
+	ids := resize(&s.ids, len(rows))
+	for i, row := range rows {
+		id := s.local.add(keys[row])
+		ids[i] = id
+		if int(id)+2 > len(s.qStarts) {
+			s.qStarts = append(s.qStarts, 0)
+		}
+		s.qStarts[id+1]++
+	}
+	next := accumulate(s.qStarts)
+	queries := resize(&s.queries, len(rows))
+	for i, row := range rows {
+		queries[next[ids[i]]] = row
+		next[ids[i]]++
+	}
+	times := s.spine.times
+	for id := range s.local.len() {
+		own := queries[s.qStarts[id]:s.qStarts[id+1]]
+		slices.SortFunc(own, func(a, b uint32) int { return cmp.Or(cmp.Compare(times[a], times[b]), cmp.Compare(a, b)) })
+		for i := 1; i < len(own); i++ {
+			if times[own[i]] == times[own[i-1]] {
+				s.counts[event.QueryDuplicate]++
+			}
+		}
+	}
+}
+
+// accumulate turns counts, shifted by one, into starts, and returns a copy of
+// them to be moved on. Shifting by one makes starts[id] to starts[id+1] the
+// range of id with no case for the last.
+func accumulate(starts []int32) []int32 {
+	for i := 1; i < len(starts); i++ {
+		starts[i] += starts[i-1]
+	}
+	return slices.Clone(starts)
+}
+
+// resize returns v with n entries, of unknown content, and keeps it for the next time.
+func resize[T any](v *[]T, n int) []T {
+	if cap(*v) < n {
+		*v = make([]T, n)
+	}
+	*v = (*v)[:n]
+	return *v
+}
+
+// cut lists the partition's part of every chunk, in the order of reading. The
+// parts are windows on the chunks' vectors and copy nothing; their column
+// headers are new, as Intern will put other codes into them.
+func (s *sweeper) cut(p int) []features.Rows {
+	var parts []features.Rows
+	for _, part := range s.chunks[s.view] {
+		for i := range part {
+			c := &part[i]
+			if from, to := int(c.offsets[p]), int(c.offsets[p+1]); from < to {
+				r := features.Rows{Keys: c.rows.Keys[from:to], Times: c.rows.Times[from:to], Columns: make([]event.Column, len(c.rows.Columns))}
+				for k := range r.Columns {
+					r.Columns[k] = c.rows.Columns[k].Slice(from, to)
+				}
+				parts = append(parts, r)
+			}
+		}
+	}
+	return parts
+}
+
+// groupEvents orders the events that somebody asks for by key, each key's in the
+// order of reading. Keys are looked up once and remembered in ids, -1 where
+// nobody asks. The table is complete by then, since queries come first: events
+// never add a key.
+func (s *sweeper) groupEvents(chunks []features.Rows) {
+	s.eStarts = append(s.eStarts[:0], make([]int32, s.local.len()+1)...)
+	s.ids = s.ids[:0]
+	for _, c := range chunks {
+		for _, key := range c.Keys {
+			id := s.local.find(key)
+			s.ids = append(s.ids, id)
+			if id >= 0 {
+				s.eStarts[id+1]++
+			} else {
+				s.counts[event.OutsideWindows]++
+			}
+		}
+	}
+	next := accumulate(s.eStarts)
+	order := resize(&s.order, int(next[len(next)-1]))
+	at := 0
+	for c := range chunks {
+		for row, t := range chunks[c].Times {
+			if id := s.ids[at]; id >= 0 {
+				order[next[id]] = source{s.Known.visible(t), int32(c), int32(row)}
+				next[id]++
+			}
+			at++
+		}
+	}
+	s.events = len(order)
+}
+
+// orderEvents orders each key's events by when they are known; those known at
+// once stay in the order of reading, the run puts them in their places. Late is
+// told from the order of reading, before anything is sorted (S10.2); it changes
+// no value (I1).
+func (s *sweeper) orderEvents() {
+	for id := range s.local.len() {
+		own := s.order[s.eStarts[id]:s.eStarts[id+1]]
+		if len(own) == 0 {
+			s.counts[event.QueryUnknownKey] += int64(s.qStarts[id+1] - s.qStarts[id])
+		}
+		late := int64(0)
+		latest := event.MinTime
+		for i := range own {
+			if own[i].visible < latest {
+				late++
+			}
+			latest = max(latest, own[i].visible)
+		}
+		s.counts[event.Late] += late
+		if late > 0 {
+			sortSources(own, 8*len(own))
+		}
+	}
+}
+
+// sortSources sorts by insertion, as late events are rarely late within their
+// key, until more moves than the budget were made; then by merging. Both ways
+// are stable. The budget of a few moves an event bounds the insertion where a
+// history stands in no order at all, which would be O(n^2).
+func sortSources(own []source, budget int) {
+	for i := 1; i < len(own); i++ {
+		x := own[i]
+		j := i
+		for ; j > 0 && own[j-1].visible > x.visible; j-- {
+			own[j] = own[j-1]
+		}
+		own[j] = x
+		if budget -= i - j; budget < 0 {
+			slices.SortStableFunc(own, func(a, b source) int { return cmp.Compare(a.visible, b.visible) })
+			return
+		}
+	}
+}
+
+// collect gathers the ordered events into columns, text in the store's symbols.
+// Codes of different batches speak different dictionaries; after Intern equal
+// texts have equal codes, so that runs compare and count distinct by code.
+// Column by column, each vector is written once from front to back.
+func (s *sweeper) collect(chunks []features.Rows) {
+	for i := range chunks {
+		s.store.Intern(chunks[i].Columns)
+	}
+	times := resize(&s.gather.Times, len(s.order))
+	for k, o := range s.order {
+		times[k] = chunks[o.chunk].Times[o.row]
+	}
+	layout := s.Plan.Views[s.view].Layout
+	if s.gather.Columns == nil {
+		s.gather.Columns = make([]event.Column, len(layout.Columns))
+	}
+	for i, t := range layout.Columns {
+		c := &s.gather.Columns[i]
+		c.Type, c.Dict = t, nil
+		if t.Text() {
+			c.Dict = &s.store.Symbols().Dict
+		}
+		s.collectColumn(c, chunks, i)
+	}
+}
+
+// collectColumn gathers one column by its kind, and its null flags only if some
+// chunk has any: a column without flags spares the run an index.
+func (s *sweeper) collectColumn(c *event.Column, chunks []features.Rows, i int) {
+	switch c.Type.Kind {
+	case event.Double:
+		collect(s.order, &c.Floats, func(k int) []float64 { return chunks[k].Columns[i].Floats }, len(chunks))
+	case event.Decimal:
+		collect(s.order, &c.Decimals, func(k int) []event.Int128 { return chunks[k].Columns[i].Decimals }, len(chunks))
+	case event.String, event.Bytes:
+		collect(s.order, &c.Codes, func(k int) []uint32 { return chunks[k].Columns[i].Codes }, len(chunks))
+	default:
+		collect(s.order, &c.Ints, func(k int) []int64 { return chunks[k].Columns[i].Ints }, len(chunks))
+	}
+	c.Null = c.Null[:0]
+	for k := range chunks {
+		if chunks[k].Columns[i].Null != nil {
+			null := resize(&c.Null, len(s.order))
+			for n, o := range s.order {
+				null[n] = chunks[o.chunk].Columns[i].IsNull(int(o.row))
+			}
+			return
+		}
+	}
+	c.Null = nil
+}
+
+// collect gathers one vector. The chunks' vectors are looked up before the
+// loop, which then is two loads a row.
+func collect[T any](order []source, to *[]T, from func(chunk int) []T, chunks int) {
+	vectors := make([][]T, chunks)
+	for k := range vectors {
+		vectors[k] = from(k)
+	}
+	out := resize(to, len(order))
+	for k, o := range order {
+		out[k] = vectors[o.chunk][o.row]
+	}
+}
+
+// sortAnswers puts a partition's answers in the order of the spine's rows, so that
+// those of one block of the output lie together, and notes their places. walk
+// leaves them by key; without this every block of the output would jump about
+// in every partition. rows rise, so that a search finds a row's place among
+// them.
+func (s *sweeper) sortAnswers(rows []uint32, out []event.Column) {
+	order := resize(&s.ids, len(rows))
+	for i, row := range s.queries {
+		k, _ := slices.BinarySearch(rows, row)
+		order[k] = int32(i)
+	}
+	for k, row := range rows {
+		s.found[s.view].place[row] = uint32(k)
+	}
+	for c := range out {
+		sorted := out[c].Like()
+		sorted.Grow(len(order))
+		pull := puller(&sorted)
+		for _, i := range order {
+			pull(&out[c], int(i))
+		}
+		out[c] = sorted
+	}
+}
+
+// walk steps through every key's events and queries. Both sides of a key rise
+// in time, so that one pass serves them, each event is applied once, and the
+// run never goes back (T1). Events known only after the key's last query are
+// never applied; keys that nobody asks are not here at all. Close makes the
+// last key's counts complete.
+func (s *sweeper) walk(ctx context.Context, out []event.Column) {
+	for id := range s.local.len() {
+		key := s.local.keys[id]
+		e, end := int(s.eStarts[id]), int(s.eStarts[id+1])
+		for _, row := range s.queries[s.qStarts[id]:s.qStarts[id+1]] {
+			if ctx.Err() != nil {
+				return // a hot key may have many queries, and each may be long
+			}
+			at := s.spine.times[row]
+			from := e
+			for e < end && s.order[e].visible <= at {
+				e++
+			}
+			step(s.store, key, s.gather, from, e, at, out)
+		}
+	}
+	s.store.Close()
+}
