@@ -219,7 +219,7 @@ func signless(c event.Column) event.Column {
 	switch c.Type.Kind {
 	case event.Double:
 		c.Floats = unsigned(c.Floats)
-	case event.List:
+	case event.List, event.Map:
 		elem := signless(*c.Elem)
 		c.Elem = &elem
 	case event.Struct:

@@ -45,6 +45,8 @@ func (a *appender) rows(b array.Builder, c *event.Column, lo, hi int) {
 		appendText(b, c, lo, hi)
 	case *array.ListBuilder:
 		a.lists(b, c, lo, hi)
+	case *array.MapBuilder:
+		a.maps(b, c, lo, hi)
 	case *array.StructBuilder:
 		b.AppendValues(a.always(c, lo, hi))
 		for f := range c.Fields {
@@ -133,6 +135,18 @@ func (a *appender) lists(b *array.ListBuilder, c *event.Column, lo, hi int) {
 	a.rows(elems, c.Elem, int(from), int(to))
 }
 
+// maps is lists, of entries: their keys, then their values.
+func (a *appender) maps(b *array.MapBuilder, c *event.Column, lo, hi int) {
+	from, to := c.Offsets[lo], c.Offsets[hi]
+	a.offsets = a.offsets[:0]
+	for _, o := range c.Offsets[lo:hi] {
+		a.offsets = append(a.offsets, int32(b.KeyBuilder().Len())+o-from)
+	}
+	b.AppendValues(a.offsets, a.always(c, lo, hi))
+	a.rows(b.KeyBuilder(), &c.Elem.Fields[0], int(from), int(to))
+	a.rows(b.ItemBuilder(), &c.Elem.Fields[1], int(from), int(to))
+}
+
 // textBytes is how many bytes of text b holds.
 func textBytes(b array.Builder) int {
 	switch b := b.(type) {
@@ -142,6 +156,8 @@ func textBytes(b array.Builder) int {
 		return b.DataLen()
 	case *array.ListBuilder:
 		return textBytes(b.ValueBuilder())
+	case *array.MapBuilder:
+		return textBytes(b.KeyBuilder()) + textBytes(b.ItemBuilder())
 	case *array.StructBuilder:
 		n := 0
 		for i := range b.NumField() {

@@ -42,6 +42,7 @@ func sampleSchema() event.Schema {
 		{Name: "lists", Type: event.ListOf(event.ListOf(event.Of(event.Int)))},
 		{Name: "struct", Type: point},
 		{Name: "structs", Type: event.ListOf(point)},
+		{Name: "counts", Type: event.MapOf(event.Of(event.String), event.Of(event.Double))},
 		{Name: "nothing", Type: event.Of(event.Null)},
 	}
 }
@@ -82,6 +83,13 @@ func appendSample(c *event.Column, n int) {
 	case event.List:
 		for k := range n % 4 {
 			appendSample(c.Elem, n/2+k)
+		}
+		c.EndList()
+	case event.Map:
+		for k := range n % 3 {
+			c.Elem.Fields[0].AppendText(fmt.Appendf(nil, "k%d", k))
+			appendSample(&c.Elem.Fields[1], n/2+k)
+			c.Elem.Rows++
 		}
 		c.EndList()
 	case event.Struct:
@@ -312,6 +320,13 @@ func arrowText(t *testing.T, arr arrow.Array, i int) string {
 		return a.Value(i).BigInt().String()
 	case *array.Binary:
 		return base64.StdEncoding.EncodeToString(a.Value(i))
+	case *array.Map:
+		var parts []string
+		lo, hi := a.ValueOffsets(i)
+		for k := lo; k < hi; k++ {
+			parts = append(parts, "{"+arrowText(t, a.Keys(), int(k))+" "+arrowText(t, a.Items(), int(k))+"}")
+		}
+		return "[" + strings.Join(parts, " ") + "]"
 	case *array.List:
 		var parts []string
 		lo, hi := a.ValueOffsets(i)
@@ -345,7 +360,7 @@ func eventText(c *event.Column, i int) string {
 		return string(c.Text(i))
 	case event.Bytes:
 		return base64.StdEncoding.EncodeToString(c.Text(i))
-	case event.List:
+	case event.List, event.Map:
 		var parts []string
 		for k := c.Offsets[i]; k < c.Offsets[i+1]; k++ {
 			parts = append(parts, eventText(c.Elem, int(k)))

@@ -38,10 +38,27 @@ func arrowType(t event.Type) (arrow.DataType, error) {
 			return nil, err
 		}
 		return arrow.ListOfField(arrow.Field{Name: "element", Type: elem, Nullable: true}), nil
+	case event.Map:
+		return mapType(t)
 	case event.Struct:
 		return structType(t)
 	}
 	return nil, fmt.Errorf("values of type %s cannot be written", t)
+}
+
+// mapType is the type of a map, whose entries are never null.
+func mapType(t event.Type) (arrow.DataType, error) {
+	key, err := arrowType(t.KeyType())
+	if err != nil {
+		return nil, err
+	}
+	value, err := arrowType(t.ValueType())
+	if err != nil {
+		return nil, err
+	}
+	m := arrow.MapOf(key, value)
+	m.KeysSorted = true
+	return m, nil
 }
 
 func structType(t event.Type) (arrow.DataType, error) {

@@ -70,7 +70,7 @@ func (m *inMemory) Close() error {
 func cut(c *event.Column, i, j int) event.Column {
 	s := c.Slice(i, j)
 	switch c.Type.Kind {
-	case event.List:
+	case event.List, event.Map:
 		s.Offsets, s.Elem = c.Offsets[i:j+1:j+1], c.Elem
 	case event.Struct:
 		s.Rows = j - i

@@ -88,8 +88,8 @@ type Column struct {
 	Decimals []Int128  // Decimal
 	Codes    []uint32  // String, Bytes: entries of Dict; never nil for a text column with rows
 	Dict     *Dict
-	Offsets  []int32  // List: row i is Elem[Offsets[i]:Offsets[i+1]]; one more than rows
-	Elem     *Column  // List
+	Offsets  []int32  // List, Map: row i is Elem[Offsets[i]:Offsets[i+1]]; one more than rows
+	Elem     *Column  // List; Map: its entries
 	Fields   []Column // Struct: one column a field, each as long as this one
 	Rows     int      // Null, Struct: number of rows, as no vector tells it
 }
@@ -103,7 +103,7 @@ func (c *Column) Len() int {
 		return len(c.Decimals)
 	case String, Bytes:
 		return len(c.Codes)
-	case List:
+	case List, Map:
 		return max(len(c.Offsets)-1, 0)
 	case Struct, Null, Unknown:
 		return c.Rows
@@ -146,7 +146,7 @@ func (c *Column) appendZero() {
 		c.Decimals = append(c.Decimals, Int128{})
 	case String, Bytes:
 		c.Codes = append(c.Codes, 0)
-	case List:
+	case List, Map:
 		if len(c.Offsets) == 0 {
 			c.Offsets = append(c.Offsets, 0)
 		}
@@ -199,7 +199,7 @@ func (c *Column) AppendText(v []byte) {
 func Make(t Type) Column {
 	c := Column{Type: t}
 	switch t.Kind {
-	case List:
+	case List, Map:
 		e := Make(*t.Elem)
 		c.Elem, c.Offsets = &e, []int32{0}
 	case Struct:
@@ -267,7 +267,7 @@ func (c *Column) Append(src *Column, i int) {
 		} else {
 			c.AppendText(src.Text(i))
 		}
-	case List:
+	case List, Map:
 		for k := src.Offsets[i]; k < src.Offsets[i+1]; k++ {
 			c.Elem.Append(src.Elem, int(k))
 		}
@@ -285,8 +285,8 @@ func (c *Column) Append(src *Column, i int) {
 	}
 }
 
-// EndList ends the row of a list column whose elements were appended to Elem.
-// Call it for an empty list too. Offsets are 32 bits: a batch holds fewer than
+// EndList ends the row of a list or map column whose elements were appended to Elem.
+// Call it for an empty one too. The entries of a map come with ascending keys. Offsets are 32 bits: a batch holds fewer than
 // 2^31 elements.
 func (c *Column) EndList() {
 	if len(c.Offsets) == 0 {
@@ -315,7 +315,7 @@ func Compare(a *Column, i int, b *Column, j int) int {
 			return 0
 		}
 		return bytes.Compare(a.Text(i), b.Text(j))
-	case List:
+	case List, Map:
 		return compareList(a, i, b, j)
 	case Struct:
 		for f := range a.Fields {

@@ -22,9 +22,10 @@ const (
 	Timestamp             // Ints, microseconds since 1970-01-01 UTC
 	List                  // Offsets into Elem
 	Struct                // Fields
+	Map                   // Offsets into Elem, a struct of key and value, keys ascending and each once
 )
 
-var kindNames = [...]string{"unknown", "null", "bool", "int64", "double", "decimal", "string", "bytes", "date", "timestamp", "list", "struct"}
+var kindNames = [...]string{"unknown", "null", "bool", "int64", "double", "decimal", "string", "bytes", "date", "timestamp", "list", "struct", "map"}
 
 // String is the kind's name as users write it.
 func (k Kind) String() string {
@@ -41,7 +42,7 @@ type Type struct {
 	Kind      Kind
 	Precision int     // Decimal: digits in all, 1..38
 	Scale     int     // Decimal: digits after the point, 0..Precision
-	Elem      *Type   // List: the type of its elements
+	Elem      *Type   // List: the type of its elements; Map: struct<key, value> of its entries
 	Fields    []Field // Struct: its fields in order
 }
 
@@ -80,6 +81,19 @@ func ListOf(elem Type) Type { return Type{Kind: List, Elem: &elem} }
 // StructOf returns the type of a struct with the given fields.
 func StructOf(fields ...Field) Type { return Type{Kind: Struct, Fields: fields} }
 
+// MapOf returns the type of a map from key to value. Keys are what an entity may
+// be keyed by: anything but doubles, lists, structs and maps.
+func MapOf(key, value Type) Type {
+	entry := StructOf(Field{Name: "key", Type: key}, Field{Name: "value", Type: value})
+	return Type{Kind: Map, Elem: &entry}
+}
+
+// KeyType is the type of a map's keys.
+func (t Type) KeyType() Type { return t.Elem.Fields[0].Type }
+
+// ValueType is the type of a map's values.
+func (t Type) ValueType() Type { return t.Elem.Fields[1].Type }
+
 // Equal reports whether t and u are the same type, names of fields included.
 // Names of fields count because results carry them out, into the columns of the
 // training set.
@@ -107,9 +121,11 @@ func (t Type) Numeric() bool {
 // Text reports whether values of t are dictionary-coded bytes.
 func (t Type) Text() bool { return t.Kind == String || t.Kind == Bytes }
 
-// Scalar reports whether t is neither list nor struct. Only such values order
+// Scalar reports whether t is neither list, map nor struct. Only such values order
 // events, stand in keys and are taken by min, max and quantiles.
-func (t Type) Scalar() bool { return t.Kind != List && t.Kind != Struct && t.Kind != Unknown }
+func (t Type) Scalar() bool {
+	return t.Kind != List && t.Kind != Map && t.Kind != Struct && t.Kind != Unknown
+}
 
 // String is the type as users write it, such as "decimal(12,2)". Names of fields
 // stand unquoted: package expr quotes them where the text is to be read back.
@@ -119,6 +135,8 @@ func (t Type) String() string {
 		return fmt.Sprintf("decimal(%d,%d)", t.Precision, t.Scale)
 	case List:
 		return "list<" + t.Elem.String() + ">"
+	case Map:
+		return "map<" + t.KeyType().String() + ", " + t.ValueType().String() + ">"
 	case Struct:
 		var b strings.Builder
 		b.WriteString("struct<")

@@ -165,7 +165,7 @@ func pick(t event.Type, chosen []int32, values []vec) vec {
 		out.Decimals = pickFrom(chosen, masks, values, func(v *vec) []event.Int128 { return v.Decimals })
 	case event.String, event.Bytes:
 		return pickTexts(t, chosen, values, u)
-	case event.List, event.Struct:
+	case event.List, event.Map, event.Struct:
 		return pickNested(t, chosen, masks, values)
 	default:
 		out.Ints = pickFrom(chosen, masks, values, func(v *vec) []int64 { return v.Ints })

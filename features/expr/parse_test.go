@@ -178,7 +178,7 @@ func TestWalk(t *testing.T) {
 
 func TestParseType(t *testing.T) {
 	for in, want := range map[string]string{
-		"DOUBLE": "double", "decimal(12,2)": "decimal(12,2)", "numeric(5)": "decimal(5,0)", "list<int>": "list<int64>",
+		"DOUBLE": "double", "decimal(12,2)": "decimal(12,2)", "numeric(5)": "decimal(5,0)", "list<int>": "list<int64>", "map<text, list<real>>": "map<string, list<double>>",
 		"struct<a: double, b: list<struct<c: text>>>": "struct<a: double, b: list<struct<c: string>>>",
 		"int32": "int64", "real": "double", "varchar": "string", "binary": "bytes", "boolean": "bool", "double precision": "double",
 	} {
@@ -191,6 +191,7 @@ func TestParseType(t *testing.T) {
 		"":                       "a type is expected; write double, decimal(12,2), string, timestamp ...",
 		"strng":                  "unknown type strng; did you mean string?",
 		"int int":                "int does not belong to the type int64",
+		"map<double, int>":       "a map cannot have keys of type double; key it by text, integers, decimals, booleans, dates or timestamps",
 		"list":                   "the expression ends too early; < is expected after list",
 		"struct<a: int, a: int>": "two fields are called a",
 	} {

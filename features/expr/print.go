@@ -366,6 +366,8 @@ func printType(t event.Type) string {
 	switch t.Kind {
 	case event.List:
 		return "list<" + printType(*t.Elem) + ">"
+	case event.Map:
+		return "map<" + printType(t.KeyType()) + ", " + printType(t.ValueType()) + ">"
 	case event.Struct:
 		parts := make([]string, len(t.Fields))
 		for i, f := range t.Fields {

@@ -65,6 +65,8 @@ func (p *parser) typeName() event.Type {
 		elem := p.typeName()
 		p.expect(">", "")
 		return event.ListOf(elem)
+	case word == "map":
+		return p.mapType(t)
 	case word == "struct":
 		return p.structType()
 	case plainTypes[word] == event.Unknown:
@@ -76,9 +78,24 @@ func (p *parser) typeName() event.Type {
 	return event.Of(plainTypes[word])
 }
 
+// mapType reads what follows `map`. Its keys are what may be a key: doubles are
+// equal or not by their last bit, and nested values have no plain spelling.
+func (p *parser) mapType(t token) event.Type {
+	p.expect("<", " after map")
+	at := p.peek()
+	key := p.typeName()
+	p.expect(",", "")
+	value := p.typeName()
+	p.expect(">", "")
+	if p.fault == nil && (!key.Scalar() || key.Kind == event.Double) {
+		p.fail(&Error{at.pos, at.end, fmt.Sprintf("a map cannot have keys of type %s", key), "key it by text, integers, decimals, booleans, dates or timestamps"})
+	}
+	return event.MapOf(key, value)
+}
+
 // typeNames are sorted, so that the advice is the same each time.
 func typeNames() []string {
-	return append(slices.Sorted(maps.Keys(plainTypes)), "decimal", "numeric", "list", "struct")
+	return append(slices.Sorted(maps.Keys(plainTypes)), "decimal", "numeric", "list", "map", "struct")
 }
 
 // decimalType reads the digits in all and after the point. Without its digits a

@@ -212,7 +212,7 @@ func gather[P place](c *event.Column, places []P) event.Column {
 		out.Decimals = take(c.Decimals, places)
 	case event.String, event.Bytes:
 		out.Codes, out.Dict = take(c.Codes, places), c.Dict
-	case event.List:
+	case event.List, event.Map:
 		gatherLists(&out, c, places)
 	case event.Struct:
 		out.Fields = make([]event.Column, len(c.Fields))
