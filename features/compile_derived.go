@@ -199,6 +199,9 @@ func (c *compiler) queries(t *TrainingSet) {
 			k.exprs = append(k.exprs, q.column(name, k.types[j], "key of entity "+k.Entity, false))
 		}
 	}
+	if t != nil {
+		c.chooser(t, q)
+	}
 	p.request = make([]*expr.Expr, len(c.request))
 	names := make([]string, len(c.request))
 	for name, f := range c.request {
@@ -289,6 +292,15 @@ func (q *spineScope) column(name string, want event.Type, what string, exact boo
 		return nil
 	}
 	return q.c.typed(q.at, &expr.Node{Op: expr.Cast, Args: []*expr.Node{n}, To: want}, nothing{})
+}
+
+// plain compiles a spine's column, named by t, as it is.
+func (q *spineScope) plain(t Text, as event.Type) *expr.Expr {
+	if q.known && q.schema.Index(t.Value) < 0 {
+		q.c.fault(t, 0, 0, fmt.Sprintf("the spine of training set %s has no column %s", q.set, t.Value), q.mend(t.Value))
+		return nil
+	}
+	return q.c.typed(t, &expr.Node{Op: expr.Bound, Column: q.read(t.Value, as), To: as}, nothing{})
 }
 
 // read returns the place of a column among those read of the spine. A column

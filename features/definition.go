@@ -134,6 +134,34 @@ type TrainingSet struct {
 	Labels        []Text // columns of the spine
 	Known         Text   // visibility: {known: ...}
 	VisibilityPos Pos
+	Split         *Split
+	Sample        *Sample
+}
+
+// Split marks the rows of a training set as train, validation or test: by time
+// (Starts), or by the hash of columns (Of).
+type Split struct {
+	Pos
+	Starts  []Mark // the instants at which validation and test begin, in this order
+	Embargo Text   // a duration; not given: none
+	Of      []Text
+	Shares  []Mark // the shares of train, validation and test, in this order
+	Seed    int64
+}
+
+// Mark is a split and what is said of it.
+type Mark struct {
+	Name  string
+	Value Text
+}
+
+// Sample keeps a share of the rows whose label is false or zero.
+type Sample struct {
+	Pos
+	Negatives Text // the share
+	Label     Text // not given: the only label
+	Of        []Text
+	Seed      int64
 }
 
 // Spine is the queries of a training set: a Parquet table with entity columns,

@@ -41,6 +41,9 @@ func (c *compiler) describe(col *column, name string, t event.Type) Described {
 // Describe returns the plan's outputs in words, in their order.
 func (p *Plan) Describe() []Described { return p.described }
 
+// Marked returns in words the columns that choosing adds.
+func (p *Plan) Marked() []Described { return p.marked }
+
 // Inner returns in words the columns that outputs are computed from and that are
 // not given out.
 func (p *Plan) Inner() []Described { return p.inner }

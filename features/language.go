@@ -116,7 +116,7 @@ const (
 // the reference.
 func sections() []*section {
 	return []*section{definitionSection, sourceSection, historySection, fieldSection, dimensionSection, viewSection,
-		featureSection, windowSection, serviceSection, trainingSection, spineSection, visibilitySection}
+		featureSection, windowSection, serviceSection, trainingSection, spineSection, visibilitySection, splitSection, splitTimeSection, splitHashSection, sampleSection}
 }
 
 // definitionSection is the file itself. Only feature_views is required besides
@@ -280,6 +280,8 @@ var trainingSection = &section{
 		{name: "spine", form: refForm(spineSection), required: true, example: "{parquet: PATH, event_timestamp: COLUMN}", about: "The questions."},
 		{name: "label", form: anyForm(wordForm, listForm(wordForm)), about: "The column, or columns, of the spine that hold what is to be learned."},
 		{name: "visibility", form: refForm(visibilitySection), required: true, example: "{known: event_time}", about: "Which events a value may know."},
+		{name: "split", form: refForm(splitSection), about: "Marks each row as train, validation or test, in the column split behind the features."},
+		{name: "sample", form: refForm(sampleSection), about: "Keeps a share of the negatives, and weighs all rows in the column sample_weight behind the features."},
 		{name: "censored", instead: "remove it; labels are columns of the spine"},
 	},
 }
@@ -316,5 +318,52 @@ var visibilitySection = &section{
 		{name: "delay", instead: mendDelay},
 		{name: "decide_after", instead: mendDelay},
 		{name: "self", instead: "remove it; an event at the instant of the question does not count"},
+	},
+}
+
+// splitSection has one key for each way to split, as each way has keys of its
+// own.
+var splitSection = &section{
+	name: "split", title: "a split",
+	about: "How rows are marked as train, validation or test: one of time and hash.",
+	keys: []setting{
+		{name: "time", form: refForm(splitTimeSection), about: "By the instant of the question."},
+		{name: "hash", form: refForm(splitHashSection), about: "By the hash of columns: rows equal in them are in one split."},
+	},
+	rules: []*form{{OneOf: []*form{{Required: []string{"time"}}, {Required: []string{"hash"}}}}},
+}
+
+var splitTimeSection = &section{
+	name: "split_time", title: "a split by time",
+	about: "What is before the first instant named is train. Dates are their midnight in UTC.",
+	keys: []setting{
+		{name: "validation", form: instantForm, about: "Where validation begins; without it there is none."},
+		{name: "test", form: instantForm, required: true, example: "2026-03-01", about: "Where test begins."},
+		{name: "embargo", form: durationForm, about: "Rows so long before validation and before test are left out and counted: at least as long as the label looks ahead."},
+	},
+}
+
+var splitHashSection = &section{
+	name: "split_hash", title: "a split by hash",
+	about: "Shares that make one whole, such as 0.8, 0.1 and 0.1.",
+	keys: []setting{
+		{name: "of", form: anyForm(wordForm, listForm(wordForm)), required: true, example: "COLUMN", about: "The spine's columns that are hashed, such as the one with the entity's key."},
+		{name: "train", form: shareForm, required: true, example: "0.8", about: "The share of train."},
+		{name: "validation", form: shareForm, about: "The share of validation; without it there is none."},
+		{name: "test", form: shareForm, required: true, example: "0.2", about: "The share of test."},
+		{name: "seed", form: countForm, about: "Another seed draws another split."},
+	},
+}
+
+// sampleSection has no default for what identifies a row: the keys that are
+// asked by change with the features, and the sample must not.
+var sampleSection = &section{
+	name: "sample", title: "a sample",
+	about: "Which negatives, rows whose label is false or zero, a training set keeps.",
+	keys: []setting{
+		{name: "negatives", form: shareForm, required: true, example: "0.1", about: "The share of the negatives that stays. Their sample_weight is one divided by it, that of all other rows is 1."},
+		{name: "of", form: anyForm(wordForm, listForm(wordForm)), required: true, example: "[COLUMN, COLUMN]", about: "The spine's columns that identify a row; whether it stays follows from them and the seed."},
+		{name: "label", form: wordForm, about: "The label that tells negatives, where there are several."},
+		{name: "seed", form: countForm, about: "Another seed draws another sample."},
 	},
 }

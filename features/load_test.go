@@ -201,6 +201,10 @@ func TestKeys(t *testing.T) {
 		"training_set":    "training_sets: {t: {KEY: 1}}\n",
 		"spine":           "training_sets: {t: {spine: {KEY: 1}}}\n",
 		"visibility":      "training_sets: {t: {visibility: {KEY: 1}}}\n",
+		"split":           "training_sets: {t: {split: {KEY: 1}}}\n",
+		"split_time":      "training_sets: {t: {split: {time: {KEY: 1}}}}\n",
+		"split_hash":      "training_sets: {t: {split: {hash: {KEY: 1}}}}\n",
+		"sample":          "training_sets: {t: {sample: {KEY: 1}}}\n",
 	}
 	for _, s := range sections() {
 		for _, k := range append(s.keys, setting{name: "zzzzzzzzzz"}) {

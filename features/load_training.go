@@ -75,6 +75,12 @@ func (l *loader) trainingSet(d *Definition, name Text, n *yaml.Node) TrainingSet
 		t.Known = m.choice("known", knownChoices)
 		m.close()
 	}
+	if n := o.take("split"); n != nil {
+		t.Split = l.split(n, o.of("split"))
+	}
+	if n := o.take("sample"); n != nil {
+		t.Sample = l.sample(n, o.of("sample"))
+	}
 	l.labelsKept(&t)
 	o.close()
 	return t

@@ -18,12 +18,14 @@ type Plan struct {
 	Views       []*PlannedView
 	Queries     QueryPlan
 	Outputs     event.Schema // the computed columns, in the service's order
+	Marks       event.Schema // what choosing adds behind them: split, sample_weight
 	Lints       []event.Fault
 
 	frame     []origin // what the columns of the frame are
 	steps     []step   // expressions over the frame, in the order in which they are computed
 	outputs   []int    // the frame's column of each output
 	described []Described
+	marked    []Described
 	inner     []Described
 	digest    string
 }
@@ -62,6 +64,7 @@ type QueryPlan struct {
 
 	time    *expr.Expr
 	request []*expr.Expr
+	chooser chooser
 }
 
 // QueryKey is an entity's key in a query. types are those of the events; the

@@ -152,6 +152,7 @@ type Queries struct {
 	NoKey   [][]bool       // by key of the plan; nil: every query has it
 	At      event.Column
 	Request []event.Column
+	Marks   []event.Column // of the rows of a training set; columns of Plan.Marks
 }
 
 // NewQueries makes queries of a batch of the spine's columns. b has the columns
@@ -170,6 +171,7 @@ func (p *Plan) NewQueries(b *event.Batch, n *event.Counts) *Queries {
 		q.Keys, q.NoKey = append(q.Keys, keys), append(q.NoKey, null)
 	}
 	q.Request = evaluate(p.Queries.request, b, n)
+	q.Marks = p.Queries.chooser.marks(b, &q.At)
 	return q
 }
 

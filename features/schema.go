@@ -50,6 +50,8 @@ var (
 	countForm    = &form{Type: []string{"integer"}, Minimum: 1}
 	trueForm     = &form{Enum: []any{true}}
 	oneForm      = &form{Enum: []any{1}}
+	instantForm  = &form{Type: []string{"string"}, Pattern: `^[0-9]{4}-`}
+	shareForm    = &form{Type: []string{"number"}}
 
 	windowTextForm = &form{Type: []string{"string"}, Pattern: `^([1-9][0-9]*(us|ms|s|m|h|d)|lifetime)$`}
 	orderForm      = anyForm(wordForm, listForm(wordForm))

@@ -27,9 +27,13 @@ type Backfill struct {
 	History func(in features.Input) ([]event.Source, error)
 	// Spine opens the spine's columns that the plan's queries are made of.
 	Spine func() (event.Source, error)
+	// Within leaves out the rows of the spine that are not of an interval; nil:
+	// every row is.
+	Within *features.Interval
 	// Carry opens the spine's own columns, row for row, in batches of the given
-	// number of rows; nil: they are not wanted.
-	Carry func(rows int) (event.Source, error)
+	// number of rows; of each batch only the rows that kept has, and no batch
+	// where it has none. nil: they are not wanted.
+	Carry func(rows int, kept Kept) (event.Source, error)
 	// Sink takes the training set. Run writes to it and commits; who made it closes it.
 	Sink event.Sink
 	// Strict: fail, and commit nothing, if a value was outside its type.
@@ -55,7 +59,7 @@ type Progress struct {
 // same files (S2.1), and manifests print it; so nothing that depends on the
 // machine may be added beside it.
 type Report struct {
-	Rows   int64          // of the spine, and of the output
+	Rows   int64          // of the output
 	Events []int64        // rows read, by input of the plan
 	Read   []event.Counts // what was noteworthy in reading, by input of the plan
 	Taken  []int64        // events taken into partitions, by view of the plan
@@ -121,6 +125,8 @@ type spine struct {
 	keys        [][]event.Hash
 	noKey       [][]bool // by key; nil: every query has it
 	request     []event.Column
+	marks       []event.Column
+	kept        Kept
 	first, last event.Time // of the instants there are
 }
 
@@ -150,7 +156,9 @@ func (r *run) readSpine(ctx context.Context) error {
 		if len(s.times)+b.Len > maxRows {
 			return fmt.Errorf("the spine has more than %d rows; cut it into several", maxRows)
 		}
-		s.add(r.Plan.NewQueries(&b, &r.report.Spine))
+		chosen, rows := r.Plan.Choose(&b, r.Within, &r.report.Spine)
+		s.kept.add(b.Len, rows)
+		s.add(r.Plan.NewQueries(chosen, &r.report.Spine))
 		r.tell("spine", int64(len(s.times)), 0)
 	}
 }
@@ -195,21 +203,28 @@ func (s *spine) add(q *features.Queries) {
 		s.keys[k] = append(s.keys[k], q.Keys[k]...)
 		s.noKey[k] = appendFlags(s.noKey[k], before, q.NoKey[k], q.Len)
 	}
-	if s.request == nil {
-		for _, c := range q.Request {
-			s.request = append(s.request, event.Make(c.Type))
-		}
-	}
-	for i := range q.Request {
-		for row := range q.Len {
-			s.request[i].Append(&q.Request[i], row)
-		}
-	}
+	s.request, s.marks = appendColumns(s.request, q.Request, q.Len), appendColumns(s.marks, q.Marks, q.Len)
 	for i, t := range q.Times {
 		if q.NoTime == nil || !q.NoTime[i] {
 			s.first, s.last = min(s.first, t), max(s.last, t)
 		}
 	}
+}
+
+// appendColumns appends n rows of columns to those before, which are made with
+// the first.
+func appendColumns(to, from []event.Column, n int) []event.Column {
+	if to == nil {
+		for i := range from {
+			to = append(to, event.Make(from[i].Type))
+		}
+	}
+	for i := range from {
+		for row := range n {
+			to[i].Append(&from[i], row)
+		}
+	}
+	return to
 }
 
 // appendFlags appends n flags, nil meaning all false, to the flags of before

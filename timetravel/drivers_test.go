@@ -39,6 +39,7 @@ type feed struct {
 	workers, batch, parts int
 	seed                  uint64 // of the order of events; 0: as they stand
 	events                int64  // how many the backfill is told there are
+	within                *features.Interval
 }
 
 // inMemory is a source of rows in memory.
@@ -114,7 +115,7 @@ func answersOf(p *features.Plan, rows [][]value) answers {
 func (s *spec) backfill(tb testing.TB, f feed) answers {
 	tb.Helper()
 	p, out := s.plan(tb), &kept{}
-	b := &timetravel.Backfill{Plan: p, Known: timetravel.EventTime, Workers: f.workers, Events: f.events, Sink: out,
+	b := &timetravel.Backfill{Plan: p, Known: timetravel.EventTime, Workers: f.workers, Events: f.events, Sink: out, Within: f.within,
 		History: func(in features.Input) ([]event.Source, error) {
 			rows := s.sources[in.Source.Name.Value].columns(in.Columns, f.seed)
 			parts := make([]event.Source, f.parts)
@@ -130,7 +131,7 @@ func (s *spec) backfill(tb testing.TB, f feed) answers {
 	if err != nil {
 		tb.Fatalf("spec %s: %v", s.name, err)
 	}
-	if !out.committed || int(report.Rows) != len(s.spine.rows) {
+	if !out.committed || int(report.Rows) != len(out.rows) || f.within == nil && int(report.Rows) != len(s.spine.rows) {
 		tb.Fatalf("spec %s: %d rows reported, committed %t", s.name, report.Rows, out.committed)
 	}
 	return answersOf(p, out.rows)

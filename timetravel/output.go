@@ -19,6 +19,7 @@ const outputRows = 65_536
 // block is some rows of the output on their way to the sink. Its counts are its
 // own and are added in the spine's order.
 type block struct {
+	rows    int
 	columns []event.Column
 	counts  event.Counts
 }
@@ -35,7 +36,7 @@ func (r *run) write(ctx context.Context) error {
 	var carry event.Source
 	if r.Carry != nil {
 		var err error
-		if carry, err = r.Carry(outputRows); err != nil {
+		if carry, err = r.Carry(outputRows, r.spine.kept); err != nil {
 			return err
 		}
 		defer carry.Close()
@@ -47,11 +48,10 @@ func (r *run) write(ctx context.Context) error {
 	for pending := range blocks {
 		b := <-pending
 		r.report.Spine.Add(&b.counts)
-		n := min(outputRows, rows-done)
-		if err := r.writeBlock(ctx, carry, b.columns, n); err != nil {
+		if err := r.writeBlock(ctx, carry, b); err != nil {
 			return err
 		}
-		done += n
+		done += b.rows
 		r.tell("write", int64(done), int64(rows))
 	}
 	if err := r.carriedAll(ctx, carry); err != nil {
@@ -81,6 +81,7 @@ func (r *run) carriedAll(ctx context.Context, carry event.Source) error {
 	return nil
 }
 
+// A block is what is kept of so many rows of the spine, as carried columns come.
 // blocks computes all blocks, in order of their channels, at most Workers of them
 // ahead of the reader. wait returns when no more are being computed. A channel
 // of channels keeps the order of the spine while blocks finish in any: the
@@ -94,7 +95,12 @@ func (r *run) blocks(ctx context.Context) (<-chan chan block, func()) {
 		defer close(finished)
 		defer close(out)
 		work := make(chan struct{}, r.Workers)
-		for from := 0; from < len(r.spine.times) && ctx.Err() == nil; from += outputRows {
+		from := 0
+		for raw := 0; raw < r.spine.kept.rows && ctx.Err() == nil; raw += outputRows {
+			to := from + r.spine.kept.in(raw, min(raw+outputRows, r.spine.kept.rows))
+			if from == to {
+				continue
+			}
 			pending := make(chan block, 1)
 			select {
 			case out <- pending:
@@ -102,10 +108,11 @@ func (r *run) blocks(ctx context.Context) (<-chan chan block, func()) {
 				return
 			}
 			work <- struct{}{}
-			go func() {
-				pending <- r.block(from, min(from+outputRows, len(r.spine.times)))
+			go func(from int) {
+				pending <- r.block(from, to)
 				<-work
-			}()
+			}(from)
+			from = to
 		}
 		for range r.Workers {
 			work <- struct{}{} // all are back
@@ -123,20 +130,24 @@ func (r *run) block(from, to int) (b block) {
 		slots[v] = r.slots(v, from, to)
 	}
 	q := r.spine.slice(from, to)
+	b.rows = to - from
 	b.columns = r.Plan.Finish(q, slots, &b.counts)
+	for i := range r.spine.marks {
+		b.columns = append(b.columns, r.spine.marks[i].Slice(from, to))
+	}
 	return b
 }
 
-// writeBlock writes n rows, beside the spine's own columns if there are any.
+// writeBlock writes a block, beside the spine's own columns if there are any.
 // The spine is opened a second time for this; a different number of rows is
 // proof that it was rewritten, and labels beside features of other rows would
 // be worse than no training set.
-func (r *run) writeBlock(ctx context.Context, carry event.Source, columns []event.Column, n int) error {
-	b := event.Batch{Len: n, Columns: columns}
+func (r *run) writeBlock(ctx context.Context, carry event.Source, of block) error {
+	b := event.Batch{Len: of.rows, Columns: of.columns}
 	if carry != nil {
 		var own event.Batch
 		err := carry.Read(ctx, &own)
-		if errors.Is(err, io.EOF) || err == nil && own.Len != n {
+		if errors.Is(err, io.EOF) || err == nil && own.Len != of.rows {
 			return errSpineChanged
 		}
 		if err != nil {

@@ -8,12 +8,14 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
 	"github.com/timeseam/timeseam/sink"
+	"github.com/timeseam/timeseam/sources"
 	"github.com/timeseam/timeseam/timetravel"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -141,7 +143,7 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	if err != nil {
 		return nil, nil, err
 	}
-	out, err := newSink(j.out, sink.Options{Schema: plan.Outputs, Carried: carried, Compression: j.compression}, os.Stdout)
+	out, err := newSink(j.out, sink.Options{Schema: slices.Concat(plan.Outputs, plan.Marks), Carried: carried, Compression: j.compression}, os.Stdout)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -157,7 +159,13 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 		b.Events = max(b.Events, in.histories[i.Source.Name.Value].Rows())
 	}
 	if carried != nil {
-		b.Carry = func(rows int) (event.Source, error) { return spine.Carry(kept, rows) }
+		b.Carry = func(rows int, answered timetravel.Kept) (event.Source, error) {
+			s, err := spine.Carry(kept, rows)
+			if err != nil || answered.All() {
+				return s, err
+			}
+			return sources.Kept(s, answered.Has), nil
+		}
 	}
 	report, err := b.Run(ctx)
 	if err != nil {

@@ -33,6 +33,7 @@ type manifest struct {
 	Rows        int64            `json:"rows"`
 	Labels      []string         `json:"labels"`
 	Columns     []columnEntry    `json:"columns"`
+	Marks       []columnEntry    `json:"marks"`         // split and sample_weight, behind the columns
 	Inner       []columnEntry    `json:"inner_columns"` // computed for others, not given out
 	Spine       tableEntry       `json:"spine"`
 	Inputs      []inputEntry     `json:"inputs"`
@@ -93,6 +94,7 @@ func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifes
 		m.Labels = append(m.Labels, l.Value)
 	}
 	m.Columns, m.Inner = columnEntries(plan.Describe()), columnEntries(plan.Inner())
+	m.Marks = columnEntries(plan.Marked())
 	for i, input := range plan.Inputs {
 		s := input.Source
 		m.Inputs = append(m.Inputs, inputEntry{s.Name.Value, names(input.Columns), r.Read[i][event.OutOfType], newTableEntry(s.History.Value, in.histories[s.Name.Value])})

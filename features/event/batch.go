@@ -69,8 +69,8 @@ type Hash struct{ Hi, Lo uint64 }
 // hashSeed is fixed: no value depends on it.
 const hashSeed = 0x74696d657365616d
 
-// HashBytes hashes text. It must not change within what one state holds, and
-// results never depend on it: only grouping does.
+// HashBytes hashes text. It never changes: which rows a sample keeps depends on it
+// (S14.5), and states hold what it gave. No value of a feature does.
 func HashBytes(b []byte) Hash {
 	h := xxh3.Hash128Seed(b, hashSeed)
 	return Hash{h.Hi, h.Lo}

@@ -1,0 +1,211 @@
+package features
+
+import (
+	"encoding/binary"
+
+	"github.com/timeseam/timeseam/features/aggregate"
+	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/features/expr"
+)
+
+// Interval is the instants From <= t < To.
+type Interval struct{ From, To event.Time }
+
+// holds reports whether t is one of the interval's instants.
+func (i Interval) holds(t event.Time) bool { return i.From <= t && t < i.To }
+
+// choice of rows: which rows of a spine a training set takes, and what it marks
+// them with. Both are functions of the row's own values, so that neither the
+// order of the spine nor who reads it can change them (S14.2).
+type chooser struct {
+	split  *splitting
+	sample *sampling
+}
+
+// splitting marks rows as train, validation or test (S14.3): by time or by hash.
+type splitting struct {
+	starts []splitStart // by time, rising; what is before the first is train
+	of     []*expr.Expr // by hash: the columns that are hashed
+	seed   uint64
+	shares []splitShare // by hash, in order
+}
+
+// splitStart is where a split begins, and the rows before it that are left out.
+type splitStart struct {
+	name    string
+	from    event.Time
+	embargo Interval // empty: none
+}
+
+// splitShare is a split by hash: rows whose draw is below it, and not below the
+// one before.
+type splitShare struct {
+	name  string
+	below uint64
+}
+
+// sampling keeps a share of the negatives and weighs what it keeps (S14.4).
+type sampling struct {
+	label  *expr.Expr
+	of     []*expr.Expr
+	seed   uint64
+	below  uint64 // negatives whose draw is below stay
+	weight float64
+}
+
+// The columns that choosing adds to a training set, behind the features.
+const (
+	splitColumn  = "split"
+	weightColumn = "sample_weight"
+)
+
+// splitNames are the splits, in the order of time.
+var splitNames = []string{"train", "validation", "test"}
+
+// Choose returns the rows of a batch of the spine's columns that are to be
+// answered, and their places in it; nil: all. within leaves out what is not of
+// an interval, a row without an instant included; nil: every row is. Rows that
+// are left out are counted, and nothing else of them is.
+func (p *Plan) Choose(b *event.Batch, within *Interval, n *event.Counts) (*event.Batch, []int32) {
+	c := p.Queries.chooser
+	if within == nil && c.sample == nil && (c.split == nil || len(c.split.starts) == 0) {
+		return b, nil
+	}
+	s := newSelection(b.Len)
+	var ignored event.Counts // what is wrong with a row is counted when it is answered
+	at := p.Queries.time.Eval(b, &ignored)
+	if within != nil {
+		n[event.RowOutsideInterval] += s.drop(func(i int) bool { return at.IsNull(i) || !within.holds(event.Time(at.Ints[i])) })
+	}
+	if c.split != nil {
+		n[event.RowEmbargoed] += s.drop(func(i int) bool { return !at.IsNull(i) && c.split.embargoed(event.Time(at.Ints[i])) })
+	}
+	if c.sample != nil {
+		negative, draws := c.sample.negatives(b), draw(c.sample.of, b, "sample", c.sample.seed)
+		n[event.RowSampledOut] += s.drop(func(i int) bool { return negative(i) && draws[i] >= c.sample.below })
+	}
+	if s.len() == b.Len {
+		return b, nil
+	}
+	return s.batch(b), s.rows
+}
+
+// drop leaves out the rows of which is holds, and returns how many those were.
+func (s *selection) drop(is func(i int) bool) int64 {
+	before := s.len()
+	s.filter(func(i int) bool { return !is(i) })
+	return int64(before - s.len())
+}
+
+// marks returns the columns that choosing adds to the rows of a batch.
+func (c *chooser) marks(b *event.Batch, at *event.Column) (columns []event.Column) {
+	if c.split != nil {
+		columns = append(columns, c.split.mark(b, at))
+	}
+	if c.sample != nil {
+		columns = append(columns, c.sample.weigh(b))
+	}
+	return columns
+}
+
+// embargoed reports whether a row at t is so close before a split that what is
+// learned from it may reach into the split.
+func (s *splitting) embargoed(t event.Time) bool {
+	for i := range s.starts {
+		if s.starts[i].embargo.holds(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// mark is the column of splits. A row without an instant is in no split by time.
+func (s *splitting) mark(b *event.Batch, at *event.Column) event.Column {
+	c := event.Make(event.Of(event.String))
+	for _, name := range splitNames {
+		c.Dict.Add([]byte(name))
+	}
+	code := func(name string) uint32 {
+		for i := range splitNames {
+			if splitNames[i] == name {
+				return uint32(i)
+			}
+		}
+		panic("features: no split is called " + name)
+	}
+	if len(s.starts) == 0 {
+		for _, d := range draw(s.of, b, "split", s.seed) {
+			k := 0
+			for k < len(s.shares)-1 && d >= s.shares[k].below {
+				k++
+			}
+			c.AppendCode(code(s.shares[k].name))
+		}
+		return c
+	}
+	for i := range b.Len {
+		if at.IsNull(i) {
+			c.AppendNull()
+			continue
+		}
+		name := splitNames[0]
+		for k := range s.starts {
+			if event.Time(at.Ints[i]) >= s.starts[k].from {
+				name = s.starts[k].name
+			}
+		}
+		c.AppendCode(code(name))
+	}
+	return c
+}
+
+// negatives returns what tells the negatives of a batch: rows whose label is
+// false or zero. A null is none: it is not known yet (S14.1).
+func (s *sampling) negatives(b *event.Batch) func(i int) bool {
+	var ignored event.Counts
+	label := s.label.Eval(b, &ignored)
+	if label.Type.Kind == event.Double {
+		return func(i int) bool { return !label.IsNull(i) && label.Floats[i] == 0 }
+	}
+	return func(i int) bool { return !label.IsNull(i) && label.Ints[i] == 0 }
+}
+
+// weigh is the column of weights: how many rows each row stands for.
+func (s *sampling) weigh(b *event.Batch) event.Column {
+	c := event.Make(event.Of(event.Double))
+	negative := s.negatives(b)
+	for i := range b.Len {
+		w := 1.0
+		if negative(i) {
+			w = s.weight
+		}
+		c.AppendFloat(w)
+	}
+	return c
+}
+
+// draw is a number for each row that is uniform over the rows and follows from
+// the values of the given columns and the seed alone: the first 64 bits of the
+// hash of what it is drawn for, the seed and the row's key (event.Keys). Without
+// the first a sample by the columns of a split would come from one split only. A
+// row with a null among the columns draws as all such rows do.
+func draw(of []*expr.Expr, b *event.Batch, what string, seed uint64) []uint64 {
+	var ignored event.Counts
+	keys, _ := event.Keys(evaluate(of, b, &ignored), b.Len, nil)
+	draws := make([]uint64, len(keys))
+	text := binary.LittleEndian.AppendUint64([]byte(what), seed)
+	for i, k := range keys {
+		row := binary.LittleEndian.AppendUint64(text[:len(what)+8], k.Hi)
+		text = binary.LittleEndian.AppendUint64(row, k.Lo)
+		draws[i] = event.HashBytes(text).Hi
+	}
+	return draws
+}
+
+// embargoBefore is the interval that an embargo of a span leaves out before a
+// split: [from-span, from), which is a window at its start (S3.1).
+func embargoBefore(from event.Time, span int64) Interval {
+	w := aggregate.Window{Length: span, ClosedLow: true}
+	lo, hi := w.Bounds(from)
+	return Interval{lo, hi}
+}
