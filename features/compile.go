@@ -71,7 +71,8 @@ type compiler struct {
 
 	sources map[string]*sourceScope
 	views   map[string]*viewCompiler
-	columns map[string]*column // computed features by view__feature
+	plain   *guise // in which a view is asked by its own entity's columns
+	guises  []*guise
 	request map[string]requestField
 
 	spelling map[*expr.Expr]string // canonical text of what was compiled, for the digest
@@ -80,12 +81,31 @@ type compiler struct {
 // column is a feature over one window on its way into the plan. A feature over
 // three windows is three of these.
 type column struct {
+	guise   *guise
 	view    *View
 	feature *Feature
 	window  Window
 	name    string // without the view
 	frame   int    // place in the frame; -1: not compiled, or faulty
 	state   columnState
+}
+
+// guise is the role in which views are asked: by which columns of a query. A
+// column of a view is another one in each guise; runs are the same.
+type guise struct {
+	keys    []KeyedBy
+	used    map[string]bool    // entities of keys that some column was asked by
+	columns map[string]*column // computed features by view.feature
+}
+
+// of is the columns by which a guise asks an entity; nil: its own.
+func (g *guise) of(entity string) []Text {
+	for _, k := range g.keys {
+		if k.Entity.Value == entity {
+			return k.Columns
+		}
+	}
+	return nil
 }
 
 // columnState tells a circle of features from one that is named twice.
@@ -109,21 +129,36 @@ type requestField struct {
 // service may list, and a derived view name, what stands further down.
 func newCompiler(def *Definition, cat Catalog) *compiler {
 	c := &compiler{def: def, cat: cat, plan: &Plan{Definition: def}, sources: map[string]*sourceScope{},
-		views: map[string]*viewCompiler{}, columns: map[string]*column{}, request: map[string]requestField{}, spelling: map[*expr.Expr]string{}}
+		views: map[string]*viewCompiler{}, request: map[string]requestField{}, spelling: map[*expr.Expr]string{}}
 	c.plan.frame = []origin{{kind: atOrigin, t: event.Of(event.Timestamp)}}
-	for i := range def.Views {
-		c.declare(&def.Views[i])
-	}
+	c.plain = c.guise(nil)
 	return c
+}
+
+// guise returns the guise of the given keys, with the columns of all views
+// declared in it; made once.
+func (c *compiler) guise(keys []KeyedBy) *guise {
+	for _, g := range c.guises {
+		if guiseName(g.keys) == guiseName(keys) {
+			return g
+		}
+	}
+	g := &guise{keys: keys, used: map[string]bool{}, columns: map[string]*column{}}
+	c.guises = append(c.guises, g)
+	for i := range c.def.Views {
+		c.declare(g, &c.def.Views[i])
+	}
+	return g
 }
 
 // declare lists the columns that a view makes, by name. Suffixes can make two
 // features collide, as x_1h beside x over windows: [1h].
-func (c *compiler) declare(v *View) {
+func (c *compiler) declare(g *guise, v *View) {
 	for i := range v.Features {
 		for _, col := range columnsOf(v, &v.Features[i]) {
+			col.guise = g
 			key := v.Name.Value + "." + col.name
-			if other := c.columns[key]; other != nil {
+			if other := g.columns[key]; other != nil {
 				if other.feature == col.feature {
 					c.fault(col.feature.Name, 0, 0, fmt.Sprintf("two windows of feature %s make the column %s__%s", col.feature.Name.Value, v.Name.Value, col.name), "bounds are no part of a column's name: write two features")
 					continue
@@ -131,7 +166,7 @@ func (c *compiler) declare(v *View) {
 				c.fault(col.feature.Name, 0, 0, fmt.Sprintf("feature %s makes the column %s__%s, which feature %s makes too", col.feature.Name.Value, v.Name.Value, col.name, other.feature.Name.Value), "rename one of them")
 				continue
 			}
-			c.columns[key] = col
+			g.columns[key] = col
 		}
 	}
 }
@@ -229,17 +264,25 @@ func (c *compiler) everything() {
 	for i := range c.def.Sources {
 		c.source(&c.def.Sources[i]).check()
 	}
-	var outs []*column
+	var outs []output
 	for i := range c.def.Views {
 		v := &c.def.Views[i]
 		for k := range v.Features {
-			outs = append(outs, c.viewColumns(v, &v.Features[k])...)
+			outs = append(outs, outputsOf(v.Name.Value, c.viewColumns(c.plain, v, &v.Features[k]))...)
 		}
 	}
-	for i := range c.def.Services {
-		c.serviceColumns(&c.def.Services[i])
-	}
 	c.emit(outs)
+	for i := range c.def.Services {
+		s := &c.def.Services[i]
+		whole := true
+		for _, o := range c.serviceColumns(s) {
+			c.compile(o.col)
+			whole = whole && o.col.frame >= 0
+		}
+		if whole {
+			c.keysUsed(s)
+		}
+	}
 	for i := range c.def.TrainingSets {
 		t := &c.def.TrainingSets[i]
 		each := newCompiler(c.def, c.cat)
@@ -282,46 +325,76 @@ func (c *compiler) training(name string) {
 	c.queries(t)
 }
 
+// output is a column on its way out, and what its name begins with.
+type output struct {
+	col    *column
+	prefix string
+}
+
+func (o output) name() string { return o.prefix + "__" + o.col.name }
+
+func outputsOf(prefix string, cols []*column) []output {
+	outs := make([]output, len(cols))
+	for i, col := range cols {
+		outs[i] = output{col, prefix}
+	}
+	return outs
+}
+
 // serviceColumns returns the columns that a service lists, in its order. A view
 // stands for all its columns, in the order of the definition.
-func (c *compiler) serviceColumns(s *Service) []*column {
-	var outs []*column
-	add := func(f Text, cols ...*column) {
-		for _, col := range cols {
-			if slices.Contains(outs, col) {
-				c.fault(f, 0, 0, fmt.Sprintf("service %s lists %s.%s twice", s.Name.Value, col.view.Name.Value, col.name), "leave one out")
-				continue
-			}
-			outs = append(outs, col)
-		}
-	}
+func (c *compiler) serviceColumns(s *Service) []output {
+	var outs []output
 	for _, f := range s.Features {
-		view, name, one := strings.Cut(f.Value, ".")
+		view, name, one := strings.Cut(f.View.Value, ".")
 		v := c.view(view)
 		if v == nil {
 			continue // the loader has told
 		}
+		g, prefix := c.guise(f.Entity), view
+		if f.As.Given() {
+			prefix = f.As.Value
+		}
+		var cols []*column
 		if one {
-			col := c.columns[view+"."+name]
-			if col == nil {
-				c.fault(f, 0, 0, fmt.Sprintf("view %s makes no column %s", view, name), c.nearestColumn(v, name))
+			if cols = []*column{g.columns[view+"."+name]}; cols[0] == nil {
+				c.fault(f.View, 0, 0, fmt.Sprintf("view %s makes no column %s", view, name), c.nearestColumn(v, name))
 				continue
 			}
-			add(f, col)
-			continue
+		} else {
+			for k := range v.Features {
+				cols = append(cols, c.viewColumns(g, v, &v.Features[k])...)
+			}
 		}
-		for k := range v.Features {
-			add(f, c.viewColumns(v, &v.Features[k])...)
+		for _, o := range outputsOf(prefix, cols) {
+			if slices.ContainsFunc(outs, func(other output) bool { return other.name() == o.name() }) {
+				c.fault(f.View, 0, 0, fmt.Sprintf("service %s lists %s.%s twice", s.Name.Value, prefix, o.col.name), "leave one out, or give it a role of its own with as")
+				continue
+			}
+			outs = append(outs, o)
 		}
 	}
 	return outs
 }
 
+// keysUsed notes entities of a service's roles that nothing in the role is
+// keyed by. It can be told once all of the service is compiled.
+func (c *compiler) keysUsed(s *Service) {
+	for _, f := range s.Features {
+		g := c.guise(f.Entity)
+		for _, k := range f.Entity {
+			if v, _, _ := strings.Cut(f.View.Value, "."); !g.used[k.Entity.Value] {
+				c.fault(k.Entity, 0, 0, fmt.Sprintf("view %s is not keyed by entity %s, and neither is what it is computed from", v, k.Entity.Value), "name its entity")
+			}
+		}
+	}
+}
+
 // viewColumns returns the declared columns of a feature. One whose name another
 // feature had first is left out; that fault is told.
-func (c *compiler) viewColumns(v *View, f *Feature) (cols []*column) {
+func (c *compiler) viewColumns(g *guise, v *View, f *Feature) (cols []*column) {
 	for _, col := range columnsOf(v, f) {
-		if d := c.columns[v.Name.Value+"."+col.name]; d != nil && d.feature == f {
+		if d := g.columns[v.Name.Value+"."+col.name]; d != nil && d.feature == f {
 			cols = append(cols, d)
 		}
 	}
@@ -342,7 +415,7 @@ func (c *compiler) view(name string) *View {
 func (c *compiler) nearestColumn(v *View, name string) string {
 	var names []string
 	for i := range v.Features {
-		for _, col := range c.viewColumns(v, &v.Features[i]) {
+		for _, col := range c.viewColumns(c.plain, v, &v.Features[i]) {
 			names = append(names, col.name)
 		}
 	}
@@ -355,22 +428,22 @@ func (c *compiler) nearestColumn(v *View, name string) string {
 // emit compiles columns and makes them the plan's outputs. A column that a
 // service lists twice is put out once, in its first place. Columns that others
 // draw in are in the frame and not put out (S16.11).
-func (c *compiler) emit(cols []*column) {
+func (c *compiler) emit(outs []output) {
 	seen := map[string]bool{}
-	for _, col := range cols {
-		c.compile(col)
-		name := col.view.Name.Value + "__" + col.name
+	for _, o := range outs {
+		c.compile(o.col)
+		name := o.name()
 		if seen[name] {
 			continue
 		}
 		seen[name] = true
-		if col.frame < 0 {
+		if o.col.frame < 0 {
 			continue
 		}
-		c.plan.outputs = append(c.plan.outputs, col.frame)
-		t := c.plan.frame[col.frame].t
+		c.plan.outputs = append(c.plan.outputs, o.col.frame)
+		t := c.plan.frame[o.col.frame].t
 		c.plan.Outputs = append(c.plan.Outputs, event.Field{Name: name, Type: t})
-		c.plan.described = append(c.plan.described, c.describe(col, name, t))
+		c.plan.described = append(c.plan.described, c.describe(o.col, name, t))
 	}
 }
 
@@ -392,13 +465,19 @@ func (c *compiler) finish() *Plan {
 
 // innerColumns describes what is computed for other columns and not given out.
 func (c *compiler) innerColumns() (inner []Described) {
-	for i := range c.def.Views {
-		v := &c.def.Views[i]
-		for k := range v.Features {
-			for _, col := range c.viewColumns(v, &v.Features[k]) {
-				name := v.Name.Value + "__" + col.name
-				if col.frame >= 0 && c.plan.Outputs.Index(name) < 0 {
-					inner = append(inner, c.describe(col, name, c.plan.frame[col.frame].t))
+	out := map[int]bool{}
+	for _, f := range c.plan.outputs {
+		out[f] = true
+	}
+	for _, g := range c.guises {
+		for i := range c.def.Views {
+			v := &c.def.Views[i]
+			for k := range v.Features {
+				for _, col := range c.viewColumns(g, v, &v.Features[k]) {
+					if col.frame >= 0 && !out[col.frame] {
+						out[col.frame] = true
+						inner = append(inner, c.describe(col, v.Name.Value+"__"+col.name, c.plan.frame[col.frame].t))
+					}
 				}
 			}
 		}

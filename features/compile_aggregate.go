@@ -99,7 +99,7 @@ func (v *viewCompiler) aggregate(col *column, call *expr.Node) int {
 	if s.Type.Kind == event.Unknown && !v.result(call, &s, wrong) {
 		return -1
 	}
-	return v.slot(s)
+	return v.slot(col, s)
 }
 
 // arguments compiles what an aggregate takes. Arguments are row expressions,

@@ -54,7 +54,7 @@ func (c *compiler) derivedName(col *column, r *expr.Node) *expr.Node {
 		return c.computed(own, r, 1)
 	}
 	v := c.view(first)
-	if view, column, whole := strings.Cut(first, "__"); whole && c.columns[view+"."+column] != nil {
+	if view, column, whole := strings.Cut(first, "__"); whole && col.guise.columns[view+"."+column] != nil {
 		c.fault(t, r.Pos, r.End, fmt.Sprintf("%s is a column of the training set", first), fmt.Sprintf("in expressions write %s.%s", view, column))
 		return nil
 	}
@@ -66,7 +66,7 @@ func (c *compiler) derivedName(col *column, r *expr.Node) *expr.Node {
 		c.fault(t, r.Pos, r.End, fmt.Sprintf("%s is a view, not a value", first), c.nearestColumn(v, ""))
 		return nil
 	}
-	other := c.columns[first+"."+r.Path[1]]
+	other := col.guise.columns[first+"."+r.Path[1]]
 	if other == nil {
 		c.fault(t, r.Pos, r.End, fmt.Sprintf("view %s makes no column %s", first, r.Path[1]), c.nearestColumn(v, r.Path[1]))
 		return nil
@@ -86,7 +86,7 @@ func (c *compiler) computed(other *column, r *expr.Node, used int) *expr.Node {
 
 // earlier returns the column of a feature of the same view before col's.
 func (c *compiler) earlier(col *column, name string) *column {
-	own := c.columns[col.view.Name.Value+"."+name]
+	own := col.guise.columns[col.view.Name.Value+"."+name]
 	if own == nil || own == col {
 		return nil
 	}
@@ -149,31 +149,34 @@ func (c *compiler) requestColumn(v *View, d *Declared) int {
 	return frame
 }
 
-// queryKey returns the place of an entity's key among the query's keys. Views of
-// one entity must agree on its types. Kinds must be equal, widths and scales
-// need not: a hash is of the value (S11.2). One key for several views is one
-// hash for each query.
-func (c *compiler) queryKey(v *viewCompiler, e *Entity) (int, bool) {
+// queryKey returns the place of an entity's key among the query's keys, asked by
+// the entity's own columns or by others. Views of one entity must agree on its
+// types. Kinds must be equal, widths and scales need not: a hash is of the value
+// (S11.2). One key for several views is one hash for each query.
+func (c *compiler) queryKey(v *viewCompiler, e *Entity, by []Text) (int, bool) {
+	own := by == nil
+	if own {
+		by = e.Columns
+	}
 	types := make([]event.Type, len(v.planned.keys))
 	for i, k := range v.planned.keys {
 		types[i] = k.Type
 	}
+	k := QueryKey{Entity: e.Name.Value, types: types, source: v.src.def.Name.Value, own: own, named: by}
 	for i := range c.plan.Queries.Keys {
-		k := &c.plan.Queries.Keys[i]
-		if k.Entity != e.Name.Value {
+		other := &c.plan.Queries.Keys[i]
+		if other.Entity != k.Entity {
 			continue
 		}
 		for j, t := range types {
-			if t.Kind != k.types[j].Kind {
-				c.fault(v.def.Entity, 0, 0, fmt.Sprintf("key %s of entity %s is %s in source %s and %s in source %s", e.Columns[j].Value, k.Entity, t, v.src.def.Name.Value, k.types[j], k.source), "give it one type under fields")
+			if t.Kind != other.types[j].Kind {
+				c.fault(v.def.Entity, 0, 0, fmt.Sprintf("key %s of entity %s is %s in source %s and %s in source %s", e.Columns[j].Value, k.Entity, t, v.src.def.Name.Value, other.types[j], other.source), "give it one type under fields")
 				return 0, false
 			}
 		}
-		return i, true
-	}
-	k := QueryKey{Entity: e.Name.Value, types: types, source: v.src.def.Name.Value}
-	for _, col := range e.Columns {
-		k.columns = append(k.columns, col.Value)
+		if other.own == own && slices.EqualFunc(other.named, by, func(a, b Text) bool { return a.Value == b.Value }) {
+			return i, true
+		}
 	}
 	c.plan.Queries.Keys = append(c.plan.Queries.Keys, k)
 	return len(c.plan.Queries.Keys) - 1, true
@@ -195,8 +198,11 @@ func (c *compiler) queries(t *TrainingSet) {
 	p.time = q.column(q.at.Value, event.Of(event.Timestamp), "the spine's event_timestamp", true)
 	for i := range p.Keys {
 		k := &p.Keys[i]
-		for j, name := range k.columns {
-			k.exprs = append(k.exprs, q.column(name, k.types[j], "key of entity "+k.Entity, false))
+		if t != nil {
+			k.named = k.askedBy(&t.Spine)
+		}
+		for j, name := range k.named {
+			k.exprs = append(k.exprs, q.column(name.Value, k.types[j], "key of entity "+k.Entity, false))
 		}
 	}
 	if t != nil {
@@ -222,7 +228,7 @@ func (c *compiler) spineColumns(t *TrainingSet, q *spineScope) {
 			c.fault(l, 0, 0, fmt.Sprintf("label %s of training set %s is read by view %s as a request field", l.Value, t.Name.Value, f.view), "what a feature reads is known when the question is asked, and no label")
 		}
 		for _, k := range c.plan.Queries.Keys {
-			if slices.Contains(k.columns, l.Value) {
+			if slices.ContainsFunc(k.askedBy(&t.Spine), func(by Text) bool { return by.Value == l.Value }) {
 				c.fault(l, 0, 0, fmt.Sprintf("label %s of training set %s keys entity %s", l.Value, t.Name.Value, k.Entity), "name the column that is to be predicted")
 			}
 		}

@@ -18,9 +18,15 @@ type viewCompiler struct {
 	def     *View
 	src     *sourceScope
 	planned *PlannedView
-	place   int   // in the plan's views
-	frames  []int // the frame's column of each slot
-	wheres  int   // dimension: the frame's column of where; -1: none
+	entity  *Entity
+	place   int // in the plan's views
+	asked   map[*guise]*viewGuise
+}
+
+// viewGuise is a view asked in one guise.
+type viewGuise struct {
+	lookup int
+	frames []int // the frame's column of each slot; 0: not asked
 }
 
 // compile makes a column part of the frame, and before it all that it names. A
@@ -109,7 +115,7 @@ func (c *compiler) viewCompiler(def *View) *viewCompiler {
 		return v
 	}
 	c.views[def.Name.Value] = nil
-	v := &viewCompiler{c: c, def: def, wheres: -1}
+	v := &viewCompiler{c: c, def: def, asked: map[*guise]*viewGuise{}}
 	for i := range c.def.Sources {
 		if c.def.Sources[i].Name.Value == def.Source.Value {
 			v.src = c.source(&c.def.Sources[i])
@@ -133,7 +139,7 @@ func (v *viewCompiler) plan() bool {
 	if v.planned.time = v.time(); v.planned.time == nil {
 		ok = false
 	}
-	ok = v.entity() && ok
+	ok = v.keys() && ok
 	if v.def.Where.Given() && v.src.def.Dimension == nil {
 		v.planned.where = v.src.compile(v.def.Where, v.c.parse(v.def.Where))
 		ok = v.boolean(v.def.Where, v.planned.where) && ok
@@ -185,15 +191,15 @@ func (v *viewCompiler) time() *expr.Expr {
 	return nil
 }
 
-// entity compiles the view's key and finds the query's key that asks for it.
-// Doubles are refused as keys: 0.1 read by two programs may be two values, and
+// keys compiles the view's key. Doubles are refused as keys: 0.1 read by two programs may be two values, and
 // a key must match exactly.
-func (v *viewCompiler) entity() bool {
+func (v *viewCompiler) keys() bool {
 	i := slices.IndexFunc(v.c.def.Entities, func(e Entity) bool { return e.Name.Value == v.def.Entity.Value })
 	if i < 0 {
 		return false // the loader has told
 	}
-	for _, col := range v.c.def.Entities[i].Columns {
+	v.entity = &v.c.def.Entities[i]
+	for _, col := range v.entity.Columns {
 		n := &expr.Node{Op: expr.Ref, Path: []string{col.Value}, End: len(col.Value)}
 		f, told := v.src.field(col.Value)
 		if f == nil {
@@ -212,11 +218,34 @@ func (v *viewCompiler) entity() bool {
 			v.c.fault(v.def.Entity, 0, 0, fmt.Sprintf("key %s of entity %s is %s in source %s, and keys are never floating", col.Value, v.def.Entity.Value, e.Type, v.src.def.Name.Value), "cast it to a decimal or an integer under fields")
 			return false
 		}
-		v.planned.keys = append(v.planned.keys, e)
+		v.planned.keys, v.planned.key = append(v.planned.keys, e), append(v.planned.key, col.Value)
 	}
-	var ok bool
-	v.planned.Query, ok = v.c.queryKey(v, &v.c.def.Entities[i])
-	return ok
+	return true
+}
+
+// in returns the view as it is asked in a guise; nil, and told, where it cannot
+// be. In a guise that says nothing of the view's entity it is asked as always.
+func (v *viewCompiler) in(g *guise) *viewGuise {
+	by, name := g.of(v.entity.Name.Value), v.def.Name.Value
+	if by == nil {
+		g = v.c.plain
+	} else {
+		g.used[v.entity.Name.Value] = true
+		name += " by"
+		for _, col := range by {
+			name += " " + col.Value
+		}
+	}
+	a, known := v.asked[g]
+	if known {
+		return a
+	}
+	if key, ok := v.c.queryKey(v, v.entity, by); ok {
+		a = &viewGuise{lookup: len(v.c.plan.Lookups)}
+		v.c.plan.Lookups = append(v.c.plan.Lookups, Lookup{name, v.place, key})
+	}
+	v.asked[g] = a
+	return a
 }
 
 // boolean checks that an expression is a condition. A null is one too, and
@@ -374,49 +403,59 @@ func (v *viewCompiler) version(col *column, n *expr.Node) *expr.Node {
 	if i < 0 {
 		return nil
 	}
-	value := v.c.bound(v.latest(i), n)
+	frame := v.latest(col, i)
+	if frame < 0 {
+		return nil
+	}
+	value := v.c.bound(frame, n)
 	if !v.def.Where.Given() {
 		return value
 	}
-	if v.wheres < 0 {
-		cond := v.c.parse(v.def.Where)
-		if cond == nil {
-			return nil
-		}
-		w := v.runColumn(v.def.Where, cond)
-		if w < 0 || !v.boolean(v.def.Where, v.planned.columns[w]) {
-			return nil
-		}
-		v.wheres = v.latest(w)
+	cond := v.c.parse(v.def.Where)
+	if cond == nil {
+		return nil
 	}
-	return &expr.Node{Op: expr.Case, Pos: n.Pos, End: n.End, Args: []*expr.Node{v.c.bound(v.wheres, n), value}}
+	w := v.runColumn(v.def.Where, cond)
+	if w < 0 || !v.boolean(v.def.Where, v.planned.columns[w]) {
+		return nil
+	}
+	return &expr.Node{Op: expr.Case, Pos: n.Pos, End: n.End, Args: []*expr.Node{v.c.bound(v.latest(col, w), n), value}}
 }
 
 // latest returns the frame's column of a run's column in the newest version. A
 // dimension is the aggregate last over a closed window: valid_from <= t
 // (S12.1), and t - ttl <= valid_from (S12.2), of equal ones the last in content
 // order (S12.3). So dimensions need no state of their own.
-func (v *viewCompiler) latest(column int) int {
+func (v *viewCompiler) latest(col *column, column int) int {
 	w := aggregate.Window{Lifetime: true, ClosedLow: true, ClosedHigh: true}
 	if v.def.TTL.Given() {
 		ttl, _ := ParseDuration(v.def.TTL.Value)
 		w.Lifetime, w.Length = false, ttl
 	}
-	return v.slot(aggregate.Slot{Aggregate: aggregate.Last, Args: []int{column}, Filter: -1, RespectNulls: true, Window: w, N: 1, Type: v.planned.Layout.Columns[column]})
+	return v.slot(col, aggregate.Slot{Aggregate: aggregate.Last, Args: []int{column}, Filter: -1, RespectNulls: true, Window: w, N: 1, Type: v.planned.Layout.Columns[column]})
 }
 
-// slot returns the frame's column of a slot, added if it is new. Slots are few;
-// comparing them all is done once a compilation.
-func (v *viewCompiler) slot(s aggregate.Slot) int {
-	l := v.planned.Layout
-	for i := range l.Slots {
-		if sameSlot(&l.Slots[i], &s) {
-			return v.frames[i]
-		}
+// slot returns the frame's column of a slot as a column's guise asks for it, added
+// if it is new; -1 where it cannot be asked. Slots are few; comparing them all is
+// done once a compilation.
+func (v *viewCompiler) slot(col *column, s aggregate.Slot) int {
+	a := v.in(col.guise)
+	if a == nil {
+		return -1
 	}
-	l.Slots = append(l.Slots, s)
-	v.frames = append(v.frames, v.c.frameColumn(origin{kind: slotOrigin, view: v.place, index: len(l.Slots) - 1, t: s.Type}))
-	return v.frames[len(v.frames)-1]
+	l := v.planned.Layout
+	i := slices.IndexFunc(l.Slots, func(other aggregate.Slot) bool { return sameSlot(&other, &s) })
+	if i < 0 {
+		i = len(l.Slots)
+		l.Slots = append(l.Slots, s)
+	}
+	for len(a.frames) <= i {
+		a.frames = append(a.frames, 0)
+	}
+	if a.frames[i] == 0 {
+		a.frames[i] = v.c.frameColumn(origin{kind: slotOrigin, lookup: a.lookup, index: i, t: s.Type})
+	}
+	return a.frames[i]
 }
 
 // sameSlot reports whether two slots are one. It names every exported field of
@@ -493,7 +532,7 @@ func (v *viewCompiler) sibling(col *column, r *expr.Node) *expr.Node {
 	view, name := v.def.Name.Value, r.Path[0]
 	suffixed := name + col.window.suffix()
 	for _, candidate := range []string{suffixed, name} {
-		other := v.c.columns[view+"."+candidate]
+		other := col.guise.columns[view+"."+candidate]
 		if other == nil || v.position(other.feature) >= v.position(col.feature) {
 			continue
 		}

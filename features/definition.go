@@ -1,6 +1,11 @@
 package features
 
-import "github.com/timeseam/timeseam/features/event"
+import (
+	"slices"
+	"strings"
+
+	"github.com/timeseam/timeseam/features/event"
+)
 
 // Definition is what a user wrote, read but not yet compiled: every name, type
 // and expression with its place in the file. Load makes it; Compile gives it
@@ -122,7 +127,43 @@ type Service struct {
 	Name        Text
 	Description string
 	Owner       string
-	Features    []Text // view, or view.column
+	Features    []ServiceFeature
+}
+
+// ServiceFeature is a view or one of its columns as a service lists it, perhaps
+// in another role: under another name, and asked by other columns.
+type ServiceFeature struct {
+	View   Text // view, or view.column
+	As     Text // in place of the view's name; not given: none
+	Entity []KeyedBy
+}
+
+// sameGuise reports whether both are columns of one view in one role.
+func (f ServiceFeature) sameGuise(g ServiceFeature) bool {
+	view, _, one := strings.Cut(f.View.Value, ".")
+	other, _, also := strings.Cut(g.View.Value, ".")
+	return one && also && view == other && guiseName(f.Entity) == guiseName(g.Entity)
+}
+
+// guiseName is the same for equal columns of equal entities, and for no others.
+func guiseName(ks []KeyedBy) string {
+	var parts []string
+	for _, k := range ks {
+		part := k.Entity.Value
+		for _, c := range k.Columns {
+			part += "\x00" + c.Value
+		}
+		parts = append(parts, part)
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, "\x01")
+}
+
+// KeyedBy is the columns of a query that key an entity, in place of the
+// entity's own.
+type KeyedBy struct {
+	Entity  Text
+	Columns []Text
 }
 
 // TrainingSet is a service asked for every row of a spine.
@@ -170,6 +211,7 @@ type Spine struct {
 	Pos
 	Parquet        Text
 	EventTimestamp Text
+	Entity         []KeyedBy
 	Columns        []Text // of the spine, to be kept; ColumnsGiven false: all
 	ColumnsGiven   bool
 }

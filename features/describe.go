@@ -48,9 +48,18 @@ func (p *Plan) Marked() []Described { return p.marked }
 // not given out.
 func (p *Plan) Inner() []Described { return p.inner }
 
-// Key is the columns that key a view's events. They have the same names in
-// events and queries (S11.2); none for the keyless entity.
-func (p *Plan) Key(v *PlannedView) []string { return p.Queries.Keys[v.Query].columns }
+// Key is the columns that key a view's events; none for the keyless entity.
+func (v *PlannedView) Key() []string { return v.key }
+
+// AskedBy is the query's columns that a lookup asks by, in the order of the view's
+// key.
+func (p *Plan) AskedBy(l Lookup) []string {
+	var names []string
+	for _, c := range p.Queries.Keys[l.Key].named {
+		names = append(names, c.Value)
+	}
+	return names
+}
 
 // Time is the column of a view's instants. Of a dimension that is valid_from.
 func (v *PlannedView) Time(p *Plan) string {

@@ -25,8 +25,11 @@ func (c *compiler) fingerprint() string {
 	for _, v := range p.Views {
 		c.printView(h, v)
 	}
+	for _, l := range p.Lookups {
+		fmt.Fprintf(h, "lookup %s of view %d\n", l.Name, l.View)
+	}
 	for i, o := range p.frame {
-		fmt.Fprintf(h, "frame %d %d %d %d %s\n", i, o.kind, o.view, o.index, o.t)
+		fmt.Fprintf(h, "frame %d %d %d %d %s\n", i, o.kind, o.lookup, o.index, o.t)
 	}
 	for _, s := range p.steps {
 		fmt.Fprintf(h, "step %s\n", c.spelling[s.expr])

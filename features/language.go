@@ -116,7 +116,7 @@ const (
 // the reference.
 func sections() []*section {
 	return []*section{definitionSection, sourceSection, historySection, fieldSection, dimensionSection, viewSection,
-		featureSection, windowSection, serviceSection, trainingSection, spineSection, visibilitySection, splitSection, splitTimeSection, splitHashSection, sampleSection}
+		featureSection, windowSection, serviceSection, roleSection, trainingSection, spineSection, visibilitySection, splitSection, splitTimeSection, splitHashSection, sampleSection}
 }
 
 // definitionSection is the file itself. Only feature_views is required besides
@@ -263,9 +263,21 @@ var serviceSection = &section{
 	name: "feature_service", title: "a feature service",
 	about: "Features that are used together, in the order of a training set's columns.",
 	keys: []setting{
-		{name: "features", form: listForm(wordForm), required: true, example: "[VIEW]", about: "Views, or single columns as VIEW.COLUMN."},
+		{name: "features", form: listForm(anyForm(wordForm, refForm(roleSection))), required: true, example: "[VIEW]", about: "Views, or single columns as VIEW.COLUMN; the long form gives a view another role."},
 		{name: "description", form: proseForm, about: "What the service is for."},
 		{name: "owner", form: proseForm, about: "Who answers for it."},
+	},
+}
+
+// roleSection is how a view is asked twice of one query, such as the spending of
+// a payer and of a payee.
+var roleSection = &section{
+	name: "service_feature", title: "a service's feature",
+	about: "A view in a role: its features under another name, asked by other columns of the query.",
+	keys: []setting{
+		{name: "view", form: wordForm, required: true, example: "VIEW", about: "The view, or one column as VIEW.COLUMN."},
+		{name: "as", form: nameForm, about: "What the columns begin with in place of the view's name; no view and no other role is called so."},
+		{name: "entity", form: mapForm(nameForm, columnsForm), about: "The query's columns that key an entity, by entity; of a derived view for all that it is computed from."},
 	},
 }
 
@@ -299,7 +311,7 @@ var spineSection = &section{
 		{name: "from", instead: mendSpineQuery},
 		{name: "to", instead: mendSpineQuery},
 		{name: "where", instead: mendSpineQuery},
-		{name: "entity", instead: "name the spine's columns as the entities' columns are named"},
+		{name: "entity", form: mapForm(nameForm, columnsForm), about: "The spine's columns that key an entity, by entity, where they are not called as the entity's columns."},
 		{name: "csv", instead: mendSpine},
 		{name: "json", instead: mendSpine},
 		{name: "arrow", instead: mendSpine},

@@ -70,7 +70,7 @@ feature_views:
         case when over_limit > 1
         then 1 end
 feature_services:
-  fraud_v1: {features: [spend.tx_count_1h, profile, scoring], owner: risk, description: As served.}
+  fraud_v1: {features: [spend.tx_count_1h, profile, scoring, {view: profile, as: other, entity: {account: other_id}}], owner: risk, description: As served.}
 training_sets:
   fraud:
     description: Is it fraud?
@@ -164,7 +164,14 @@ func dump(d *Definition) string {
 		}
 	}
 	for _, s := range d.Services {
-		fmt.Fprintf(&b, "service %s %q %q %s\n", text(s.Name), s.Description, s.Owner, texts(s.Features))
+		fmt.Fprintf(&b, "service %s %q %q\n", text(s.Name), s.Description, s.Owner)
+		for _, f := range s.Features {
+			fmt.Fprintf(&b, "  lists %s as %s", text(f.View), text(f.As))
+			for _, k := range f.Entity {
+				fmt.Fprintf(&b, " %s by %s", text(k.Entity), texts(k.Columns))
+			}
+			b.WriteString("\n")
+		}
 	}
 	for _, s := range d.TrainingSets {
 		fmt.Fprintf(&b, "training set %s %q service %s labels %s known %s spine %s time %s columns %t %s\n", text(s.Name), s.Description, text(s.Service), texts(s.Labels),
@@ -201,6 +208,7 @@ func TestKeys(t *testing.T) {
 		"training_set":    "training_sets: {t: {KEY: 1}}\n",
 		"spine":           "training_sets: {t: {spine: {KEY: 1}}}\n",
 		"visibility":      "training_sets: {t: {visibility: {KEY: 1}}}\n",
+		"service_feature": "feature_services: {s: {features: [{KEY: 1}]}}\n",
 		"split":           "training_sets: {t: {split: {KEY: 1}}}\n",
 		"split_time":      "training_sets: {t: {split: {time: {KEY: 1}}}}\n",
 		"split_hash":      "training_sets: {t: {split: {hash: {KEY: 1}}}}\n",

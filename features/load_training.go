@@ -2,6 +2,7 @@ package features
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -13,32 +14,92 @@ func (l *loader) service(d *Definition, name Text, n *yaml.Node) Service {
 	s := Service{Name: name, Description: o.prose("description"), Owner: o.prose("owner")}
 	list := o.take("features")
 	if o.filled(list, o.of("features"), "name a view, or remove the service") {
-		l.roles(list, o.of("features"))
-		s.Features = l.words(list, o.of("features"))
-	}
-	known := names(d.Views, func(v View) string { return v.Name.Value })
-	for _, t := range s.Features {
-		l.serviceFeature(t, known)
+		s.Features = l.serviceFeatures(d, list, o.of("features"))
 	}
 	o.close()
 	return s
 }
 
-// roles refuses the long form of a service's features, and takes it out of the
-// list: one view for two roles of an entity.
-func (l *loader) roles(list *yaml.Node, subject string) {
-	if quiet(list) || list.Kind != yaml.SequenceNode {
-		return
+// serviceFeatures reads a service's list. The short form may stand in it once;
+// the long form is told apart by its name, which compiling checks.
+func (l *loader) serviceFeatures(d *Definition, list *yaml.Node, subject string) (fs []ServiceFeature) {
+	if quiet(list) {
+		return nil
 	}
-	var rest []*yaml.Node
+	if list.Kind != yaml.SequenceNode {
+		l.wants(list, subject, "a list", "write [VIEW, ...]")
+		return nil
+	}
+	views := names(d.Views, func(v View) string { return v.Name.Value })
+	guises, first := map[string]ServiceFeature{}, map[string]bool{}
 	for _, item := range list.Content {
+		var f ServiceFeature
 		if item.Kind == yaml.MappingNode {
-			l.fault(item, "{view, as, entity} in "+subject+" is not built yet", "write VIEW or VIEW.COLUMN, and a view of its own for each role")
+			f = l.guise(d, item, subject)
+		} else {
+			f.View = l.asWord(item, "an item in "+subject)
+			if f.View.Given() && first[f.View.Value] {
+				l.fault(item, fmt.Sprintf("%s stands twice in %s", tick(f.View.Value), subject), "remove one")
+				continue
+			}
+			first[f.View.Value] = true
+		}
+		if !f.View.Given() {
 			continue
 		}
-		rest = append(rest, item)
+		l.serviceFeature(f.View, views)
+		if before, again := guises[f.As.Value]; f.As.Given() {
+			switch {
+			case slices.Contains(views, f.As.Value):
+				l.faultAt(f.As, fmt.Sprintf("role %s in %s has the name of a view", tick(f.As.Value), subject), "call it otherwise")
+			case again && !before.sameGuise(f):
+				l.faultAt(f.As, fmt.Sprintf("role %s in %s is another one already", tick(f.As.Value), subject), "rename one")
+			}
+			guises[f.As.Value] = f
+		}
+		fs = append(fs, f)
 	}
-	list.Content = rest
+	return fs
+}
+
+// guise reads the long form of a service's feature.
+func (l *loader) guise(d *Definition, n *yaml.Node, subject string) ServiceFeature {
+	o := l.open(n, roleSection, "a feature in "+subject, Text{Pos: nodePos(n)})
+	f := ServiceFeature{View: o.word("view"), As: o.word("as")}
+	if f.As.Given() {
+		l.name(f.As, "role "+oneLine(f.As.Value))
+	}
+	f.Entity = o.keyedBy(d, "entity")
+	o.close()
+	return f
+}
+
+// keyedBy reads the columns of a query by entity: as many as the entity has.
+func (o *object) keyedBy(d *Definition, key string) (ks []KeyedBy) {
+	n := o.take(key)
+	for _, p := range o.pairs(n, o.of(key), "write {ENTITY: COLUMN}") {
+		k := KeyedBy{Entity: o.lines.text(p.key), Columns: o.wordOrWords(p.value, oneLine(p.key.Value)+" of "+o.of(key))}
+		i := slices.IndexFunc(d.Entities, func(e Entity) bool { return e.Name.Value == k.Entity.Value })
+		if i < 0 {
+			o.reference(k.Entity, "entity", names(d.Entities, func(e Entity) string { return e.Name.Value }))
+			continue
+		}
+		if want := len(d.Entities[i].Columns); len(k.Columns) != want && len(k.Columns) > 0 {
+			o.fault(p.value, fmt.Sprintf("entity %s is keyed by %s, and %s names %d", k.Entity.Value, columnsWords(want), o.of(key), len(k.Columns)), "name one for each, in its order")
+			continue
+		}
+		if len(k.Columns) > 0 {
+			ks = append(ks, k)
+		}
+	}
+	return ks
+}
+
+func columnsWords(n int) string {
+	if n == 1 {
+		return "1 column"
+	}
+	return fmt.Sprintf("%d columns", n)
 }
 
 // serviceFeature checks VIEW or VIEW.COLUMN as far as views are known; which
@@ -67,7 +128,7 @@ func (l *loader) trainingSet(d *Definition, name Text, n *yaml.Node) TrainingSet
 	l.reference(t.Service, "service", names(d.Services, func(s Service) string { return s.Name.Value }))
 	t.Labels = o.labels("label")
 	if s := o.take("spine"); s != nil {
-		t.Spine = l.spine(s, o.of("spine"))
+		t.Spine = l.spine(d, s, o.of("spine"))
 	}
 	if v := o.take("visibility"); v != nil {
 		t.VisibilityPos = nodePos(v)
@@ -102,9 +163,10 @@ func (o *object) labels(name string) []Text {
 
 // spine reads where the questions stand. An empty list of columns keeps none,
 // no list keeps all, so that ColumnsGiven is more than a length.
-func (l *loader) spine(n *yaml.Node, subject string) Spine {
+func (l *loader) spine(d *Definition, n *yaml.Node, subject string) Spine {
 	o := l.open(n, spineSection, subject, Text{Pos: nodePos(n)})
 	s := Spine{Pos: nodePos(n), Parquet: o.address("parquet"), EventTimestamp: o.word("event_timestamp"), ColumnsGiven: o.has("columns")}
+	s.Entity = o.keyedBy(d, "entity")
 	s.Columns = l.words(o.take("columns"), o.of("columns"))
 	o.close()
 	return s

@@ -16,6 +16,7 @@ type Plan struct {
 	TrainingSet *TrainingSet // nil: all features of the definition
 	Inputs      []Input
 	Views       []*PlannedView
+	Lookups     []Lookup
 	Queries     QueryPlan
 	Outputs     event.Schema // the computed columns, in the service's order
 	Marks       event.Schema // what choosing adds behind them: split, sample_weight
@@ -45,15 +46,24 @@ type PlannedView struct {
 	Name   string
 	View   *View
 	Input  int // place in Plan.Inputs
-	Query  int // place of the view's key in Queries.Keys
 	Layout *aggregate.Layout
 
+	key     []string // the columns that key its events
 	keys    []*expr.Expr
 	time    *expr.Expr
 	where   *expr.Expr // nil: every event
 	columns []*expr.Expr
 	texts   []string // canonical text of each column
 	kinds   []event.Type
+}
+
+// Lookup is a view asked by one of the queries' keys. A view is asked twice where
+// a service has it in two roles: its events are the same, and answers are a set
+// of slots for each lookup.
+type Lookup struct {
+	Name string // of the view, or of its first role
+	View int    // place in Plan.Views
+	Key  int    // place in Queries.Keys
 }
 
 // QueryPlan is what is read of a spine, and how it becomes queries. Views of
@@ -71,20 +81,32 @@ type QueryPlan struct {
 // spine's may be other kinds of the same identity, such as an integer of
 // another width.
 type QueryKey struct {
-	Entity  string
-	columns []string
-	types   []event.Type
-	source  string // where the types come from, for faults
-	exprs   []*expr.Expr
+	Entity string
+	named  []Text // the query's columns
+	own    bool   // they are the entity's own, which a spine may call otherwise
+	types  []event.Type
+	source string // where the types come from, for faults
+	exprs  []*expr.Expr
+}
+
+// askedBy is the spine's columns that hold the key: those of a role as the service
+// names them, an entity's own as the spine calls them.
+func (k *QueryKey) askedBy(s *Spine) []Text {
+	for _, by := range s.Entity {
+		if k.own && by.Entity.Value == k.Entity {
+			return by.Columns
+		}
+	}
+	return k.named
 }
 
 // origin is where a column of the frame comes from: exactly one of these. The
 // instant is always column 0, so that `at` needs no looking up.
 type origin struct {
-	kind  originKind
-	view  int // slotOrigin
-	index int // requestOrigin: the request field; slotOrigin: the slot; stepOrigin: the step
-	t     event.Type
+	kind   originKind
+	lookup int // slotOrigin
+	index  int // requestOrigin: the request field; slotOrigin: the slot; stepOrigin: the step
+	t      event.Type
 }
 
 // originKind says which of its fields an origin uses. The numbers enter the

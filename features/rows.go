@@ -184,7 +184,7 @@ func evaluate(exprs []*expr.Expr, b *event.Batch, n *event.Counts) []event.Colum
 	return columns
 }
 
-// Finish computes the plan's outputs for queries from the slots of each view,
+// Finish computes the plan's outputs for queries from the slots of each lookup,
 // one column a slot. Queries without an instant get nulls. It is the last step
 // of training and serving alike. Nulls for a missing instant are set after
 // defaults, which do not apply there (S11.4). The plan is not written to, so
@@ -198,7 +198,7 @@ func (p *Plan) Finish(q *Queries, slots [][]event.Column, n *event.Counts) []eve
 		case requestOrigin:
 			frame.Columns[i] = q.Request[o.index]
 		case slotOrigin:
-			frame.Columns[i] = slots[o.view][o.index]
+			frame.Columns[i] = slots[o.lookup][o.index]
 		case stepOrigin:
 			// Columns before this one are all there: the plan is in that order.
 			frame.Columns[i] = p.steps[o.index].expr.Eval(&frame, n)

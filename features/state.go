@@ -207,10 +207,10 @@ func (s *State) Apply(input int, b *event.Batch) {
 // alive.
 func (s *State) Value(b *event.Batch) []event.Column {
 	q := s.plan.NewQueries(b, &s.Counts)
-	slots := make([][]event.Column, len(s.stores))
-	for i, store := range s.stores {
+	slots := make([][]event.Column, len(s.plan.Lookups))
+	for i, l := range s.plan.Lookups {
+		store, k := s.stores[l.View], l.Key
 		slots[i] = store.Answers(q.Len)
-		k := s.plan.Views[i].Query
 		for r := range q.Len {
 			if q.NoTime != nil && q.NoTime[r] || q.NoKey[k] != nil && q.NoKey[k][r] {
 				store.nobody.Value(q.Times[r], slots[i])

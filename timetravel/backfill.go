@@ -62,8 +62,8 @@ type Report struct {
 	Rows   int64          // of the output
 	Events []int64        // rows read, by input of the plan
 	Read   []event.Counts // what was noteworthy in reading, by input of the plan
-	Taken  []int64        // events taken into partitions, by view of the plan
-	Counts []event.Counts // what was noteworthy, by view of the plan
+	Taken  []int64        // events taken into runs, by lookup of the plan
+	Counts []event.Counts // what was noteworthy, by lookup; in reading, with a view's first
 	Spine  event.Counts   // what was noteworthy of the spine and of derived values
 	Stages []Stage        // in order; no part of what is deterministic
 }
@@ -80,7 +80,7 @@ type Stage struct {
 // and all events of a key must be there before its first query is answered
 // (T1). Cancelling ctx ends it with ctx's error.
 func (b *Backfill) Run(ctx context.Context) (*Report, error) {
-	r := &run{Backfill: b, report: &Report{Events: make([]int64, len(b.Plan.Inputs)), Read: make([]event.Counts, len(b.Plan.Inputs)), Taken: make([]int64, len(b.Plan.Views)), Counts: make([]event.Counts, len(b.Plan.Views))}}
+	r := &run{Backfill: b, report: &Report{Events: make([]int64, len(b.Plan.Inputs)), Read: make([]event.Counts, len(b.Plan.Inputs)), Taken: make([]int64, len(b.Plan.Lookups)), Counts: make([]event.Counts, len(b.Plan.Lookups))}}
 	for _, stage := range []struct {
 		name string
 		do   func(context.Context) error
@@ -105,7 +105,7 @@ type run struct {
 	bits   int         // keys are partitioned by this many of their hash's highest bits
 	chunks [][][]chunk // by view, by part of its input, in the order of reading
 	asked  []asked     // by key of the plan
-	found  []found     // by view
+	found  []found     // by lookup
 }
 
 // tell reports progress, if somebody asked for it.

@@ -16,6 +16,17 @@ type question struct {
 	*naive
 	row   []value
 	known map[string]map[string]value
+	keys  []keyNames // of the role, then of the spine
+}
+
+// keyColumns is the spine's columns that ask a view.
+func (q *question) keyColumns(v *naiveView) []string {
+	for _, names := range q.keys {
+		if columns := names[v.Entity.Value]; columns != nil {
+			return columns
+		}
+	}
+	return v.keys
 }
 
 func (q *question) spineValue(name string) value {
@@ -46,7 +57,7 @@ func (q *question) compute(v *naiveView, c *naiveColumn) value {
 		return eval(c.expr, &scope{resolve: v.scope.resolve, value: q.derivedValue(v)})
 	}
 	var key []value
-	for _, k := range v.keys {
+	for _, k := range q.keyColumns(v) {
 		key = append(key, q.spineValue(k))
 	}
 	var events []naiveEvent

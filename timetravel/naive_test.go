@@ -77,9 +77,9 @@ func naiveAnswers(d *features.Definition, set string, sources map[string]table, 
 	columns := n.serviceColumns(t.Service.Value)
 	var a answers
 	for _, c := range columns {
-		column := n.column(c[0], c[1])
-		a.schema = append(a.schema, event.Field{Name: c[0] + "__" + c[1], Type: column.t})
-		a.exact = append(a.exact, n.exact(c[0], column))
+		column := n.column(c.view, c.column)
+		a.schema = append(a.schema, event.Field{Name: c.prefix + "__" + c.column, Type: column.t})
+		a.exact = append(a.exact, n.exact(c.view, column))
 	}
 	if rows == nil {
 		for i := range spine.rows {
@@ -87,31 +87,53 @@ func naiveAnswers(d *features.Definition, set string, sources map[string]table, 
 		}
 	}
 	for _, i := range rows {
-		q := &question{naive: n, row: spine.rows[i], known: map[string]map[string]value{}}
 		var answer []value
 		for _, c := range columns {
-			answer = append(answer, q.value(c[0], c[1]))
+			q := &question{naive: n, row: spine.rows[i], known: map[string]map[string]value{}, keys: []keyNames{c.keys, keyNamesOf(t.Spine.Entity)}}
+			answer = append(answer, q.value(c.view, c.column))
 		}
 		a.rows = append(a.rows, answer)
 	}
 	return a
 }
 
-// serviceColumns is a service's columns, as view and column, in order.
-func (n *naive) serviceColumns(service string) [][2]string {
-	var columns [][2]string
+// serviceColumn is a column that a service lists: what its name begins with, and
+// by which columns of the spine its entities are asked.
+type serviceColumn struct {
+	prefix, view, column string
+	keys                 keyNames
+}
+
+// keyNames is columns of the spine by entity.
+type keyNames map[string][]string
+
+func keyNamesOf(ks []features.KeyedBy) keyNames {
+	names := keyNames{}
+	for _, k := range ks {
+		for _, c := range k.Columns {
+			names[k.Entity.Value] = append(names[k.Entity.Value], c.Value)
+		}
+	}
+	return names
+}
+
+// serviceColumns is a service's columns, in order.
+func (n *naive) serviceColumns(service string) []serviceColumn {
+	var columns []serviceColumn
 	for _, s := range n.d.Services {
 		if s.Name.Value != service {
 			continue
 		}
 		for _, f := range s.Features {
-			view, column, one := strings.Cut(f.Value, ".")
-			if one {
-				columns = append(columns, [2]string{view, column})
-				continue
+			view, column, one := strings.Cut(f.View.Value, ".")
+			prefix := view
+			if f.As.Given() {
+				prefix = f.As.Value
 			}
 			for _, c := range n.view(view).columns {
-				columns = append(columns, [2]string{view, c.name})
+				if !one || c.name == column {
+					columns = append(columns, serviceColumn{prefix, view, c.name, keyNamesOf(f.Entity)})
+				}
 			}
 		}
 	}

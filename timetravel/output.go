@@ -125,9 +125,9 @@ func (r *run) blocks(ctx context.Context) (<-chan chan block, func()) {
 // writes nothing shared, so that blocks may be computed beside each other.
 // Dictionaries of text are only read here.
 func (r *run) block(from, to int) (b block) {
-	slots := make([][]event.Column, len(r.Plan.Views))
-	for v := range r.Plan.Views {
-		slots[v] = r.slots(v, from, to)
+	slots := make([][]event.Column, len(r.Plan.Lookups))
+	for l := range r.Plan.Lookups {
+		slots[l] = r.slots(l, from, to)
 	}
 	q := r.spine.slice(from, to)
 	b.rows = to - from

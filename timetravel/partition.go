@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"slices"
 	"sync/atomic"
 
 	"github.com/timeseam/timeseam/features"
@@ -82,11 +83,16 @@ func (r *run) readInput(ctx context.Context, in int) error {
 	for _, c := range counts {
 		for i, v := range views {
 			if c != nil {
-				r.report.Counts[v].Add(&c[i])
+				r.report.Counts[r.firstOf(v)].Add(&c[i])
 			}
 		}
 	}
 	return err
+}
+
+// firstOf is a view's first lookup.
+func (r *run) firstOf(view int) int {
+	return slices.IndexFunc(r.Plan.Lookups, func(l features.Lookup) bool { return l.View == view })
 }
 
 // viewsOf lists the views over an input. Views over one source share one

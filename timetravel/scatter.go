@@ -23,14 +23,14 @@ func (s *spine) slice(from, to int) *features.Queries {
 	return q
 }
 
-// slots returns view v's answers to rows from to to-1 of the spine. Each
+// slots returns lookup l's answers to rows from to to-1 of the spine. Each
 // partition's answers lie in the order of the spine, so that this reads 2^bits
 // vectors from front to back rather than at random. A query without key or
 // instant gets what a key without events gets (S15.1); Finish then nulls those
 // without an instant (S11.4).
-func (r *run) slots(v, from, to int) []event.Column {
-	f := &r.found[v]
-	keys := r.spine.keys[r.Plan.Views[v].Query][from:to]
+func (r *run) slots(l, from, to int) []event.Column {
+	f := &r.found[l]
+	keys := r.spine.keys[r.Plan.Lookups[l].Key][from:to]
 	columns := make([]event.Column, len(f.nobody))
 	for s := range columns {
 		columns[s] = event.Make(f.nobody[s].Type)

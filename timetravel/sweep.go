@@ -19,9 +19,9 @@ type asked struct {
 	starts []int
 }
 
-// found is a view's answers: partition by partition the slots' columns, and for
+// found is a lookup's answers: partition by partition the slots' columns, and for
 // every row of the spine its place in its partition's. place costs 4 bytes a
-// row and view; answers are kept as they were computed until the output pulls
+// row and lookup; answers are kept as they were computed until the output pulls
 // them.
 type found struct {
 	answers [][]event.Column
@@ -33,21 +33,24 @@ type found struct {
 // maxRows keeps real places below it.
 const noPlace = 1<<32 - 1
 
-// sweep computes the slots of every view, partitions beside each other. Views
+// sweep computes the slots of every lookup, partitions beside each other. Lookups
 // follow one another, so that only one view's scratch is alive; total is known
-// before, as every view has as many partitions.
+// before, as every lookup has as many partitions. A view that is asked by two
+// keys is read once and swept twice.
 func (r *run) sweep(ctx context.Context) error {
 	r.asked = make([]asked, len(r.spine.keys))
 	for k := range r.spine.keys {
 		r.asked[k] = r.ask(k)
 	}
-	r.found = make([]found, len(r.Plan.Views))
-	done, total := new(atomic.Int64), int64(len(r.Plan.Views))<<r.bits
-	for v := range r.Plan.Views {
-		if err := r.sweepView(ctx, v, func() { r.tell("sweep", done.Add(1), total) }); err != nil {
+	r.found = make([]found, len(r.Plan.Lookups))
+	done, total := new(atomic.Int64), int64(len(r.Plan.Lookups))<<r.bits
+	for l, lookup := range r.Plan.Lookups {
+		if err := r.sweepLookup(ctx, l, func() { r.tell("sweep", done.Add(1), total) }); err != nil {
 			return err
 		}
-		r.chunks[v] = nil // its memory is the next view's
+		if !slices.ContainsFunc(r.Plan.Lookups[l+1:], func(later features.Lookup) bool { return later.View == lookup.View }) {
+			r.chunks[lookup.View] = nil // its memory is the next view's
+		}
 	}
 	return nil
 }
@@ -77,12 +80,12 @@ func (r *run) ask(k int) asked {
 	return a
 }
 
-// sweepView computes one view. Sweepers are handed on through `free` rather
+// sweepLookup answers one lookup. Sweepers are handed on through `free` rather
 // than made for every partition, since their vectors are the size of one; each
 // goroutine has one at a time, so a sweeper needs no lock. Counts are kept by
 // partition and added in order.
-func (r *run) sweepView(ctx context.Context, v int, done func()) error {
-	f := &r.found[v]
+func (r *run) sweepLookup(ctx context.Context, lookup int, done func()) error {
+	f, v := &r.found[lookup], r.Plan.Lookups[lookup].View
 	f.answers = make([][]event.Column, 1<<r.bits)
 	f.place = make([]uint32, len(r.spine.times))
 	for i := range f.place {
@@ -99,7 +102,7 @@ func (r *run) sweepView(ctx context.Context, v int, done func()) error {
 		select {
 		case s = <-free:
 		default:
-			s = &sweeper{run: r, view: v, query: r.Plan.Views[v].Query, store: features.NewArena(r.Plan.Views[v])}
+			s = &sweeper{run: r, lookup: lookup, view: v, query: r.Plan.Lookups[lookup].Key, store: features.NewArena(r.Plan.Views[v])}
 		}
 		if f.answers[p] = s.partition(ctx, p); ctx.Err() != nil {
 			return ctx.Err()
@@ -110,9 +113,9 @@ func (r *run) sweepView(ctx context.Context, v int, done func()) error {
 		done()
 		return nil
 	})
-	r.report.Taken[v] = taken.Load()
+	r.report.Taken[lookup] = taken.Load()
 	for i := range counts {
-		r.report.Counts[v].Add(&counts[i])
+		r.report.Counts[lookup].Add(&counts[i])
 	}
 	return err
 }
@@ -124,10 +127,10 @@ func (r *run) sweepView(ctx context.Context, v int, done func()) error {
 // Workers times that, unless one key alone has more: a key is never cut.
 type sweeper struct {
 	*run
-	view, query int
-	store       *features.Store
-	counts      event.Counts
-	events      int
+	lookup, view, query int
+	store               *features.Store
+	counts              event.Counts
+	events              int
 
 	local   keyTable
 	queries []uint32 // rows of the spine, by key, each key's by instant
@@ -405,7 +408,7 @@ func (s *sweeper) sortAnswers(rows []uint32, out []event.Column) {
 		order[k] = int32(i)
 	}
 	for k, row := range rows {
-		s.found[s.view].place[row] = uint32(k)
+		s.found[s.lookup].place[row] = uint32(k)
 	}
 	for c := range out {
 		sorted := out[c].Like()

@@ -105,7 +105,7 @@ func newExplanation(plan *features.Plan, in *inputs) *explanation {
 		x.Inputs = append(x.Inputs, table(i.Source.Name.Value, i.Source.History.Value, i.Columns))
 	}
 	for _, v := range plan.Views {
-		x.Views = append(x.Views, explainedView{v.Name, plan.Inputs[v.Input].Source.Name.Value, plan.Key(v), v.View.Where.Value, v.Order(plan)})
+		x.Views = append(x.Views, explainedView{v.Name, plan.Inputs[v.Input].Source.Name.Value, v.Key(), v.View.Where.Value, v.Order(plan)})
 	}
 	x.Columns, x.Inner = columnEntries(plan.Describe()), columnEntries(plan.Inner())
 	for _, l := range plan.Lints {

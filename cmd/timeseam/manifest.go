@@ -99,9 +99,11 @@ func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifes
 		s := input.Source
 		m.Inputs = append(m.Inputs, inputEntry{s.Name.Value, names(input.Columns), r.Read[i][event.OutOfType], newTableEntry(s.History.Value, in.histories[s.Name.Value])})
 	}
-	for i, v := range plan.Views {
+	for _, v := range plan.Views {
 		m.Ties = append(m.Ties, tieEntry{v.Name, v.Order(plan)})
-		m.Counts = append(m.Counts, countsEntry{v.Name, r.Taken[i], countsByName(&r.Counts[i])})
+	}
+	for i, l := range plan.Lookups {
+		m.Counts = append(m.Counts, countsEntry{l.Name, r.Taken[i], countsByName(&r.Counts[i])})
 	}
 	return m
 }
