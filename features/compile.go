@@ -290,8 +290,16 @@ func (c *compiler) everything() {
 		c.faults = append(c.faults, each.faults...)
 	}
 	c.queries(nil)
+	c.readSoFar()
 	for i := range c.def.Sources {
 		c.source(&c.def.Sources[i]).tellUndeclared()
+	}
+}
+
+// readSoFar notes the columns that values are made of.
+func (c *compiler) readSoFar() {
+	for i := range c.plan.Inputs {
+		c.plan.Inputs[i].meaning = len(c.plan.Inputs[i].Columns)
 	}
 }
 
@@ -323,6 +331,8 @@ func (c *compiler) training(name string) {
 	}
 	c.emit(c.serviceColumns(&c.def.Services[s]))
 	c.queries(t)
+	c.readSoFar()
+	c.arrivals(t)
 }
 
 // output is a column on its way out, and what its name begins with.

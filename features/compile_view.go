@@ -148,6 +148,9 @@ func (v *viewCompiler) plan() bool {
 	if len(orders) == 0 {
 		orders = v.src.def.OrderBy
 	}
+	if recorded := v.src.def.Arrival; v.src.def.Dimension != nil && recorded.Given() {
+		orders = slices.Concat([]Order{{Column: recorded}}, orders) // a correction holds (S12.3)
+	}
 	for _, o := range orders {
 		i := v.runColumn(o.Column, &expr.Node{Op: expr.Ref, Path: []string{o.Column.Value}, End: len(o.Column.Value)})
 		v.planned.Layout.OrderBy = append(v.planned.Layout.OrderBy, aggregate.Order{Column: i, Desc: o.Desc})
@@ -189,6 +192,29 @@ func (v *viewCompiler) time() *expr.Expr {
 	}
 	v.c.fault(t, 0, 0, fmt.Sprintf("%s is %s, and a time is timestamp or date", t.Value, e.Type), fmt.Sprintf("write fields: {a_name: {type: timestamp, history: %s}} and name that", how))
 	return nil
+}
+
+// arrivals compiles when events arrived, where a training set's visibility asks.
+// It comes last: what it reads is no part of the digest, as the values of a
+// definition mean the same under every visibility.
+func (c *compiler) arrivals(t *TrainingSet) {
+	if t == nil || t.Known.Value != "arrival" {
+		return
+	}
+	for _, v := range c.plan.Views {
+		src := c.views[v.Name].src
+		if !src.def.Arrival.Given() {
+			key := "arrival_timestamp"
+			if src.def.Dimension != nil {
+				key = "recorded_at"
+			}
+			c.fault(t.Known, 0, 0, fmt.Sprintf("training set %s asks what had arrived, and source %s has no %s", t.Name.Value, src.def.Name.Value, key), "name the field, or say known: event_time, which is optimistic")
+			continue
+		}
+		if v.arrival = src.named(src.def.Arrival); v.arrival != nil && v.arrival.Type.Kind != event.Timestamp {
+			c.fault(src.def.Arrival, 0, 0, fmt.Sprintf("%s is %s, and an arrival is timestamp", src.def.Arrival.Value, v.arrival.Type), "cast it under fields")
+		}
+	}
 }
 
 // keys compiles the view's key. Doubles are refused as keys: 0.1 read by two programs may be two values, and

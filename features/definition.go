@@ -48,6 +48,7 @@ type Source struct {
 	History        Text // path, glob or directory of Parquet files
 	Fields         []Declared
 	EventTimestamp Text
+	Arrival        Text // arrival_timestamp; of a dimension recorded_at
 	EventID        Text
 	OrderBy        []Order
 	Dimension      *Dimension // nil: a source of events
@@ -174,6 +175,8 @@ type TrainingSet struct {
 	Spine         Spine
 	Labels        []Text // columns of the spine
 	Known         Text   // visibility: {known: ...}
+	Delay         Text   // a duration; not given: none
+	DecideAfter   Text   // a duration; not given: none
 	VisibilityPos Pos
 	Split         *Split
 	Sample        *Sample

@@ -47,7 +47,7 @@ func (c *compiler) fingerprint() string {
 func (c *compiler) printView(w io.Writer, v *PlannedView) {
 	in := c.plan.Inputs[v.Input]
 	fmt.Fprintf(w, "view %s of %s dimension %t\n", v.Name, in.Source.Name.Value, in.Source.Dimension != nil)
-	for _, f := range in.Columns {
+	for _, f := range in.Columns[:in.meaning] {
 		fmt.Fprintf(w, "column %s %s\n", f.Name, f.Type)
 	}
 	for _, k := range v.keys {

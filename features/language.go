@@ -95,7 +95,7 @@ var (
 	}
 	knownChoices = []choice{
 		{name: "event_time"},
-		{name: "arrival", instead: "write event_time; the training set then says that it is optimistic"},
+		{name: "arrival"},
 		{name: "served", instead: "write event_time; the training set then says that it is optimistic"},
 	}
 	boundsChoices = []choice{{name: "[)"}, {name: "[]"}, {name: "(]"}, {name: "()"}}
@@ -107,7 +107,6 @@ const (
 	mendParquet    = "write the data as Parquet files and give {parquet: PATH}"
 	mendSpine      = "make the spine a Parquet file and give {parquet: PATH}"
 	mendSpineQuery = "choose the rows when making the spine's Parquet file"
-	mendDelay      = "remove it; under event_time nothing is delayed"
 	mendWindow     = "write a length, such as 30d"
 	mendOnline     = "remove it; `timeseam backfill` needs none of it"
 )
@@ -156,7 +155,7 @@ var sourceSection = &section{
 		{name: "stream", instead: "remove it; the history alone is read"},
 		{name: "cutover", instead: "remove it; the history alone is read"},
 		{name: "lateness", instead: "remove it; no value depends on it"},
-		{name: "arrival_timestamp", instead: "remove it, and say visibility: {known: event_time}"},
+		{name: "arrival_timestamp", form: wordForm, about: "The field with the time at which the event arrived, equal in every copy of it; visibility arrival needs it."},
 		{name: "version", instead: "remove it; of events equal in key, time and id the one of smaller content counts"},
 		{name: "partitioned_by", instead: "remove it; no value depends on it"},
 		{name: "nan", instead: "remove it; NaN stays NaN, and `case when isnan(x) then null else x end` drops it"},
@@ -197,7 +196,7 @@ var dimensionSection = &section{
 	keys: []setting{
 		{name: "mode", form: choiceForm(dimensionModes), required: true, example: "versions", about: "versions: each row holds from its valid_from until the next one of its key."},
 		{name: "valid_from", form: wordForm, required: true, example: "FIELD", about: "The field with the time from which a row holds. Rows without it are skipped and counted."},
-		{name: "recorded_at", instead: "remove it, and say visibility: {known: event_time}"},
+		{name: "recorded_at", form: wordForm, about: "The field with the time at which a version was recorded; visibility arrival needs it."},
 		{name: "valid_to", instead: "remove it; a version holds until the next one"},
 	},
 }
@@ -326,9 +325,9 @@ var visibilitySection = &section{
 	name: "visibility", title: "a visibility",
 	about: "Which events a value may know. Every training set says it; there is no default.",
 	keys: []setting{
-		{name: "known", form: choiceForm(knownChoices), required: true, example: "event_time", about: "event_time: all that happened before the question, also what arrived after it."},
-		{name: "delay", instead: mendDelay},
-		{name: "decide_after", instead: mendDelay},
+		{name: "known", form: choiceForm(knownChoices), required: true, example: "event_time", about: "event_time: all that happened before the question, also what arrived after it. arrival: what had arrived by then."},
+		{name: "delay", form: durationForm, about: "How long after its arrival an event is known: the time that serving takes to apply it. Of arrival only."},
+		{name: "decide_after", form: durationForm, about: "How long after the question the decision falls: so much longer may events arrive. Windows stay where they are. Of arrival only."},
 		{name: "self", instead: "remove it; an event at the instant of the question does not count"},
 	},
 }

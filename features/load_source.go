@@ -20,6 +20,7 @@ func (l *loader) source(name Text, n *yaml.Node) Source {
 		Description:    o.prose("description"),
 		Owner:          o.prose("owner"),
 		EventTimestamp: o.word("event_timestamp"),
+		Arrival:        o.word("arrival_timestamp"),
 		EventID:        o.word("event_id"),
 		OrderBy:        o.order("order_by"),
 	}
@@ -30,7 +31,8 @@ func (l *loader) source(name Text, n *yaml.Node) Source {
 	}
 	o.eachName("fields", "field", func(field Text, n *yaml.Node) { s.Fields = append(s.Fields, o.field(field, n)) })
 	if d := o.take("dimension"); d != nil {
-		s.Dimension = l.dimension(o, d)
+		s.Dimension = l.dimension(o, d, &s)
+		o.forbid("arrival_timestamp", "a dimension", "the time at which a version was recorded is recorded_at of dimension")
 		o.forbid("event_timestamp", "a dimension", "its time is valid_from; remove event_timestamp")
 		o.forbid("event_id", "a dimension", "of versions equal in key and time the last by order_by holds; remove event_id")
 	} else if !o.has("event_timestamp") && !quiet(n) && n.Kind == yaml.MappingNode {
@@ -42,9 +44,10 @@ func (l *loader) source(name Text, n *yaml.Node) Source {
 
 // dimension reads how a source's rows are versions. It has no default mode, as
 // taking a table of current values for versions would leak the future (S12.1).
-func (l *loader) dimension(of *object, n *yaml.Node) *Dimension {
+func (l *loader) dimension(of *object, n *yaml.Node, s *Source) *Dimension {
 	o := l.open(n, dimensionSection, of.of("dimension"), Text{Pos: nodePos(n)})
 	d := &Dimension{Pos: nodePos(n), Mode: o.choice("mode", dimensionModes), ValidFrom: o.word("valid_from")}
+	s.Arrival = o.word("recorded_at")
 	o.close()
 	return d
 }

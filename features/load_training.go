@@ -134,6 +134,15 @@ func (l *loader) trainingSet(d *Definition, name Text, n *yaml.Node) TrainingSet
 		t.VisibilityPos = nodePos(v)
 		m := l.open(v, visibilitySection, o.of("visibility"), Text{Pos: nodePos(v)})
 		t.Known = m.choice("known", knownChoices)
+		t.Delay, t.DecideAfter = m.span("delay"), m.span("decide_after")
+		for _, d := range []struct {
+			key  string
+			text Text
+		}{{"delay", t.Delay}, {"decide_after", t.DecideAfter}} {
+			if d.text.Given() && t.Known.Value == "event_time" {
+				l.faultAt(d.text, fmt.Sprintf("%s of %s under event_time, where events are known from their own time on", d.key, o.of("visibility")), "remove it, or say known: arrival")
+			}
+		}
 		m.close()
 	}
 	if n := o.take("split"); n != nil {

@@ -37,6 +37,8 @@ type Plan struct {
 type Input struct {
 	Source  *Source
 	Columns event.Schema
+
+	meaning int // so many of the columns are what values are made of
 }
 
 // PlannedView is a view whose events are kept in runs: what is taken of each
@@ -51,6 +53,7 @@ type PlannedView struct {
 	key     []string // the columns that key its events
 	keys    []*expr.Expr
 	time    *expr.Expr
+	arrival *expr.Expr // nil: nobody asks when events arrived
 	where   *expr.Expr // nil: every event
 	columns []*expr.Expr
 	texts   []string // canonical text of each column

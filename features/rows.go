@@ -12,6 +12,7 @@ import (
 type Rows struct {
 	Keys    []event.Hash
 	Times   []event.Time
+	Arrived []event.Time   // nil: the plan does not ask
 	Columns []event.Column // the run's columns; text in the batch's dictionaries
 }
 
@@ -34,9 +35,23 @@ func (v *PlannedView) Rows(b *event.Batch, n *event.Counts) Rows {
 	n[event.NoTime] += taken.dropNulls(at.Null)
 	hashes, null := event.Keys(evaluate(v.keys, b, n), b.Len, nil)
 	n[event.NoKey] += taken.dropNulls(null)
+	var arrived event.Column
+	if v.arrival != nil {
+		arrived = v.arrival.Eval(b, n)
+		n[event.NoArrival] += taken.dropNulls(arrived.Null)
+	}
 	r := Rows{Keys: pick(taken, hashes), Times: make([]event.Time, taken.len())}
 	for i, t := range pick(taken, at.Ints) {
 		r.Times[i] = event.Time(t)
+	}
+	if v.arrival != nil {
+		r.Arrived = make([]event.Time, taken.len())
+		for i, t := range pick(taken, arrived.Ints) {
+			r.Arrived[i] = event.Time(t)
+			if r.Arrived[i] < r.Times[i] {
+				n[event.ArrivedBefore]++
+			}
+		}
 	}
 	r.Columns = evaluate(v.columns, taken.batch(b), n)
 	for i := range r.Columns {

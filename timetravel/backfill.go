@@ -20,8 +20,8 @@ import (
 // within reach of its queries, with the columns that the views keep of them;
 // the spine's own columns are never held.
 type Backfill struct {
-	Plan  *features.Plan
-	Known Known
+	Plan       *features.Plan
+	Visibility Visibility
 	// History opens an input's history as parts that may be read beside each
 	// other; together they hold every row once.
 	History func(in features.Input) ([]event.Source, error)

@@ -136,7 +136,7 @@ func (b *bank) backfill(tb testing.TB, set string, sink event.Sink) *timetravel.
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &timetravel.Backfill{Plan: p, Known: timetravel.EventTime, Workers: 2, Events: int64(b.events.Len), Sink: sink,
+	return &timetravel.Backfill{Plan: p, Workers: 2, Events: int64(b.events.Len), Sink: sink,
 		History: func(in features.Input) ([]event.Source, error) { return open(&b.events, txSchema, in.Columns, 5), nil },
 		Spine:   func() (event.Source, error) { return open(&b.spine, spineSchema, p.Queries.Columns, 1)[0], nil }}
 }

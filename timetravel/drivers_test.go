@@ -28,9 +28,9 @@ func drivers() []driver {
 		{"backfill of shuffled parts", func(tb testing.TB, s *spec) answers {
 			return s.backfill(tb, feed{workers: 3, batch: 7, parts: 4, seed: 1, events: 10_000_000})
 		}},
-		{"state fed in shuffled order, asked between", func(tb testing.TB, s *spec) answers { return s.fed(tb, 2) }},
-		{"state restored from snapshots", func(tb testing.TB, s *spec) answers { return s.restored(tb) }},
-		{"state that forgets", func(tb testing.TB, s *spec) answers { return s.forgetting(tb) }},
+		{"state fed in shuffled order, asked between", ofEventTime(func(tb testing.TB, s *spec) answers { return s.fed(tb, 2) })},
+		{"state restored from snapshots", ofEventTime(func(tb testing.TB, s *spec) answers { return s.restored(tb) })},
+		{"state that forgets", ofEventTime(func(tb testing.TB, s *spec) answers { return s.forgetting(tb) })},
 	}
 }
 
@@ -115,7 +115,7 @@ func answersOf(p *features.Plan, rows [][]value) answers {
 func (s *spec) backfill(tb testing.TB, f feed) answers {
 	tb.Helper()
 	p, out := s.plan(tb), &kept{}
-	b := &timetravel.Backfill{Plan: p, Known: timetravel.EventTime, Workers: f.workers, Events: f.events, Sink: out, Within: f.within,
+	b := &timetravel.Backfill{Plan: p, Visibility: s.visibility(), Workers: f.workers, Events: f.events, Sink: out, Within: f.within,
 		History: func(in features.Input) ([]event.Source, error) {
 			rows := s.sources[in.Source.Name.Value].columns(in.Columns, f.seed)
 			parts := make([]event.Source, f.parts)
@@ -135,6 +135,19 @@ func (s *spec) backfill(tb testing.TB, f feed) answers {
 		tb.Fatalf("spec %s: %d rows reported, committed %t", s.name, report.Rows, out.committed)
 	}
 	return answersOf(p, out.rows)
+}
+
+// visibility is that of the spec's training set.
+func (s *spec) visibility() timetravel.Visibility {
+	_, set := newNaive(s.definition, s.set, s.sources, s.spine)
+	v := timetravel.Visibility{Known: timetravel.KnownOf(set.Known.Value)}
+	if set.Delay.Given() {
+		v.Delay = duration(set.Delay.Value)
+	}
+	if set.DecideAfter.Given() {
+		v.DecideAfter = duration(set.DecideAfter.Value)
+	}
+	return v
 }
 
 // arrival is one event of one input.

@@ -73,6 +73,16 @@ func newNaive(d *features.Definition, set string, sources map[string]table, spin
 
 // naiveAnswers answers the rows of the spine that are listed, all if none is.
 func naiveAnswers(d *features.Definition, set string, sources map[string]table, spine table, rows ...int) answers {
+	if rows == nil {
+		for i := range spine.rows {
+			rows = append(rows, i)
+		}
+	}
+	if delayed(d, set) && len(rows) > 0 {
+		return eachArrived(d, set, sources, spine, rows, func(d *features.Definition, sources map[string]table, spine table) answers {
+			return naiveAnswers(d, set, sources, spine)
+		})
+	}
 	n, t := newNaive(d, set, sources, spine)
 	columns := n.serviceColumns(t.Service.Value)
 	var a answers
@@ -80,11 +90,6 @@ func naiveAnswers(d *features.Definition, set string, sources map[string]table, 
 		column := n.column(c.view, c.column)
 		a.schema = append(a.schema, event.Field{Name: c.prefix + "__" + c.column, Type: column.t})
 		a.exact = append(a.exact, n.exact(c.view, column))
-	}
-	if rows == nil {
-		for i := range spine.rows {
-			rows = append(rows, i)
-		}
 	}
 	for _, i := range rows {
 		var answer []value
@@ -320,11 +325,22 @@ func (n *naive) derivedScope(v *naiveView) *scope {
 func (n *naive) prepare(v *naiveView) {
 	s := n.source(v.Source.Value)
 	raw := n.sources[v.Source.Value]
-	fields := slices.Clone(raw.schema)
+	fields := n.fields(s, raw.schema)
+	v.scope = v.siblingScope(rowScope(fields, nil))
+	v.keys = n.entity(v.Entity.Value)
+	v.events = map[string][]naiveEvent{}
+	for _, row := range raw.rows {
+		n.add(v, s, n.declared(s, raw.schema, fields, row), fields)
+	}
+}
+
+// fields is a source's fields: its history's columns, and those declared.
+func (n *naive) fields(s *features.Source, raw event.Schema) event.Schema {
+	fields := slices.Clone(raw)
 	for _, d := range s.Fields {
 		t := d.Type
 		if d.History.Given() && t.Kind == event.Unknown {
-			t = typeOf(n.parse(d.History.Value), rowScope(raw.schema, nil))
+			t = typeOf(n.parse(d.History.Value), rowScope(raw, nil))
 		}
 		if i := fields.Index(d.Name.Value); i >= 0 {
 			fields[i].Type = t
@@ -332,12 +348,7 @@ func (n *naive) prepare(v *naiveView) {
 			fields = append(fields, event.Field{Name: d.Name.Value, Type: t})
 		}
 	}
-	v.scope = v.siblingScope(rowScope(fields, nil))
-	v.keys = n.entity(v.Entity.Value)
-	v.events = map[string][]naiveEvent{}
-	for _, row := range raw.rows {
-		n.add(v, s, n.declared(s, raw.schema, fields, row), fields)
-	}
+	return fields
 }
 
 func (n *naive) source(name string) *features.Source {
@@ -409,10 +420,7 @@ func (n *naive) add(v *naiveView, s *features.Source, row []value, fields event.
 	if s.Dimension == nil && v.Where.Given() && eval(n.parse(v.Where.Value), e.row) != true {
 		return
 	}
-	orders := v.OrderBy
-	if len(orders) == 0 {
-		orders = s.OrderBy
-	}
+	orders := ordersOf(v, s)
 	for _, o := range orders {
 		e.order = append(e.order, get(o.Column.Value))
 	}
@@ -422,13 +430,23 @@ func (n *naive) add(v *naiveView, s *features.Source, row []value, fields event.
 	v.events[identities(key)] = append(v.events[identities(key)], e)
 }
 
+// ordersOf is what orders a view's events of one time: of versions, first when
+// they were recorded.
+func ordersOf(v *naiveView, s *features.Source) []features.Order {
+	orders := v.OrderBy
+	if len(orders) == 0 {
+		orders = s.OrderBy
+	}
+	if s.Dimension != nil && s.Arrival.Given() {
+		orders = append([]features.Order{{Column: s.Arrival}}, orders...)
+	}
+	return orders
+}
+
 // sortEvents puts the events of each key in the order of their content and
 // leaves one of those that share time and id.
 func (n *naive) sortEvents(v *naiveView) {
-	orders := v.OrderBy
-	if len(orders) == 0 {
-		orders = n.source(v.Source.Value).OrderBy
-	}
+	orders := ordersOf(v, n.source(v.Source.Value))
 	for key, events := range v.events {
 		for i := range events {
 			for _, x := range n.contents(v) {

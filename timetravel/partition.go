@@ -177,7 +177,7 @@ func (r *run) chunk(view int, b *event.Batch, n *event.Counts) (chunk, bool) {
 // lazily; they are made here, while one goroutine has them, as several sweepers
 // will read them later.
 func permute(r features.Rows, order []int32) features.Rows {
-	out := features.Rows{Keys: take(r.Keys, order), Times: take(r.Times, order), Columns: make([]event.Column, len(r.Columns))}
+	out := features.Rows{Keys: take(r.Keys, order), Times: take(r.Times, order), Arrived: take(r.Arrived, order), Columns: make([]event.Column, len(r.Columns))}
 	for i := range r.Columns {
 		c := &r.Columns[i]
 		out.Columns[i] = event.Column{Type: c.Type, Dict: c.Dict, Null: take(c.Null, order), Ints: take(c.Ints, order),

@@ -26,6 +26,7 @@ func newRandomCase(seed uint64) randomCase {
 	for _, w := range randomLengths {
 		d.spans = append(d.spans, event.Time(duration(w)))
 	}
+	c.known = one(d, "{known: event_time}", "{known: arrival}", "{known: arrival, delay: 1s}", "{known: arrival, delay: 1h, decide_after: 1s}", "{known: arrival, decide_after: 1d}")
 	c.events = d.drawEvents(d.IntN(60))
 	c.versions = d.drawVersions(d.IntN(12))
 	c.spine = d.drawSpine(1 + d.IntN(25))
@@ -97,10 +98,11 @@ func (d *dice) bool() value { return one[value](d, true, true, false, nil) }
 func (d *dice) drawEvents(n int) table {
 	t := table{schema: event.Schema{{Name: "k", Type: event.Of(event.String)}, {Name: "k2", Type: event.Of(event.Int)}, {Name: "at", Type: event.Of(event.Timestamp)},
 		{Name: "id", Type: event.Of(event.String)}, {Name: "seq", Type: event.Of(event.Int)}, {Name: "n", Type: event.Of(event.Int)}, {Name: "x", Type: event.Of(event.Double)},
-		{Name: "d", Type: event.DecimalOf(6, 2)}, {Name: "s", Type: event.Of(event.String)}, {Name: "b", Type: event.Of(event.Bool)}}}
+		{Name: "d", Type: event.DecimalOf(6, 2)}, {Name: "s", Type: event.Of(event.String)}, {Name: "b", Type: event.Of(event.Bool)}, {Name: "came", Type: event.Of(event.Timestamp)}}}
 	for range n {
 		row := []value{d.key(), one[value](d, int64(1), int64(1), int64(2), nil), d.time(), one[value](d, "i1", "i2", "i3", "i4", nil), one[value](d, int64(1), int64(2), nil),
-			d.int(), d.double(), d.decimal(), d.text(), d.bool()}
+			d.int(), d.double(), d.decimal(), d.text(), d.bool(), nil}
+		row[10] = d.came(row[2])
 		t.rows = append(t.rows, row)
 		for d.IntN(4) == 0 {
 			again := append([]value{}, row...)
@@ -111,11 +113,29 @@ func (d *dice) drawEvents(n int) table {
 	return t
 }
 
+// came draws when an event arrived: with it, somewhat later, at any edge, or
+// never.
+func (d *dice) came(at value) value {
+	switch d.IntN(5) {
+	case 0:
+		return d.time()
+	case 1:
+		return nil
+	case 2:
+		if at != nil && at.(event.Time) < event.MaxTime-event.Time(2*microsOfDay) {
+			return at.(event.Time) + one(d, 1, 1_000_000, 3_600_000_000, event.Time(microsOfDay))
+		}
+	}
+	return at
+}
+
 func (d *dice) drawVersions(n int) table {
 	t := table{schema: event.Schema{{Name: "k", Type: event.Of(event.String)}, {Name: "since", Type: event.Of(event.Timestamp)}, {Name: "seq", Type: event.Of(event.Int)},
-		{Name: "plan", Type: event.Of(event.String)}, {Name: "price", Type: event.DecimalOf(8, 2)}, {Name: "ok", Type: event.Of(event.Bool)}}}
+		{Name: "plan", Type: event.Of(event.String)}, {Name: "price", Type: event.DecimalOf(8, 2)}, {Name: "ok", Type: event.Of(event.Bool)}, {Name: "came", Type: event.Of(event.Timestamp)}}}
 	for range n {
-		t.rows = append(t.rows, []value{d.key(), d.time(), one[value](d, int64(1), int64(2), nil), d.text(), d.decimal(), d.bool()})
+		row := []value{d.key(), d.time(), one[value](d, int64(1), int64(2), nil), d.text(), d.decimal(), d.bool(), nil}
+		row[6] = d.came(row[1])
+		t.rows = append(t.rows, row)
 	}
 	return t
 }

@@ -44,6 +44,7 @@ type randomCase struct {
 	views    []randomView
 	eventID  bool
 	orderBy  string
+	known    string // the training set's visibility
 	events   table
 	versions table
 	spine    table
@@ -59,7 +60,7 @@ func (c randomCase) yaml() string {
 	var b strings.Builder
 	b.WriteString("version: 1\nname: random\nsources:\n  acts:\n    history: {parquet: acts.parquet}\n    fields: {")
 	writeFields(&b, c.events.schema)
-	b.WriteString("}\n    event_timestamp: at\n")
+	b.WriteString("}\n    event_timestamp: at\n    arrival_timestamp: came\n")
 	if c.eventID {
 		b.WriteString("    event_id: id\n")
 	}
@@ -68,7 +69,7 @@ func (c randomCase) yaml() string {
 	}
 	b.WriteString("  versions:\n    history: {parquet: versions.parquet}\n    fields: {")
 	writeFields(&b, c.versions.schema)
-	b.WriteString("}\n    dimension: {mode: versions, valid_from: since}\n    order_by: seq desc\n")
+	b.WriteString("}\n    dimension: {mode: versions, valid_from: since, recorded_at: came}\n    order_by: seq desc\n")
 	b.WriteString("entities: {one: k, two: [k, k2], all: []}\nfeature_views:\n")
 	var names []string
 	for _, v := range c.views {
@@ -80,7 +81,7 @@ func (c randomCase) yaml() string {
 		}
 	}
 	fmt.Fprintf(&b, "feature_services: {all: {features: [%s]}}\n", strings.Join(names, ", "))
-	b.WriteString("training_sets:\n  answers:\n    service: all\n    spine: {parquet: spine.parquet, event_timestamp: at}\n    visibility: {known: event_time}\n")
+	b.WriteString("training_sets:\n  answers:\n    service: all\n    spine: {parquet: spine.parquet, event_timestamp: at}\n    visibility: " + c.known + "\n")
 	return b.String()
 }
 

@@ -169,7 +169,7 @@ func (s *sweeper) partition(ctx context.Context, p int) []event.Column {
 	s.groupQueries(rows)
 	chunks := s.cut(p)
 	s.groupEvents(chunks)
-	s.orderEvents()
+	s.orderEvents(chunks)
 	s.collect(chunks)
 	if s.walk(ctx, out); ctx.Err() != nil {
 		return nil // a part of the answers is none
@@ -244,6 +244,9 @@ func (s *sweeper) cut(p int) []features.Rows {
 			c := &part[i]
 			if from, to := int(c.offsets[p]), int(c.offsets[p+1]); from < to {
 				r := features.Rows{Keys: c.rows.Keys[from:to], Times: c.rows.Times[from:to], Columns: make([]event.Column, len(c.rows.Columns))}
+				if c.rows.Arrived != nil {
+					r.Arrived = c.rows.Arrived[from:to]
+				}
 				for k := range r.Columns {
 					r.Columns[k] = c.rows.Columns[k].Slice(from, to)
 				}
@@ -278,7 +281,7 @@ func (s *sweeper) groupEvents(chunks []features.Rows) {
 	for c := range chunks {
 		for row, t := range chunks[c].Times {
 			if id := s.ids[at]; id >= 0 {
-				order[next[id]] = source{s.Known.visible(t), int32(c), int32(row)}
+				order[next[id]] = source{s.Visibility.visible(t, arrivedAt(&chunks[c], row)), int32(c), int32(row)}
 				next[id]++
 			}
 			at++
@@ -287,26 +290,34 @@ func (s *sweeper) groupEvents(chunks []features.Rows) {
 	s.events = len(order)
 }
 
+// arrivedAt is when an event arrived; its own time where the plan does not ask.
+func arrivedAt(r *features.Rows, row int) event.Time {
+	if r.Arrived == nil {
+		return r.Times[row]
+	}
+	return r.Arrived[row]
+}
+
 // orderEvents orders each key's events by when they are known; those known at
 // once stay in the order of reading, the run puts them in their places. Late is
 // told from the order of reading, before anything is sorted (S10.2); it changes
 // no value (I1).
-func (s *sweeper) orderEvents() {
+func (s *sweeper) orderEvents(chunks []features.Rows) {
 	for id := range s.local.len() {
 		own := s.order[s.eStarts[id]:s.eStarts[id+1]]
 		if len(own) == 0 {
 			s.counts[event.QueryUnknownKey] += int64(s.qStarts[id+1] - s.qStarts[id])
 		}
-		late := int64(0)
-		latest := event.MinTime
-		for i := range own {
-			if own[i].visible < latest {
-				late++
+		ordered, known, latest := true, event.MinTime, event.MinTime
+		for _, e := range own {
+			t := chunks[e.chunk].Times[e.row]
+			if t < latest {
+				s.counts[event.Late]++
 			}
-			latest = max(latest, own[i].visible)
+			ordered = ordered && e.visible >= known
+			known, latest = e.visible, max(latest, t)
 		}
-		s.counts[event.Late] += late
-		if late > 0 {
+		if !ordered {
 			sortSources(own, 8*len(own))
 		}
 	}
@@ -435,8 +446,8 @@ func (s *sweeper) walk(ctx context.Context, out []event.Column) {
 				return // a hot key may have many queries, and each may be long
 			}
 			at := s.spine.times[row]
-			from := e
-			for e < end && s.order[e].visible <= at {
+			from, known := e, s.Visibility.cutoff(at)
+			for e < end && s.order[e].visible <= known {
 				e++
 			}
 			step(s.store, key, s.gather, from, e, at, out)

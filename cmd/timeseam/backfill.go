@@ -149,7 +149,7 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	}
 	defer out.Close()
 	b := &timetravel.Backfill{
-		Plan: plan, Known: timetravel.EventTime, Sink: &retiring{out, j.out}, Workers: j.workers, Strict: j.strict, Progress: j.progress,
+		Plan: plan, Visibility: visibilityOf(plan.TrainingSet), Sink: &retiring{out, j.out}, Workers: j.workers, Strict: j.strict, Progress: j.progress,
 		History: func(i features.Input) ([]event.Source, error) {
 			return in.histories[i.Source.Name.Value].Parts(names(i.Columns), j.workers)
 		},
@@ -183,6 +183,18 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 		return nil, nil, errors.Join(err, j.withdraw())
 	}
 	return m, r, nil
+}
+
+// visibilityOf is a training set's visibility, whose durations are checked.
+func visibilityOf(t *features.TrainingSet) timetravel.Visibility {
+	v := timetravel.Visibility{Known: timetravel.KnownOf(t.Known.Value)}
+	if t.Delay.Given() {
+		v.Delay, _ = features.ParseDuration(t.Delay.Value)
+	}
+	if t.DecideAfter.Given() {
+		v.DecideAfter, _ = features.ParseDuration(t.DecideAfter.Value)
+	}
+	return v
 }
 
 // withdraw takes the training set away again: one whose manifest cannot be written

@@ -7,7 +7,6 @@ import (
 
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
-	"github.com/timeseam/timeseam/timetravel"
 	"github.com/urfave/cli/v2"
 )
 
@@ -88,7 +87,7 @@ func explain(c *cli.Context) error {
 func newExplanation(plan *features.Plan, in *inputs) *explanation {
 	set := plan.TrainingSet
 	x := &explanation{Definition: plan.Definition.Name.Value, TrainingSet: set.Name.Value, Digest: plan.Digest(), Notes: []string{},
-		Visibility: visibility{timetravel.EventTime.String(), timetravel.EventTime.Optimistic()}}
+		Visibility: newVisibility(plan.TrainingSet)}
 	table := func(name, path string, columns event.Schema) explainedTable {
 		t := in.histories[name]
 		if name == "" {
@@ -117,7 +116,7 @@ func newExplanation(plan *features.Plan, in *inputs) *explanation {
 // print writes the explanation as a person reads it.
 func (x *explanation) print(w io.Writer) {
 	fmt.Fprintf(w, "training set %s of %s, digest %s\n\n", x.TrainingSet, x.Definition, x.Digest)
-	fmt.Fprintf(w, "Visibility %s: at the instant t of a spine row, an event is known from its own time on.\n", x.Visibility.Known)
+	fmt.Fprintf(w, "Visibility %s: %s.\n", x.Visibility.Known, x.Visibility.words())
 	if x.Visibility.Optimistic {
 		fmt.Fprintln(w, "This is optimistic: events that arrived late are known as if they had not.")
 	}

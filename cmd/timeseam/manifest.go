@@ -43,8 +43,29 @@ type manifest struct {
 }
 
 type visibility struct {
-	Known      string `json:"known"`
-	Optimistic bool   `json:"optimistic"`
+	Known       string `json:"known"`
+	Delay       string `json:"delay,omitempty"`
+	DecideAfter string `json:"decide_after,omitempty"`
+	Optimistic  bool   `json:"optimistic"`
+}
+
+func newVisibility(t *features.TrainingSet) visibility {
+	return visibility{t.Known.Value, t.Delay.Value, t.DecideAfter.Value, visibilityOf(t).Optimistic()}
+}
+
+// words says when an event is known to a row of the spine at t.
+func (v visibility) words() string {
+	if v.Known == timetravel.EventTime.String() {
+		return "at the instant t of a spine row, an event is known from its own time on"
+	}
+	known := "at the instant t of a spine row, an event is known if it had arrived by t"
+	if v.DecideAfter != "" {
+		known += "+" + v.DecideAfter
+	}
+	if v.Delay != "" {
+		known += "-" + v.Delay
+	}
+	return known
 }
 
 type columnEntry struct {
@@ -88,7 +109,7 @@ type countsEntry struct {
 func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifest {
 	set := plan.TrainingSet
 	m := &manifest{Timeseam: version, Definition: plan.Definition.Name.Value, TrainingSet: set.Name.Value, Digest: plan.Digest(),
-		Visibility: visibility{timetravel.EventTime.String(), timetravel.EventTime.Optimistic()}, Rows: r.Rows, Labels: []string{},
+		Visibility: newVisibility(set), Rows: r.Rows, Labels: []string{},
 		Spine: newTableEntry(set.Spine.Parquet.Value, in.spines[set.Name.Value]), SpineCounts: countsByName(&r.Spine)}
 	for _, l := range set.Labels {
 		m.Labels = append(m.Labels, l.Value)

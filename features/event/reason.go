@@ -8,6 +8,8 @@ type Reason uint8
 const (
 	NoTime             Reason = iota // an event without time: skipped
 	NoKey                            // an event without key (or with a part of it null): skipped
+	NoArrival                        // an event without arrival time, where that decides: skipped
+	ArrivedBefore                    // an event that arrived before its own time: known from its own time on
 	Late                             // an event behind a later one of its key in reading order: in its place
 	Duplicate                        // an event equal to one of the same key, time and id: counts once
 	Conflicting                      // as Duplicate, but of other content: the smaller content stays
@@ -27,7 +29,7 @@ const (
 
 // reasonNames are part of the manifest's format (docs/formats.md) and of S17.1;
 // they do not change.
-var reasonNames = [reasons]string{"events_without_time", "events_without_key", "late_events", "duplicates", "conflicting_duplicates", "unordered_ties",
+var reasonNames = [reasons]string{"events_without_time", "events_without_key", "events_without_arrival", "arrivals_before_event", "late_events", "duplicates", "conflicting_duplicates", "unordered_ties",
 	"values_out_of_type", "divisions_by_zero", "queries_without_time", "queries_without_key", "queries_with_unknown_key", "duplicate_queries", "events_outside_windows",
 	"rows_outside_interval", "rows_embargoed", "rows_sampled_out"}
 
