@@ -21,6 +21,8 @@ type viewCompiler struct {
 	entity  *Entity
 	place   int // in the plan's views
 	asked   map[*guise]*viewGuise
+
+	snapshots *viewCompiler // of a dimension of snapshots: which had landed
 }
 
 // viewGuise is a view asked in one guise.
@@ -170,30 +172,6 @@ func (v *viewCompiler) plan() bool {
 	return true
 }
 
-// time compiles the event's time, or the version's valid_from. A date is its
-// midnight (S3.1); numbers are refused, as whether they are seconds or
-// milliseconds only the user knows.
-func (v *viewCompiler) time() *expr.Expr {
-	t := v.src.def.EventTimestamp
-	if d := v.src.def.Dimension; d != nil {
-		t = d.ValidFrom
-	}
-	e := v.src.named(t)
-	if e == nil || e.Type.Kind == event.Timestamp {
-		return e
-	}
-	if e.Type.Kind == event.Date {
-		n := v.src.bind(t, &expr.Node{Op: expr.Ref, Path: []string{t.Value}, End: len(t.Value)})
-		return v.c.typed(t, &expr.Node{Op: expr.Cast, Args: []*expr.Node{n}, To: event.Of(event.Timestamp)}, nothing{})
-	}
-	how := fmt.Sprintf("to_timestamp_ms(%s), or to_timestamp of seconds,", t.Value)
-	if e.Type.Kind == event.String {
-		how = fmt.Sprintf(`"cast(%s as timestamp)"`, t.Value)
-	}
-	v.c.fault(t, 0, 0, fmt.Sprintf("%s is %s, and a time is timestamp or date", t.Value, e.Type), fmt.Sprintf("write fields: {a_name: {type: timestamp, history: %s}} and name that", how))
-	return nil
-}
-
 // arrivals compiles when events arrived, where a training set's visibility asks.
 // It comes last: what it reads is no part of the digest, as the values of a
 // definition mean the same under every visibility.
@@ -202,7 +180,11 @@ func (c *compiler) arrivals(t *TrainingSet) {
 		return
 	}
 	for _, v := range c.plan.Views {
-		src := c.views[v.Name].src
+		src := c.sources[c.plan.Inputs[v.Input].Source.Name.Value]
+		if d := src.def.Dimension; d != nil && (d.Mode.Value == "snapshots" || d.Mode.Value == "current") {
+			v.arrival = v.time // known when it landed; or, the leak accepted, always
+			continue
+		}
 		if !src.def.Arrival.Given() {
 			key := "arrival_timestamp"
 			if src.def.Dimension != nil {
@@ -330,11 +312,7 @@ func (v *viewCompiler) content() {
 		rs, ordered := readsOf(t, n, v.src.def.Dimension != nil)
 		reads, matters = append(reads, rs...), matters || ordered
 	}
-	if v.src.def.Dimension != nil && v.def.Where.Given() {
-		if n, err := expr.Parse(v.def.Where.Value); err == nil {
-			reads = append(reads, read{v.def.Where, n})
-		}
-	}
+	reads = append(reads, v.conditions()...)
 	if !matters {
 		return
 	}
@@ -407,58 +385,6 @@ func unrow(n *expr.Node) []*expr.Node {
 		return n.Args
 	}
 	return []*expr.Node{n}
-}
-
-// version compiles a dimension's feature: the row expression of the version that
-// is valid, null where the view's where does not hold for it (S12). Where does
-// not choose the version but blanks its features, so that no older one comes
-// back (S12.4).
-func (v *viewCompiler) version(col *column, n *expr.Node) *expr.Node {
-	faulty := false
-	expr.Walk(n, func(n *expr.Node) bool {
-		if n.Op == expr.Call && expr.Aggregate(n.Name) {
-			v.c.fault(col.feature.Value, n.Pos, n.End, fmt.Sprintf("aggregate %s in view %s over a dimension, which has one version at a time", n.Name, v.def.Name.Value), "aggregate a source of events")
-			faulty = true
-		}
-		return !faulty
-	})
-	if faulty {
-		return nil
-	}
-	i := v.runColumn(col.feature.Value, n)
-	if i < 0 {
-		return nil
-	}
-	frame := v.latest(col, i)
-	if frame < 0 {
-		return nil
-	}
-	value := v.c.bound(frame, n)
-	if !v.def.Where.Given() {
-		return value
-	}
-	cond := v.c.parse(v.def.Where)
-	if cond == nil {
-		return nil
-	}
-	w := v.runColumn(v.def.Where, cond)
-	if w < 0 || !v.boolean(v.def.Where, v.planned.columns[w]) {
-		return nil
-	}
-	return &expr.Node{Op: expr.Case, Pos: n.Pos, End: n.End, Args: []*expr.Node{v.c.bound(v.latest(col, w), n), value}}
-}
-
-// latest returns the frame's column of a run's column in the newest version. A
-// dimension is the aggregate last over a closed window: valid_from <= t
-// (S12.1), and t - ttl <= valid_from (S12.2), of equal ones the last in content
-// order (S12.3). So dimensions need no state of their own.
-func (v *viewCompiler) latest(col *column, column int) int {
-	w := aggregate.Window{Lifetime: true, ClosedLow: true, ClosedHigh: true}
-	if v.def.TTL.Given() {
-		ttl, _ := ParseDuration(v.def.TTL.Value)
-		w.Lifetime, w.Length = false, ttl
-	}
-	return v.slot(col, aggregate.Slot{Aggregate: aggregate.Last, Args: []int{column}, Filter: -1, RespectNulls: true, Window: w, N: 1, Type: v.planned.Layout.Columns[column]})
 }
 
 // slot returns the frame's column of a slot as a column's guise asks for it, added

@@ -57,8 +57,14 @@ type Source struct {
 // Dimension says how a source's rows are versions of something.
 type Dimension struct {
 	Pos
-	Mode      Text // versions
-	ValidFrom Text
+	Mode       Text // versions, scd2, snapshots, current
+	ValidFrom  Text // versions, scd2
+	ValidTo    Text // scd2
+	Deleted    Text // versions: a condition; not given: none is
+	Snapshot   Text // snapshots: the field that names it
+	Landed     Text // snapshots: a field, or else
+	LandsAfter Text // a duration
+	Leak       Text // current: accepted
 }
 
 // Declared is a field whose type, or whose expression over the history's

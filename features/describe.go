@@ -29,13 +29,34 @@ func (c *compiler) describe(col *column, name string, t event.Type) Described {
 	if v := c.views[d.View]; v != nil {
 		d.Window = col.window.meaning().String()
 		if v.src.def.Dimension != nil {
-			d.Window = "the version with the greatest " + v.src.def.Dimension.ValidFrom.Value + " <= t"
-			if v.def.TTL.Given() {
-				d.Window += " and >= t-" + v.def.TTL.Value
-			}
+			d.Window = v.versionWords()
 		}
 	}
 	return d
+}
+
+// versionWords says which version of a dimension counts at t.
+func (v *viewCompiler) versionWords() string {
+	d := v.src.def.Dimension
+	var words string
+	switch d.Mode.Value {
+	case "snapshots":
+		words = "the row of the snapshot by " + d.Snapshot.Value + " that landed last <= t"
+	case "current":
+		return "the row as it is now, whatever t"
+	default:
+		words = "the version with the greatest " + d.ValidFrom.Value + " <= t"
+	}
+	if d.ValidTo.Given() {
+		words += ", while t < " + d.ValidTo.Value
+	}
+	if d.Deleted.Given() {
+		words += ", unless " + d.Deleted.Value
+	}
+	if v.def.TTL.Given() {
+		words += ", and >= t-" + v.def.TTL.Value
+	}
+	return words
 }
 
 // Describe returns the plan's outputs in words, in their order.
@@ -64,8 +85,16 @@ func (p *Plan) AskedBy(l Lookup) []string {
 // Time is the column of a view's instants. Of a dimension that is valid_from.
 func (v *PlannedView) Time(p *Plan) string {
 	src := p.Inputs[v.Input].Source
-	if src.Dimension != nil {
-		return src.Dimension.ValidFrom.Value
+	switch d := src.Dimension; {
+	case d == nil:
+	case d.Landed.Given():
+		return d.Landed.Value
+	case d.Snapshot.Given():
+		return d.Snapshot.Value
+	case d.Leak.Given():
+		return "nothing"
+	default:
+		return d.ValidFrom.Value
 	}
 	return src.EventTimestamp.Value
 }

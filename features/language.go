@@ -89,15 +89,16 @@ func builtChoices(choices []choice) []string {
 var (
 	dimensionModes = []choice{
 		{name: "versions"},
-		{name: "scd2", instead: "keep every version as a row with the time from which it holds, and write versions"},
-		{name: "snapshots", instead: "turn the snapshots into versions, rows with the time from which they hold"},
-		{name: "current", instead: "an overwritten table tells nothing of the past; keep every version as a row, and write versions"},
+		{name: "scd2"},
+		{name: "snapshots"},
+		{name: "current"},
 	}
 	knownChoices = []choice{
 		{name: "event_time"},
 		{name: "arrival"},
 		{name: "served", instead: "write event_time; the training set then says that it is optimistic"},
 	}
+	leakChoices   = []choice{{name: "accepted"}}
 	boundsChoices = []choice{{name: "[)"}, {name: "[]"}, {name: "(]"}, {name: "()"}}
 )
 
@@ -194,10 +195,15 @@ var dimensionSection = &section{
 	name: "dimension", title: "a dimension",
 	about: "How the rows of a source are versions.",
 	keys: []setting{
-		{name: "mode", form: choiceForm(dimensionModes), required: true, example: "versions", about: "versions: each row holds from its valid_from until the next one of its key."},
-		{name: "valid_from", form: wordForm, required: true, example: "FIELD", about: "The field with the time from which a row holds. Rows without it are skipped and counted."},
+		{name: "mode", form: choiceForm(dimensionModes), required: true, example: "versions", about: "versions: each row holds from its valid_from until the next one of its key. scd2: from valid_from until valid_to. snapshots: all rows of a snapshot hold from when it landed until the next one did. current: an overwritten table, whose past nobody knows."},
+		{name: "valid_from", form: wordForm, about: "Of versions and scd2: the field with the time from which a row holds. Rows without it are skipped and counted."},
+		{name: "valid_to", form: wordForm, about: "Of scd2: the field with the time from which a row holds no more; null where it still does."},
+		{name: "deleted", form: textForm, about: "Of versions: a condition that a row fulfils where its key was deleted, such as op = 'd' of a change log."},
+		{name: "snapshot", form: wordForm, about: "Of snapshots: the field that names the snapshot that a row is of, such as the day of a partition."},
+		{name: "landed", form: wordForm, about: "Of snapshots: the field with the time at which the snapshot could be read."},
+		{name: "lands_after", form: durationForm, about: "Of snapshots, in place of landed: how long after the date or time that names it a snapshot can be read, such as 27h."},
+		{name: "leak", form: choiceForm(leakChoices), about: "Of current: accepted, that values of today stand in rows of the past. The manifest says so."},
 		{name: "recorded_at", form: wordForm, about: "The field with the time at which a version was recorded; visibility arrival needs it."},
-		{name: "valid_to", instead: "remove it; a version holds until the next one"},
 	},
 }
 

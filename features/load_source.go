@@ -3,6 +3,7 @@ package features
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/timeseam/timeseam/features/event"
@@ -46,10 +47,38 @@ func (l *loader) source(name Text, n *yaml.Node) Source {
 // taking a table of current values for versions would leak the future (S12.1).
 func (l *loader) dimension(of *object, n *yaml.Node, s *Source) *Dimension {
 	o := l.open(n, dimensionSection, of.of("dimension"), Text{Pos: nodePos(n)})
-	d := &Dimension{Pos: nodePos(n), Mode: o.choice("mode", dimensionModes), ValidFrom: o.word("valid_from")}
+	d := &Dimension{Pos: nodePos(n), Mode: o.choice("mode", dimensionModes), ValidFrom: o.word("valid_from"), ValidTo: o.word("valid_to"), Deleted: o.text("deleted"),
+		Snapshot: o.word("snapshot"), Landed: o.word("landed"), LandsAfter: o.span("lands_after"), Leak: o.choice("leak", leakChoices)}
 	s.Arrival = o.word("recorded_at")
+	l.modeKeys(o, d)
 	o.close()
 	return d
+}
+
+// modeKeys holds that a dimension has the keys of its mode, and no others.
+func (l *loader) modeKeys(o *object, d *Dimension) {
+	if !d.Mode.Given() {
+		return
+	}
+	keys := map[string][]string{"versions": {"valid_from", "recorded_at", "deleted"}, "scd2": {"valid_from", "valid_to", "recorded_at"},
+		"snapshots": {"snapshot", "landed", "lands_after"}, "current": {"leak"}}[d.Mode.Value]
+	for _, k := range []string{"valid_from", "valid_to", "recorded_at", "deleted", "snapshot", "landed", "lands_after", "leak"} {
+		if !slices.Contains(keys, k) {
+			o.forbid(k, "a dimension of mode "+d.Mode.Value, "its keys are "+strings.Join(keys, ", "))
+		}
+	}
+	need := func(key, mend string) {
+		if slices.Contains(keys, key) && !o.has(key) {
+			l.faultAt(d.Mode, fmt.Sprintf("%s of mode %s has no %s", o.subject, d.Mode.Value, key), mend)
+		}
+	}
+	need("valid_from", "name the field with the time from which a row holds")
+	need("valid_to", "name the field with the time from which a row holds no more, or write versions")
+	need("snapshot", "name the field that tells snapshots apart, such as the day of a partition")
+	need("leak", "keep every version as a row, or say leak: accepted: today's values then stand in rows of the past")
+	if d.Mode.Value == "snapshots" && o.has("landed") == o.has("lands_after") {
+		l.faultAt(d.Mode, o.subject+" of mode snapshots needs one of landed and lands_after", "say when a snapshot can be read: by a field, or so long after the time that names it")
+	}
 }
 
 // field reads what a definition says about a column: its type, or a map. Names

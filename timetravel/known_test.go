@@ -45,14 +45,15 @@ func arrived(d *features.Definition, set string, sources map[string]table, spine
 		s := n.source(name)
 		some := table{schema: of.schema}
 		fields := n.fields(s, of.schema)
-		timeColumn := s.EventTimestamp.Value
-		if s.Dimension != nil {
-			timeColumn = s.Dimension.ValidFrom.Value
-		}
 		at := spine.rows[row][spine.schema.Index(n.at)]
 		for _, r := range of.rows {
 			values := n.declared(s, of.schema, fields, r)
-			own, came := values[fields.Index(timeColumn)], values[fields.Index(s.Arrival.Value)]
+			get := func(name string) value { return values[fields.Index(name)] }
+			own := timeOf(s, get)
+			came := own
+			if s.Arrival.Given() {
+				came = get(s.Arrival.Value)
+			}
 			if at == nil || own == nil || came == nil {
 				continue
 			}

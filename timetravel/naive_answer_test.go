@@ -1,6 +1,7 @@
 package timetravel_test
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -120,6 +121,26 @@ func (q *question) version(v *naiveView, c *naiveColumn, events []naiveEvent, at
 	}
 	if newest == nil || v.Where.Given() && eval(q.parse(v.Where.Value), newest.row) != true {
 		return nil
+	}
+	d := q.source(v.Source.Value).Dimension
+	if d.Deleted.Given() && eval(q.parse(d.Deleted.Value), newest.row) == true {
+		return nil
+	}
+	if d.ValidTo.Given() {
+		if to := newest.row.value(d.ValidTo.Value); to != nil && at >= instant(to) {
+			return nil
+		}
+	}
+	if d.Snapshot.Given() {
+		var last naiveEvent
+		for _, s := range v.landed {
+			if s.at <= at && cmp.Or(cmp.Compare(s.at, last.at), compare(s.id, last.id)) >= 0 || last.id == nil && s.at <= at {
+				last = s
+			}
+		}
+		if compare(last.id, newest.row.value(d.Snapshot.Value)) != 0 {
+			return nil
+		}
 	}
 	return eval(c.expr, newest.row)
 }

@@ -32,6 +32,7 @@ type naiveView struct {
 	scope   *scope // types of what its expressions may name
 	keys    []string
 	events  map[string][]naiveEvent
+	landed  []naiveEvent // the snapshots of all rows, as ids
 	derived bool
 }
 
@@ -405,18 +406,18 @@ func rowScope(fields event.Schema, row []value) *scope {
 // version of a dimension, passes the view's where.
 func (n *naive) add(v *naiveView, s *features.Source, row []value, fields event.Schema) {
 	get := func(name string) value { return row[fields.Index(name)] }
-	timeColumn := s.EventTimestamp.Value
-	if s.Dimension != nil {
-		timeColumn = s.Dimension.ValidFrom.Value
-	}
 	var key []value
 	for _, c := range v.keys {
 		key = append(key, get(c))
 	}
-	if get(timeColumn) == nil || slices.Contains(key, nil) {
+	at := timeOf(s, get)
+	if at != nil && s.Dimension != nil && s.Dimension.Snapshot.Given() {
+		v.landed = append(v.landed, naiveEvent{at: instant(at), id: get(s.Dimension.Snapshot.Value)})
+	}
+	if at == nil || slices.Contains(key, nil) {
 		return
 	}
-	e := naiveEvent{at: instant(get(timeColumn)), row: rowScope(fields, row)}
+	e := naiveEvent{at: instant(at), row: rowScope(fields, row)}
 	if s.Dimension == nil && v.Where.Given() && eval(n.parse(v.Where.Value), e.row) != true {
 		return
 	}
@@ -428,6 +429,25 @@ func (n *naive) add(v *naiveView, s *features.Source, row []value, fields event.
 		e.id = get(s.EventID.Value)
 	}
 	v.events[identities(key)] = append(v.events[identities(key)], e)
+}
+
+// timeOf is when an event happened, or from when a version counts.
+func timeOf(s *features.Source, get func(string) value) value {
+	d := s.Dimension
+	switch {
+	case d == nil:
+		return get(s.EventTimestamp.Value)
+	case d.Mode.Value == "current":
+		return event.MinTime
+	case d.Landed.Given():
+		return get(d.Landed.Value)
+	case d.Snapshot.Given():
+		if get(d.Snapshot.Value) == nil {
+			return nil
+		}
+		return plus(instant(get(d.Snapshot.Value)), d.LandsAfter)
+	}
+	return get(d.ValidFrom.Value)
 }
 
 // ordersOf is what orders a view's events of one time: of versions, first when
@@ -535,8 +555,18 @@ func (n *naive) contents(v *naiveView) []*expr.Node {
 			return false
 		})
 	}
-	if dimension && v.Where.Given() {
-		note(n.parse(v.Where.Value))
+	if dimension {
+		d := n.source(v.Source.Value).Dimension
+		for _, t := range []features.Text{v.Where, d.Deleted} {
+			if t.Given() {
+				note(n.parse(t.Value))
+			}
+		}
+		for _, t := range []features.Text{d.ValidTo, d.Snapshot} {
+			if t.Given() {
+				note(&expr.Node{Op: expr.Ref, Path: []string{t.Value}})
+			}
+		}
 	}
 	var xs []*expr.Node
 	for _, text := range sortedKeys(found) {
