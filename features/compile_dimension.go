@@ -134,6 +134,7 @@ func (v *viewCompiler) holds(col *column) (all []*expr.Node, ok bool) {
 		}
 		switch r.text {
 		case d.ValidTo:
+			v.ends()
 			if k := newest.To.Kind; k != event.Timestamp && k != event.Date {
 				v.c.fault(r.text, 0, 0, fmt.Sprintf("%s is %s, and a time is timestamp or date", r.text.Value, newest.To), "cast it under fields")
 				return nil, false
@@ -158,6 +159,18 @@ func (v *viewCompiler) holds(col *column) (all []*expr.Node, ok bool) {
 		}
 	}
 	return all, true
+}
+
+// ends has the runs hold what Overlap looks at.
+func (v *viewCompiler) ends() {
+	if v.planned.ends != nil {
+		return
+	}
+	d := v.src.def.Dimension
+	v.planned.ends = &ends{to: v.runColumn(d.ValidTo, fieldNode(d.ValidTo))}
+	for _, k := range v.entity.Columns {
+		v.planned.ends.key = append(v.planned.ends.key, v.runColumn(k, fieldNode(k)))
+	}
 }
 
 // coalesced is a condition with a truth in place of null.

@@ -195,7 +195,7 @@ var dimensionSection = &section{
 	name: "dimension", title: "a dimension",
 	about: "How the rows of a source are versions.",
 	keys: []setting{
-		{name: "mode", form: choiceForm(dimensionModes), required: true, example: "versions", about: "versions: each row holds from its valid_from until the next one of its key. scd2: from valid_from until valid_to. snapshots: all rows of a snapshot hold from when it landed until the next one did. current: an overwritten table, whose past nobody knows."},
+		{name: "mode", form: choiceForm(dimensionModes), required: true, example: "versions, valid_from: FIELD", about: "versions: each row holds from its valid_from until the next one of its key. scd2: from valid_from until valid_to. snapshots: all rows of a snapshot hold from when it landed until the next one did. current: an overwritten table, whose past nobody knows."},
 		{name: "valid_from", form: wordForm, about: "Of versions and scd2: the field with the time from which a row holds. Rows without it are skipped and counted."},
 		{name: "valid_to", form: wordForm, about: "Of scd2: the field with the time from which a row holds no more; null where it still does."},
 		{name: "deleted", form: textForm, about: "Of versions: a condition that a row fulfils where its key was deleted, such as op = 'd' of a change log."},

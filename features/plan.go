@@ -56,6 +56,7 @@ type PlannedView struct {
 	arrival *expr.Expr // nil: nobody asks when events arrived
 	where   *expr.Expr // nil: every event
 	columns []*expr.Expr
+	ends    *ends    // nil: versions end with the next one
 	texts   []string // canonical text of each column
 	kinds   []event.Type
 }

@@ -104,8 +104,8 @@ func (r *run) sweepLookup(ctx context.Context, lookup int, done func()) error {
 		default:
 			s = &sweeper{run: r, lookup: lookup, view: v, query: r.Plan.Lookups[lookup].Key, store: features.NewArena(r.Plan.Views[v])}
 		}
-		if f.answers[p] = s.partition(ctx, p); ctx.Err() != nil {
-			return ctx.Err()
+		if f.answers[p] = s.partition(ctx, p); s.err != nil || ctx.Err() != nil {
+			return cmp.Or(s.err, ctx.Err())
 		}
 		taken.Add(int64(s.events))
 		counts[p] = s.counts
@@ -131,6 +131,7 @@ type sweeper struct {
 	store               *features.Store
 	counts              event.Counts
 	events              int
+	err                 error
 
 	local   keyTable
 	queries []uint32 // rows of the spine, by key, each key's by instant
@@ -171,6 +172,9 @@ func (s *sweeper) partition(ctx context.Context, p int) []event.Column {
 	s.groupEvents(chunks)
 	s.orderEvents(chunks)
 	s.collect(chunks)
+	if s.err = s.overlap(); s.err != nil {
+		return nil
+	}
 	if s.walk(ctx, out); ctx.Err() != nil {
 		return nil // a part of the answers is none
 	}
@@ -405,6 +409,17 @@ func collect[T any](order []source, to *[]T, from func(chunk int) []T, chunks in
 	for k, o := range order {
 		out[k] = vectors[o.chunk][o.row]
 	}
+}
+
+// overlap is the error of the first key whose versions overlap.
+func (s *sweeper) overlap() error {
+	v := s.Plan.Views[s.view]
+	for id := range s.local.len() {
+		if err := v.Overlap(s.gather, int(s.eStarts[id]), int(s.eStarts[id+1])); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sortAnswers puts a partition's answers in the order of the spine's rows, so that
