@@ -330,6 +330,7 @@ func (c *compiler) training(name string) {
 		return // the loader has told
 	}
 	c.emit(c.serviceColumns(&c.def.Services[s]))
+	c.eventLabels(t)
 	c.queries(t)
 	c.readSoFar()
 	c.arrivals(t)
@@ -468,7 +469,7 @@ func (c *compiler) finish() *Plan {
 		v.Layout.Prepare()
 	}
 	c.plan.inner = c.innerColumns()
-	c.plan.Lints = c.lints()
+	c.plan.Lints = append(c.lints(), c.plan.Lints...)
 	c.plan.digest = c.fingerprint()
 	return c.plan
 }

@@ -28,8 +28,7 @@ func (c *compiler) chooser(t *TrainingSet, q *spineScope) {
 // mark adds a column behind the features.
 func (c *compiler) mark(t *TrainingSet, f event.Field, at Pos, words string) {
 	name := f.Name
-	kept := !t.Spine.ColumnsGiven || slices.ContainsFunc(t.Spine.Columns, func(k Text) bool { return k.Value == name })
-	if kept && c.cat.Spines[t.Name.Value].Index(name) >= 0 {
+	if c.kept(t, name) {
 		c.fault(Text{Pos: at, Value: name, Quoted: -1}, 0, 0, fmt.Sprintf("the spine of training set %s has a column %s already", t.Name.Value, name), "leave it out with spine: {columns: […]}")
 	}
 	c.plan.Marks = append(c.plan.Marks, f)
@@ -92,6 +91,9 @@ func (c *compiler) sampling(t *TrainingSet, q *spineScope) *sampling {
 	switch {
 	case label.Given() && !slices.ContainsFunc(t.Labels, func(l Text) bool { return l.Value == label.Value }):
 		c.fault(label, 0, 0, fmt.Sprintf("%s is no label of training set %s", label.Value, t.Name.Value), "name one of its labels")
+		return nil
+	case !label.Given() && len(t.EventLabels) > 0:
+		c.fault(s.Negatives, 0, 0, fmt.Sprintf("the negatives of training set %s are told by events, and a sample by such a label is not built yet", t.Name.Value), "sample the rows of the training set when it is read")
 		return nil
 	case !label.Given() && len(t.Labels) != 1:
 		c.fault(s.Negatives, 0, 0, fmt.Sprintf("training set %s has %d labels, and its sample names none", t.Name.Value, len(t.Labels)), "add label: COLUMN to the sample")

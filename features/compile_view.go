@@ -22,6 +22,7 @@ type viewCompiler struct {
 	place   int // in the plan's views
 	asked   map[*guise]*viewGuise
 
+	ahead     bool          // a label's
 	snapshots *viewCompiler // of a dimension of snapshots: which had landed
 }
 
@@ -179,7 +180,10 @@ func (c *compiler) arrivals(t *TrainingSet) {
 	if t == nil || t.Known.Value != "arrival" {
 		return
 	}
-	for _, v := range c.plan.Views {
+	for i, v := range c.plan.Views {
+		if slices.ContainsFunc(c.plan.Lookups, func(l Lookup) bool { return l.View == i && l.Ahead }) {
+			continue // what had arrived is no question of labels
+		}
 		src := c.sources[c.plan.Inputs[v.Input].Source.Name.Value]
 		if d := src.def.Dimension; d != nil && (d.Mode.Value == "snapshots" || d.Mode.Value == "current") {
 			v.arrival = v.time // known when it landed; or, the leak accepted, always
@@ -202,11 +206,13 @@ func (c *compiler) arrivals(t *TrainingSet) {
 // keys compiles the view's key. Doubles are refused as keys: 0.1 read by two programs may be two values, and
 // a key must match exactly.
 func (v *viewCompiler) keys() bool {
-	i := slices.IndexFunc(v.c.def.Entities, func(e Entity) bool { return e.Name.Value == v.def.Entity.Value })
-	if i < 0 {
-		return false // the loader has told
+	if v.entity == nil {
+		i := slices.IndexFunc(v.c.def.Entities, func(e Entity) bool { return e.Name.Value == v.def.Entity.Value })
+		if i < 0 {
+			return false // the loader has told
+		}
+		v.entity = &v.c.def.Entities[i]
 	}
-	v.entity = &v.c.def.Entities[i]
 	for _, col := range v.entity.Columns {
 		n := &expr.Node{Op: expr.Ref, Path: []string{col.Value}, End: len(col.Value)}
 		f, told := v.src.field(col.Value)
@@ -250,7 +256,7 @@ func (v *viewCompiler) in(g *guise) *viewGuise {
 	}
 	if key, ok := v.c.queryKey(v, v.entity, by); ok {
 		a = &viewGuise{lookup: len(v.c.plan.Lookups)}
-		v.c.plan.Lookups = append(v.c.plan.Lookups, Lookup{name, v.place, key})
+		v.c.plan.Lookups = append(v.c.plan.Lookups, Lookup{name, v.place, key, v.ahead})
 	}
 	v.asked[g] = a
 	return a
@@ -432,6 +438,9 @@ func (w Window) meaning() aggregate.Window {
 	}
 	if m.Length == 0 {
 		m.ClosedLow = true // there is no lower end
+	}
+	if w.ahead {
+		m.Offset = -m.Length // [t, t+length)
 	}
 	return m
 }

@@ -127,6 +127,8 @@ type Window struct {
 	Lifetime bool
 	Offset   Text // a duration; not given: none
 	Bounds   Text // "[)", "[]", "(]", "()"; not given: "[)"
+
+	ahead bool // a label's: it begins at t
 }
 
 // Service is a list of features that are used together.
@@ -180,9 +182,11 @@ type TrainingSet struct {
 	Service       Text
 	Spine         Spine
 	Labels        []Text // columns of the spine
-	Known         Text   // visibility: {known: ...}
-	Delay         Text   // a duration; not given: none
-	DecideAfter   Text   // a duration; not given: none
+	EventLabels   []EventLabel
+	Censored      Text // drop; not given: kept
+	Known         Text // visibility: {known: ...}
+	Delay         Text // a duration; not given: none
+	DecideAfter   Text // a duration; not given: none
 	VisibilityPos Pos
 	Split         *Split
 	Sample        *Sample
@@ -213,6 +217,19 @@ type Sample struct {
 	Of        []Text
 	Seed      int64
 }
+
+// EventLabel is a label that later events tell.
+type EventLabel struct {
+	Name        Text
+	Description string
+	Source      Text
+	Match       []Match
+	Within      Text // a duration
+	Value       Text
+}
+
+// Match is a column of the spine that must equal a field of a label's source.
+type Match struct{ Spine, Field Text }
 
 // Spine is the queries of a training set: a Parquet table with entity columns,
 // request fields and an event timestamp.

@@ -98,8 +98,9 @@ var (
 		{name: "arrival"},
 		{name: "served", instead: "write event_time; the training set then says that it is optimistic"},
 	}
-	leakChoices   = []choice{{name: "accepted"}}
-	boundsChoices = []choice{{name: "[)"}, {name: "[]"}, {name: "(]"}, {name: "()"}}
+	leakChoices     = []choice{{name: "accepted"}}
+	censoredChoices = []choice{{name: "drop"}}
+	boundsChoices   = []choice{{name: "[)"}, {name: "[]"}, {name: "(]"}, {name: "()"}}
 )
 
 // Mends that several keys share. Each says what works today, not when the key
@@ -116,7 +117,7 @@ const (
 // the reference.
 func sections() []*section {
 	return []*section{definitionSection, sourceSection, historySection, fieldSection, dimensionSection, viewSection,
-		featureSection, windowSection, serviceSection, roleSection, trainingSection, spineSection, visibilitySection, splitSection, splitTimeSection, splitHashSection, sampleSection}
+		featureSection, windowSection, serviceSection, roleSection, trainingSection, spineSection, visibilitySection, labelSection, splitSection, splitTimeSection, splitHashSection, sampleSection}
 }
 
 // definitionSection is the file itself. Only feature_views is required besides
@@ -295,11 +296,11 @@ var trainingSection = &section{
 		{name: "description", form: proseForm, about: "What is to be learned."},
 		{name: "service", form: wordForm, required: true, example: "SERVICE", about: "The features."},
 		{name: "spine", form: refForm(spineSection), required: true, example: "{parquet: PATH, event_timestamp: COLUMN}", about: "The questions."},
-		{name: "label", form: anyForm(wordForm, listForm(wordForm)), about: "The column, or columns, of the spine that hold what is to be learned."},
+		{name: "label", form: anyForm(wordForm, listForm(wordForm), filledForm(mapForm(nameForm, refForm(labelSection)))), about: "What is to be learned: a column of the spine, a list of them, or by name what later events tell."},
 		{name: "visibility", form: refForm(visibilitySection), required: true, example: "{known: event_time}", about: "Which events a value may know."},
 		{name: "split", form: refForm(splitSection), about: "Marks each row as train, validation or test, in the column split behind the features."},
 		{name: "sample", form: refForm(sampleSection), about: "Keeps a share of the negatives, and weighs all rows in the column sample_weight behind the features."},
-		{name: "censored", instead: "remove it; labels are columns of the spine"},
+		{name: "censored", form: choiceForm(censoredChoices), about: "drop: rows whose label is not known yet are left out; without it they are kept, with a null label."},
 	},
 }
 
@@ -335,6 +336,19 @@ var visibilitySection = &section{
 		{name: "delay", form: durationForm, about: "How long after its arrival an event is known: the time that serving takes to apply it. Of arrival only."},
 		{name: "decide_after", form: durationForm, about: "How long after the question the decision falls: so much longer may events arrive. Windows stay where they are. Of arrival only."},
 		{name: "self", instead: "remove it; an event at the instant of the question does not count"},
+	},
+}
+
+// labelSection is a label that events tell which happen after the question.
+var labelSection = &section{
+	name: "label", title: "a label from events",
+	about: "What happens within a span after the question: [t, t+within).",
+	keys: []setting{
+		{name: "source", form: wordForm, required: true, example: "SOURCE", about: "The source of the events."},
+		{name: "match", form: anyForm(wordForm, listForm(wordForm), filledForm(mapForm(wordForm, wordForm))), required: true, example: "COLUMN", about: "What makes an event one of the row's: columns of one name on both sides, or by column of the spine the field of the source."},
+		{name: "within", form: durationForm, required: true, example: "30d", about: "How long after the question an event counts."},
+		{name: "value", form: textForm, required: true, example: "count(*) > 0", about: "An expression over aggregates of these events."},
+		{name: "description", form: proseForm, about: "What it tells."},
 	},
 }
 

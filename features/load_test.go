@@ -209,6 +209,7 @@ func TestKeys(t *testing.T) {
 		"spine":           "training_sets: {t: {spine: {KEY: 1}}}\n",
 		"visibility":      "training_sets: {t: {visibility: {KEY: 1}}}\n",
 		"service_feature": "feature_services: {s: {features: [{KEY: 1}]}}\n",
+		"label":           "training_sets: {t: {label: {l: {KEY: 1}}}}\n",
 		"split":           "training_sets: {t: {split: {KEY: 1}}}\n",
 		"split_time":      "training_sets: {t: {split: {time: {KEY: 1}}}}\n",
 		"split_hash":      "training_sets: {t: {split: {hash: {KEY: 1}}}}\n",

@@ -126,7 +126,10 @@ func (l *loader) trainingSet(d *Definition, name Text, n *yaml.Node) TrainingSet
 	o := l.open(n, trainingSection, "training set "+name.Value, name)
 	t := TrainingSet{Name: name, Description: o.prose("description"), Service: o.word("service")}
 	l.reference(t.Service, "service", names(d.Services, func(s Service) string { return s.Name.Value }))
-	t.Labels = o.labels("label")
+	t.Labels, t.EventLabels = o.labels(d, "label")
+	if t.Censored = o.choice("censored", censoredChoices); t.Censored.Given() && len(t.EventLabels) == 0 {
+		l.faultAt(t.Censored, "censored of "+o.subject+" without a label from events", "remove it; a label of the spine is known")
+	}
 	if s := o.take("spine"); s != nil {
 		t.Spine = l.spine(d, s, o.of("spine"))
 	}
@@ -158,16 +161,44 @@ func (l *loader) trainingSet(d *Definition, name Text, n *yaml.Node) TrainingSet
 
 // labels reads the spine's label columns; labels from events are told apart by
 // being a map.
-func (o *object) labels(name string) []Text {
+func (o *object) labels(d *Definition, name string) (columns []Text, events []EventLabel) {
 	n := o.take(name)
 	if n != nil && n.Kind == yaml.MappingNode {
-		o.fault(n, "a label from events, in "+o.of(name)+", is not built yet", "put the label into a column of the spine and name the column")
-		return nil
+		o.eachName(name, "label", func(label Text, n *yaml.Node) {
+			events = append(events, o.eventLabel(d, o.name(label, "a label"), n))
+		})
+		return nil, events
 	}
 	if !o.filled(n, o.of(name), "name a column of the spine, or remove the key") {
-		return nil
+		return nil, nil
 	}
-	return o.wordOrWords(n, o.of(name))
+	return o.wordOrWords(n, o.of(name)), nil
+}
+
+// eventLabel reads a label that later events tell.
+func (l *loader) eventLabel(d *Definition, name Text, n *yaml.Node) EventLabel {
+	o := l.open(n, labelSection, "label "+name.Value, name)
+	e := EventLabel{Name: name, Description: o.prose("description"), Source: o.word("source"), Within: o.span("within"), Value: o.text("value")}
+	l.reference(e.Source, "source", names(d.Sources, func(s Source) string { return s.Name.Value }))
+	for _, s := range d.Sources {
+		if s.Name.Value == e.Source.Value && s.Dimension != nil {
+			l.faultAt(e.Source, fmt.Sprintf("source %s of label %s is a dimension", s.Name.Value, name.Value), "a label counts events")
+		}
+	}
+	match := o.take("match")
+	if !quiet(match) && match.Kind == yaml.MappingNode {
+		for _, p := range o.pairs(match, o.of("match"), "") {
+			if field := l.asWord(p.value, oneLine(p.key.Value)+" of "+o.of("match")); field.Given() {
+				e.Match = append(e.Match, Match{o.lines.text(p.key), field})
+			}
+		}
+	} else if o.filled(match, o.of("match"), "name a column") {
+		for _, c := range o.wordOrWords(match, o.of("match")) {
+			e.Match = append(e.Match, Match{c, c})
+		}
+	}
+	o.close()
+	return e
 }
 
 // spine reads where the questions stand. An empty list of columns keeps none,

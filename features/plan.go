@@ -19,6 +19,7 @@ type Plan struct {
 	Lookups     []Lookup
 	Queries     QueryPlan
 	Outputs     event.Schema // the computed columns, in the service's order
+	Labels      []Label
 	Marks       event.Schema // what choosing adds behind them: split, sample_weight
 	Lints       []event.Fault
 
@@ -68,6 +69,17 @@ type Lookup struct {
 	Name string // of the view, or of its first role
 	View int    // place in Plan.Views
 	Key  int    // place in Queries.Keys
+	// Ahead: a label asks, and knows all events there are, also those that are not
+	// known to the query.
+	Ahead bool
+}
+
+// Label is an output that later events tell. Until its window is closed it is not
+// known (S14.6).
+type Label struct {
+	Output int // place in Outputs
+	View   int // place in Views: its events say how far the data go
+	Window aggregate.Window
 }
 
 // QueryPlan is what is read of a spine, and how it becomes queries. Views of

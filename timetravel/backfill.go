@@ -65,6 +65,7 @@ type Report struct {
 	Taken  []int64        // events taken into runs, by lookup of the plan
 	Counts []event.Counts // what was noteworthy, by lookup; in reading, with a view's first
 	Spine  event.Counts   // what was noteworthy of the spine and of derived values
+	Labels []LabelCount   // by label of the plan
 	Stages []Stage        // in order; no part of what is deterministic
 }
 
@@ -80,11 +81,11 @@ type Stage struct {
 // and all events of a key must be there before its first query is answered
 // (T1). Cancelling ctx ends it with ctx's error.
 func (b *Backfill) Run(ctx context.Context) (*Report, error) {
-	r := &run{Backfill: b, report: &Report{Events: make([]int64, len(b.Plan.Inputs)), Read: make([]event.Counts, len(b.Plan.Inputs)), Taken: make([]int64, len(b.Plan.Lookups)), Counts: make([]event.Counts, len(b.Plan.Lookups))}}
+	r := &run{Backfill: b, report: &Report{Events: make([]int64, len(b.Plan.Inputs)), Read: make([]event.Counts, len(b.Plan.Inputs)), Taken: make([]int64, len(b.Plan.Lookups)), Counts: make([]event.Counts, len(b.Plan.Lookups)), Labels: make([]LabelCount, len(b.Plan.Labels))}}
 	for _, stage := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{"spine", r.readSpine}, {"history", r.readHistory}, {"sweep", r.sweep}, {"write", r.write}} {
+	}{{"spine", r.readSpine}, {"history", r.readHistory}, {"censor", r.leaveCensored}, {"sweep", r.sweep}, {"write", r.write}} {
 		start := time.Now()
 		if err := stage.do(ctx); err != nil {
 			return nil, err
@@ -102,10 +103,11 @@ type run struct {
 	*Backfill
 	report *Report
 	spine  spine
-	bits   int         // keys are partitioned by this many of their hash's highest bits
-	chunks [][][]chunk // by view, by part of its input, in the order of reading
-	asked  []asked     // by key of the plan
-	found  []found     // by lookup
+	bits   int          // keys are partitioned by this many of their hash's highest bits
+	chunks [][][]chunk  // by view, by part of its input, in the order of reading
+	last   []event.Time // the greatest time of an event, by view
+	asked  []asked      // by key of the plan
+	found  []found      // by lookup
 }
 
 // tell reports progress, if somebody asked for it.

@@ -26,6 +26,25 @@ func (k *Kept) add(n int, places []int32) {
 	k.rows += n
 }
 
+// leave keeps, of the rows that are kept, those at the given places among them.
+func (k *Kept) leave(places []int32) {
+	if k.bits == nil {
+		k.fill(0, k.rows)
+	}
+	seen, next := int32(0), 0
+	for row := range k.rows {
+		if k.bits[row/64]>>(row%64)&1 == 0 {
+			continue
+		}
+		if next < len(places) && places[next] == seen {
+			next++
+		} else {
+			k.bits[row/64] &^= 1 << (row % 64)
+		}
+		seen++
+	}
+}
+
 // fill keeps rows from to to-1.
 func (k *Kept) fill(from, to int) {
 	for len(k.bits)*64 < to {

@@ -51,6 +51,36 @@ func TestIntervalsMakeTheWhole(t *testing.T) {
 	}
 }
 
+// TestCensoredRowsAreLeftOut holds S14.7: with censored: drop, the rows whose
+// labels are known are as they are without it.
+func TestCensoredRowsAreLeftOut(t *testing.T) {
+	s := readSpec(t, "../specs/label_events")
+	whole := s.backfill(t, feed{workers: 2, batch: 2, parts: 1}).rows
+	n, set := newNaive(s.definition, s.set, s.sources, s.spine)
+	var want [][]value
+	for i, row := range s.spine.rows {
+		known := true
+		for k := range set.EventLabels {
+			_, censored := n.label(&set.EventLabels[k]).censored(row)
+			known = known && !censored
+		}
+		if known {
+			want = append(want, whole[i])
+		}
+	}
+	dropped := *s.definition
+	dropped.TrainingSets = slices.Clone(dropped.TrainingSets)
+	dropped.TrainingSets[0].Censored = features.Text{Pos: features.Pos{Line: 1, Column: 1}, Value: "drop"}
+	s.definition = &dropped
+	got := s.backfill(t, feed{workers: 2, batch: 2, parts: 1}).rows
+	if len(want) == 0 || len(want) == len(whole) {
+		t.Fatalf("%d of %d rows are known: the spec shows nothing", len(want), len(whole))
+	}
+	if !slices.EqualFunc(got, want, func(a, b []value) bool { return compareAll(a, b) == 0 }) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 // TestCarriedRowsStayBesideTheirs runs an interval over more rows than a block
 // has, with blocks of which nothing is kept.
 func TestCarriedRowsStayBesideTheirs(t *testing.T) {

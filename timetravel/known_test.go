@@ -92,6 +92,9 @@ func eachArrived(d *features.Definition, set string, sources map[string]table, s
 // every visibility.
 func ofEventTime(answer func(tb testing.TB, s *spec) answers) func(tb testing.TB, s *spec) answers {
 	return func(tb testing.TB, s *spec) answers {
+		if len(setOf(s.definition, s.set).EventLabels) > 0 {
+			return s.backfill(tb, feed{workers: 2, batch: 3, parts: 2, seed: 4}) // states know no end of the data
+		}
 		if !delayed(s.definition, s.set) {
 			return answer(tb, s)
 		}

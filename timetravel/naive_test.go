@@ -72,8 +72,8 @@ func newNaive(d *features.Definition, set string, sources map[string]table, spin
 	panic("no training set " + set)
 }
 
-// naiveAnswers answers the rows of the spine that are listed, all if none is.
-func naiveAnswers(d *features.Definition, set string, sources map[string]table, spine table, rows ...int) answers {
+// naiveFeatures answers features alone.
+func naiveFeatures(d *features.Definition, set string, sources map[string]table, spine table, rows ...int) answers {
 	if rows == nil {
 		for i := range spine.rows {
 			rows = append(rows, i)
@@ -81,7 +81,7 @@ func naiveAnswers(d *features.Definition, set string, sources map[string]table, 
 	}
 	if delayed(d, set) && len(rows) > 0 {
 		return eachArrived(d, set, sources, spine, rows, func(d *features.Definition, sources map[string]table, spine table) answers {
-			return naiveAnswers(d, set, sources, spine)
+			return naiveFeatures(d, set, sources, spine)
 		})
 	}
 	n, t := newNaive(d, set, sources, spine)

@@ -22,6 +22,7 @@ type block struct {
 	rows    int
 	columns []event.Column
 	counts  event.Counts
+	labels  []LabelCount
 }
 
 // write puts the answers in the spine's order, computes what is derived from
@@ -48,6 +49,10 @@ func (r *run) write(ctx context.Context) error {
 	for pending := range blocks {
 		b := <-pending
 		r.report.Spine.Add(&b.counts)
+		for i, n := range b.labels {
+			l := &r.report.Labels[i]
+			l.Positive, l.Negative, l.Null, l.Censored = l.Positive+n.Positive, l.Negative+n.Negative, l.Null+n.Null, l.Censored+n.Censored
+		}
 		if err := r.writeBlock(ctx, carry, b); err != nil {
 			return err
 		}
@@ -132,6 +137,7 @@ func (r *run) block(from, to int) (b block) {
 	q := r.spine.slice(from, to)
 	b.rows = to - from
 	b.columns = r.Plan.Finish(q, slots, &b.counts)
+	r.mature(&b, from)
 	for i := range r.spine.marks {
 		b.columns = append(b.columns, r.spine.marks[i].Slice(from, to))
 	}

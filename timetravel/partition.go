@@ -44,6 +44,7 @@ func partitionOf(h event.Hash, bits int) int { return int(h.Hi >> (64 - bits)) }
 func (r *run) readHistory(ctx context.Context) error {
 	r.bits = min(max(bits.Len64(uint64(r.Events/partitionEvents)), 1), maxBits)
 	r.chunks = make([][][]chunk, len(r.Plan.Views))
+	r.last = slices.Repeat([]event.Time{event.MinTime}, len(r.Plan.Views))
 	for in := range r.Plan.Inputs {
 		if err := r.readInput(ctx, in); err != nil {
 			return err
@@ -71,19 +72,20 @@ func (r *run) readInput(ctx context.Context, in int) error {
 		r.chunks[v] = make([][]chunk, len(parts))
 	}
 	read := new(atomic.Int64)
-	counts := make([][]event.Counts, len(parts))
+	counts, last := make([][]event.Counts, len(parts)), make([][]event.Time, len(parts))
 	err = each(ctx, r.Workers, len(parts), func(ctx context.Context, part int) error {
-		counts[part] = make([]event.Counts, len(views))
-		return r.readPart(ctx, partReader{in: in, part: part, source: parts[part], views: views, counts: counts[part], read: read})
+		counts[part], last[part] = make([]event.Counts, len(views)), slices.Repeat([]event.Time{event.MinTime}, len(views))
+		return r.readPart(ctx, partReader{in: in, part: part, source: parts[part], views: views, counts: counts[part], last: last[part], read: read})
 	})
 	r.report.Events[in] = read.Load()
 	for _, p := range parts {
 		addCounted(&r.report.Read[in], p)
 	}
-	for _, c := range counts {
+	for part, c := range counts {
 		for i, v := range views {
 			if c != nil {
 				r.report.Counts[r.firstOf(v)].Add(&c[i])
+				r.last[v] = max(r.last[v], last[part][i])
 			}
 		}
 	}
@@ -112,6 +114,7 @@ type partReader struct {
 	source   event.Source
 	views    []int
 	counts   []event.Counts // by place in views
+	last     []event.Time   // the greatest time, by place in views
 	read     *atomic.Int64
 }
 
@@ -127,7 +130,7 @@ func (r *run) readPart(ctx context.Context, p partReader) error {
 			return fmt.Errorf("read history of %s: %w", r.Plan.Inputs[p.in].Source.Name.Value, err)
 		}
 		for i, v := range p.views {
-			if c, ok := r.chunk(v, &b, &p.counts[i]); ok {
+			if c, ok := r.chunk(v, &b, p, i); ok {
 				r.chunks[v][p.part] = append(r.chunks[v][p.part], c)
 			}
 		}
@@ -140,7 +143,8 @@ func (r *run) readPart(ctx context.Context, p partReader) error {
 // events_outside_windows; the views' columns are computed before, as refusals
 // are counted for all rows alike. Rows are placed by counting, O(rows) and
 // stable: within a partition they stay in the order of reading.
-func (r *run) chunk(view int, b *event.Batch, n *event.Counts) (chunk, bool) {
+func (r *run) chunk(view int, b *event.Batch, p partReader, place int) (chunk, bool) {
+	n := &p.counts[place]
 	v := r.Plan.Views[view]
 	rows := v.Rows(b, n)
 	lo, hi := v.Layout.Reach(r.spine.first, r.spine.last)
@@ -149,12 +153,13 @@ func (r *run) chunk(view int, b *event.Batch, n *event.Counts) (chunk, bool) {
 	}
 	starts := make([]int32, 1<<r.bits+1)
 	for i, t := range rows.Times {
+		p.last[place] = max(p.last[place], t)
 		if t >= lo && t < hi {
 			starts[partitionOf(rows.Keys[i], r.bits)+1]++
 		}
 	}
-	for p := range 1 << r.bits {
-		starts[p+1] += starts[p]
+	for k := range 1 << r.bits {
+		starts[k+1] += starts[k]
 	}
 	total := int(starts[1<<r.bits])
 	n[event.OutsideWindows] += int64(len(rows.Times) - total)

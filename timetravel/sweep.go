@@ -462,6 +462,9 @@ func (s *sweeper) walk(ctx context.Context, out []event.Column) {
 			}
 			at := s.spine.times[row]
 			from, known := e, s.Visibility.cutoff(at)
+			if s.Plan.Lookups[s.lookup].Ahead {
+				known = event.MaxTime
+			}
 			for e < end && s.order[e].visible <= known {
 				e++
 			}

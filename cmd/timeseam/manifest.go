@@ -32,6 +32,7 @@ type manifest struct {
 	Visibility  visibility       `json:"visibility"`
 	Rows        int64            `json:"rows"`
 	Labels      []string         `json:"labels"`
+	LabelCounts []labelEntry     `json:"label_counts"` // of labels from events
 	Columns     []columnEntry    `json:"columns"`
 	Marks       []columnEntry    `json:"marks"`         // split and sample_weight, behind the columns
 	Inner       []columnEntry    `json:"inner_columns"` // computed for others, not given out
@@ -66,6 +67,16 @@ func (v visibility) words() string {
 		known += "-" + v.Delay
 	}
 	return known
+}
+
+type labelEntry struct {
+	Label    string `json:"label"`
+	Source   string `json:"source"`
+	Within   string `json:"within"`
+	Positive int64  `json:"positive"`
+	Negative int64  `json:"negative"`
+	Null     int64  `json:"null"`
+	Censored int64  `json:"censored"`
 }
 
 type columnEntry struct {
@@ -113,6 +124,11 @@ func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifes
 		Spine: newTableEntry(set.Spine.Parquet.Value, in.spines[set.Name.Value]), SpineCounts: countsByName(&r.Spine)}
 	for _, l := range set.Labels {
 		m.Labels = append(m.Labels, l.Value)
+	}
+	for i, l := range set.EventLabels {
+		n := r.Labels[i]
+		m.Labels = append(m.Labels, l.Name.Value)
+		m.LabelCounts = append(m.LabelCounts, labelEntry{l.Name.Value, l.Source.Value, l.Within.Value, n.Positive, n.Negative, n.Null, n.Censored})
 	}
 	m.Columns, m.Inner = columnEntries(plan.Describe()), columnEntries(plan.Inner())
 	m.Marks = columnEntries(plan.Marked())
@@ -167,6 +183,9 @@ func (m *manifest) print(w io.Writer, r *runReport) {
 		fmt.Fprint(w, " (optimistic: an event counts from its own time on, however late it arrived)")
 	}
 	fmt.Fprintf(w, "\ndigest %s\n", m.Digest)
+	for _, l := range m.LabelCounts {
+		fmt.Fprintf(w, "label %s: %d positive, %d negative, %d not known yet\n", l.Label, l.Positive, l.Negative, l.Censored)
+	}
 	for _, c := range m.Counts {
 		fmt.Fprintf(w, "view %s: %d events%s\n", c.View, c.Events, remarks(c.Counts))
 	}

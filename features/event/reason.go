@@ -24,6 +24,7 @@ const (
 	RowOutsideInterval               // a spine row that is not of the data interval: left out
 	RowEmbargoed                     // a spine row too close before a split: left out
 	RowSampledOut                    // a negative that the sample has not: left out
+	RowCensored                      // a spine row whose label is not known yet, where such are left out
 	reasons
 )
 
@@ -31,7 +32,7 @@ const (
 // they do not change.
 var reasonNames = [reasons]string{"events_without_time", "events_without_key", "events_without_arrival", "arrivals_before_event", "late_events", "duplicates", "conflicting_duplicates", "unordered_ties",
 	"values_out_of_type", "divisions_by_zero", "queries_without_time", "queries_without_key", "queries_with_unknown_key", "duplicate_queries", "events_outside_windows",
-	"rows_outside_interval", "rows_embargoed", "rows_sampled_out"}
+	"rows_outside_interval", "rows_embargoed", "rows_sampled_out", "rows_censored"}
 
 // String is the reason's name in counters and manifests.
 func (r Reason) String() string { return reasonNames[r] }
