@@ -33,13 +33,40 @@ type manifest struct {
 	Rows        int64            `json:"rows"`
 	Labels      []string         `json:"labels"`
 	Columns     []columnEntry    `json:"columns"`
-	Marks       []columnEntry    `json:"marks"`         // split and sample_weight, behind the columns
-	Inner       []columnEntry    `json:"inner_columns"` // computed for others, not given out
+	Marks       []columnEntry    `json:"marks"`            // split and sample_weight, behind the columns
+	Inner       []columnEntry    `json:"inner_columns"`    // computed for others, not given out
+	Output      *outputEntry     `json:"output,omitempty"` // nil: standard output
 	Spine       tableEntry       `json:"spine"`
 	Inputs      []inputEntry     `json:"inputs"`
 	Ties        []tieEntry       `json:"ties"`
 	Counts      []countsEntry    `json:"counts"`
 	SpineCounts map[string]int64 `json:"spine_counts"`
+}
+
+// outputEntry says which files were written, and what of the values their format
+// does not hold.
+type outputEntry struct {
+	Format      string         `json:"format"`
+	PartitionBy string         `json:"partition_by,omitempty"`
+	Interval    *intervalEntry `json:"data_interval,omitempty"`
+	Rounded     []string       `json:"rounded_to_float32,omitempty"`
+	Files       []sink.Written `json:"files"`
+}
+
+type intervalEntry struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
+
+func newOutputEntry(t *sink.Target, o sink.Options, written event.Sink) *outputEntry {
+	e := &outputEntry{Format: t.Format(), PartitionBy: t.PartitionBy, Rounded: t.Rounded(o), Files: []sink.Written{}}
+	if v := t.Interval; v != nil {
+		e.Interval = &intervalEntry{time.UnixMicro(int64(v.Start)).UTC(), time.UnixMicro(int64(v.End)).UTC()}
+	}
+	if w, ok := written.(sink.Output); ok {
+		e.Files = append(e.Files, w.Written()...)
+	}
+	return e
 }
 
 type visibility struct {
@@ -146,6 +173,9 @@ func (m *manifest) print(w io.Writer, r *runReport) {
 		fmt.Fprint(w, " (optimistic: an event counts from its own time on, however late it arrived)")
 	}
 	fmt.Fprintf(w, "\ndigest %s\n", m.Digest)
+	if o := m.Output; o != nil && len(o.Rounded) > 0 {
+		fmt.Fprintf(w, "rounded to float32: %s\n", strings.Join(o.Rounded, ", "))
+	}
 	for _, c := range m.Counts {
 		fmt.Fprintf(w, "view %s: %d events%s\n", c.View, c.Events, remarks(c.Counts))
 	}
