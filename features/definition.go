@@ -45,12 +45,25 @@ type Source struct {
 	Name           Text
 	Description    string
 	Owner          string
-	History        Text // path, glob or directory of Parquet files
+	History        Table
 	Fields         []Declared
 	EventTimestamp Text
 	EventID        Text
 	OrderBy        []Order
 	Dimension      *Dimension // nil: a source of events
+}
+
+// Table is where rows are stored, and how.
+type Table struct {
+	Pos
+	Format string // parquet, csv or json
+	Path   Text   // a file, a glob or a directory
+
+	// Of CSV:
+	Delimiter byte     // 0: not given
+	Quote     byte     // 0: not given
+	Headless  bool     // no header; the columns are the declared fields
+	Null      []string // what stands for null; nil: not given
 }
 
 // Dimension says how a source's rows are versions of something.
@@ -205,11 +218,12 @@ type Sample struct {
 	Seed      int64
 }
 
-// Spine is the queries of a training set: a Parquet table with entity columns,
-// request fields and an event timestamp.
+// Spine is the queries of a training set: a table with entity columns, request
+// fields and an event timestamp.
 type Spine struct {
 	Pos
-	Parquet        Text
+	Table          Table
+	Fields         []Declared // the types of a table of text
 	EventTimestamp Text
 	Entity         []KeyedBy
 	Columns        []Text // of the spine, to be kept; ColumnsGiven false: all

@@ -169,7 +169,7 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 		b.Within = &features.Interval{From: j.target.Interval.Start, To: j.target.Interval.End}
 	}
 	for _, i := range plan.Inputs {
-		b.Events = max(b.Events, in.histories[i.Source.Name.Value].Rows())
+		b.Events = max(b.Events, in.histories[i.Source.Name.Value].Estimate())
 	}
 	if carried != nil {
 		b.Carry = func(rows int, answered timetravel.Kept) (event.Source, error) {

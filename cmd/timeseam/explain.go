@@ -45,6 +45,7 @@ type explainedTable struct {
 	Path    string   `json:"path"`
 	Files   int      `json:"files"`
 	Rows    int64    `json:"rows"`
+	About   bool     `json:"rows_estimated,omitempty"` // of CSV and JSON lines, before they are read
 	Bytes   int64    `json:"bytes"` // of the files; of them only the columns are read
 	Columns []string `json:"columns"`
 	Of      int      `json:"of_columns"`
@@ -94,15 +95,15 @@ func newExplanation(plan *features.Plan, in *inputs) *explanation {
 		if name == "" {
 			t = in.spines[set.Name.Value]
 		}
-		e := explainedTable{Name: name, Path: path, Files: len(t.Files), Rows: t.Rows(), Columns: names(columns), Of: len(t.Schema())}
+		e := explainedTable{Name: name, Path: path, Files: len(t.Files), Rows: t.Estimate(), About: t.Format() != "parquet", Columns: names(columns), Of: len(t.Schema())}
 		for _, f := range t.Files {
 			e.Bytes += f.Size
 		}
 		return e
 	}
-	x.Spine = table("", set.Spine.Parquet.Value, plan.Queries.Columns)
+	x.Spine = table("", set.Spine.Table.Path.Value, plan.Queries.Columns)
 	for _, i := range plan.Inputs {
-		x.Inputs = append(x.Inputs, table(i.Source.Name.Value, i.Source.History.Value, i.Columns))
+		x.Inputs = append(x.Inputs, table(i.Source.Name.Value, i.Source.History.Path.Value, i.Columns))
 	}
 	for _, v := range plan.Views {
 		x.Views = append(x.Views, explainedView{v.Name, plan.Inputs[v.Input].Source.Name.Value, v.Key(), v.View.Where.Value, v.Order(plan)})
@@ -161,7 +162,11 @@ func printColumns(w io.Writer, title string, columns []columnEntry) {
 }
 
 func (t explainedTable) print(w io.Writer, what string) {
-	fmt.Fprintf(w, "  %s: %s, %s, %s, %s; %d of %d columns: %s\n", what, t.Path, plural(t.Files, "file"), plural(int(t.Rows), "row"), sizeWords(t.Bytes), len(t.Columns), t.Of, strings.Join(t.Columns, ", "))
+	about := ""
+	if t.About {
+		about = "about "
+	}
+	fmt.Fprintf(w, "  %s: %s, %s, %s%s, %s; %d of %d columns: %s\n", what, t.Path, plural(t.Files, "file"), about, plural(int(t.Rows), "row"), sizeWords(t.Bytes), len(t.Columns), t.Of, strings.Join(t.Columns, ", "))
 }
 
 // sizeWords is a number of bytes as a person reads it.

@@ -91,7 +91,8 @@ type fileEntry struct {
 	Path      string `json:"path"` // within the table
 	Bytes     int64  `json:"bytes"`
 	Rows      int64  `json:"rows"`
-	FooterCRC string `json:"footer_crc32c"`
+	FooterCRC string `json:"footer_crc32c,omitempty"` // Parquet
+	Sum       string `json:"crc32c,omitempty"`        // CSV and JSON lines
 }
 
 type inputEntry struct {
@@ -116,7 +117,7 @@ func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifes
 	set := plan.TrainingSet
 	m := &manifest{Timeseam: version, Definition: plan.Definition.Name.Value, TrainingSet: set.Name.Value, Digest: plan.Digest(),
 		Visibility: visibility{timetravel.EventTime.String(), timetravel.EventTime.Optimistic()}, Rows: r.Rows, Labels: []string{},
-		Spine: newTableEntry(set.Spine.Parquet.Value, in.spines[set.Name.Value]), SpineCounts: countsByName(&r.Spine)}
+		Spine: newTableEntry(set.Spine.Table.Path.Value, in.spines[set.Name.Value]), SpineCounts: countsByName(&r.Spine)}
 	for _, l := range set.Labels {
 		m.Labels = append(m.Labels, l.Value)
 	}
@@ -124,7 +125,7 @@ func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifes
 	m.Marks = columnEntries(plan.Marked())
 	for i, input := range plan.Inputs {
 		s := input.Source
-		m.Inputs = append(m.Inputs, inputEntry{s.Name.Value, names(input.Columns), r.Read[i][event.OutOfType], newTableEntry(s.History.Value, in.histories[s.Name.Value])})
+		m.Inputs = append(m.Inputs, inputEntry{s.Name.Value, names(input.Columns), r.Read[i][event.OutOfType], newTableEntry(s.History.Path.Value, in.histories[s.Name.Value])})
 	}
 	for _, v := range plan.Views {
 		m.Ties = append(m.Ties, tieEntry{v.Name, v.Order(plan)})
@@ -146,7 +147,13 @@ func columnEntries(described []features.Described) []columnEntry {
 func newTableEntry(path string, t *sources.Table) tableEntry {
 	e := tableEntry{Path: path, Rows: t.Rows()}
 	for _, f := range t.Files {
-		e.Files = append(e.Files, fileEntry{within(t.Path, f.Path), f.Size, f.Rows, fmt.Sprintf("%08x", f.FooterCRC)})
+		entry := fileEntry{Path: within(t.Path, f.Path), Bytes: f.Size, Rows: f.Rows}
+		if t.Format() == "parquet" {
+			entry.FooterCRC = fmt.Sprintf("%08x", f.FooterCRC)
+		} else {
+			entry.Sum = fmt.Sprintf("%08x", f.Sum)
+		}
+		e.Files = append(e.Files, entry)
 	}
 	return e
 }

@@ -29,7 +29,7 @@ type inputs struct {
 func openInputs(def *features.Definition, set string) *inputs {
 	in := &inputs{def: def, histories: map[string]*sources.Table{}, spines: map[string]*sources.Table{}, missing: map[string]error{}}
 	for _, s := range def.Sources {
-		t, err := in.open(s.History)
+		t, err := in.open(s.History, s.Fields)
 		if err != nil {
 			in.missing["source "+s.Name.Value] = fmt.Errorf("history of source %s: %w", s.Name.Value, err)
 			continue
@@ -40,7 +40,7 @@ func openInputs(def *features.Definition, set string) *inputs {
 		if set != "" && s.Name.Value != set {
 			continue
 		}
-		t, err := in.open(s.Spine.Parquet)
+		t, err := in.open(s.Spine.Table, s.Spine.Fields)
 		if err != nil {
 			in.missing["training set "+s.Name.Value] = fmt.Errorf("spine of training set %s: %w", s.Name.Value, err)
 			continue
@@ -51,8 +51,8 @@ func openInputs(def *features.Definition, set string) *inputs {
 }
 
 // open finds a table; a path that is not absolute is one beside the definition.
-func (in *inputs) open(address features.Text) (*sources.Table, error) {
-	path, fault := features.Expand(address, os.LookupEnv)
+func (in *inputs) open(at features.Table, fields []features.Declared) (*sources.Table, error) {
+	path, fault := features.Expand(at.Path, os.LookupEnv)
 	if fault != nil {
 		fault.File = in.def.File
 		return nil, event.Faults{*fault}
@@ -60,7 +60,10 @@ func (in *inputs) open(address features.Text) (*sources.Table, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(filepath.Dir(in.def.File), path)
 	}
-	return sources.Find(path)
+	if !at.Text() {
+		return sources.Find(path)
+	}
+	return sources.FindText(path, sources.Dialect{JSON: at.Format == "json", Delimiter: at.Delimiter, Quote: at.Quote, Headless: at.Headless, Null: at.Null, Fields: at.Columns(fields)})
 }
 
 // catalog is what the opened tables hold.
@@ -145,8 +148,7 @@ func touches(out string, t *sources.Table) bool {
 	}
 	path, err := filepath.Abs(out)
 	table, tableErr := filepath.Abs(t.Path)
-	alike := func(f sources.File) bool { return filepath.Ext(f.Path) == filepath.Ext(out) }
-	if err != nil || tableErr != nil || !slices.ContainsFunc(t.Files, alike) {
+	if err != nil || tableErr != nil || !t.Takes(filepath.Base(out)) {
 		return false
 	}
 	if matched, err := filepath.Match(table, path); err == nil && matched {
@@ -235,10 +237,10 @@ func (in *inputs) missingNotes() (notes []event.Fault) {
 		}
 	}
 	for _, s := range in.def.Sources {
-		note(s.History, in.missing["source "+s.Name.Value])
+		note(s.History.Path, in.missing["source "+s.Name.Value])
 	}
 	for _, s := range in.def.TrainingSets {
-		note(s.Spine.Parquet, in.missing["training set "+s.Name.Value])
+		note(s.Spine.Table.Path, in.missing["training set "+s.Name.Value])
 	}
 	return notes
 }
