@@ -33,6 +33,15 @@ func (e *misread) Error() string {
 	return fmt.Sprintf("%s is no %s; %s", ticked(e.text), e.typ, mendOf(e.typ, e.text))
 }
 
+// inColumn is an error in the value of a column.
+type inColumn struct {
+	column string
+	err    error
+}
+
+// Error names the column.
+func (e *inColumn) Error() string { return "column " + e.column + ": " + e.err.Error() }
+
 // begin makes ready to read data, which is not changed.
 func (j *jsonReader) begin(data []byte) {
 	j.buf = *bytes.NewBuffer(data)
@@ -248,6 +257,10 @@ func (j *jsonReader) entry(key, value *event.Column, named bool) error {
 	return err
 }
 
+func noObject(v []byte) error {
+	return fmt.Errorf("%s is no object; each line of JSON lines is one, such as {\"name\": 1}", ticked(v))
+}
+
 // objectReader reads the fields of JSON objects that are asked for, each into its
 // target.
 type objectReader struct {
@@ -287,7 +300,7 @@ func (o *objectReader) read(data []byte) error {
 		if err != nil {
 			return plainly(err)
 		}
-		return fmt.Errorf("%s is no object; each line of JSON lines is one, such as {\"name\": 1}", ticked(v))
+		return noObject(v)
 	}
 	if _, err := o.dec.ReadToken(); err != nil {
 		return plainly(err)
@@ -331,7 +344,7 @@ func (o *objectReader) field(i int) error {
 	t := o.targets[at]
 	t.row = o.objects
 	if err := o.take(t); err != nil {
-		return fmt.Errorf("column %s: %w", t.name, plainly(err))
+		return &inColumn{t.name, plainly(err)}
 	}
 	return nil
 }

@@ -288,6 +288,9 @@ func (p *textPart) jsonRow() error {
 		blank := len(trimSpace(line)) == 0
 		if !blank {
 			if err := p.json.read(line); err != nil {
+				if _, is := err.(*inColumn); is {
+					return fmt.Errorf("line %d, %w", p.lines.line, err)
+				}
 				return fmt.Errorf("line %d: %w", p.lines.line, err)
 			}
 		}

@@ -46,7 +46,7 @@ type explainedTable struct {
 	Files   int      `json:"files"`
 	Rows    int64    `json:"rows"`
 	About   bool     `json:"rows_estimated,omitempty"` // of CSV and JSON lines, before they are read
-	Bytes   int64    `json:"bytes"` // of the files; of them only the columns are read
+	Bytes   int64    `json:"bytes"`                    // of the files; of them only the columns are read
 	Columns []string `json:"columns"`
 	Of      int      `json:"of_columns"`
 }
