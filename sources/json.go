@@ -56,18 +56,25 @@ func (j *jsonReader) begin(data []byte) {
 func (j *jsonReader) finish() error {
 	switch _, err := j.dec.ReadToken(); {
 	case err == nil:
-		return errors.New("something follows the end of its JSON; one line holds one object")
+		return said("something follows the end of its JSON; one line holds one object")
 	case err != io.EOF:
 		return err
 	}
 	return nil
 }
 
+// said is an error in words of ours.
+type said string
+
+// Error is the words.
+func (s said) Error() string { return string(s) }
+
 // plainly says what the library found, in words of ours.
 func plainly(err error) error {
 	var bad *misread
+	var ours said
 	switch {
-	case errors.As(err, &bad):
+	case errors.As(err, &bad), errors.As(err, &ours):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return errors.New("its JSON does not end; one line holds one whole object")
@@ -220,7 +227,7 @@ func (j *jsonReader) pairs(c *event.Column, kind jsontext.Kind) error {
 	slices.SortFunc(order, func(a, b int) int { return event.Compare(key, a, key, b) })
 	for i, at := range order {
 		if key.IsNull(at) || i > 0 && event.Compare(key, order[i-1], key, at) == 0 {
-			return errors.New("a key of a map is null or stands twice; each entry has a key of its own")
+			return said("a key of a map is null or stands twice; each entry has a key of its own")
 		}
 		c.Elem.Append(&entries, at)
 	}
@@ -251,7 +258,7 @@ func (j *jsonReader) entry(key, value *event.Column, named bool) error {
 		return err
 	}
 	if j.dec.PeekKind() != ']' {
-		return errors.New("an entry of a map is [key, value]")
+		return said("an entry of a map is [key, value]")
 	}
 	_, err := j.dec.ReadToken()
 	return err

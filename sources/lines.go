@@ -61,6 +61,9 @@ func (l *lineReader) more() (bool, error) {
 			l.eof = true
 			break
 		}
+		if err != nil && l.line == 1 {
+			return false, err
+		}
 		if err != nil {
 			return false, fmt.Errorf("after line %d: %w", l.line-1, err)
 		}

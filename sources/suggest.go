@@ -319,7 +319,7 @@ func (g *guess) object(j *jsonReader) error {
 		at, ok := g.places[string(name)]
 		if !ok {
 			if at = len(g.fields); at == guessesMost {
-				return fmt.Errorf("there are more than %d names in its objects; declare those that are needed", guessesMost)
+				return said(fmt.Sprintf("there are more than %d names in its objects; declare those that are needed", guessesMost))
 			}
 			g.places[string(name)] = at
 			g.fields = append(g.fields, newGuess(string(name)))
