@@ -6,7 +6,6 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 	"unsafe"
@@ -176,16 +175,29 @@ func parseDate(b []byte) (int64, bool) {
 	year, ok := number(b[:4])
 	month, ok2 := number(b[5:7])
 	day, ok3 := number(b[8:])
-	if !ok || !ok2 || !ok3 || month < 1 || month > 12 || day < 1 {
+	if !ok || !ok2 || !ok3 || month < 1 || month > 12 || day < 1 || day > monthDays[month] {
 		return 0, false
 	}
-	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
-	if t.Day() != day {
-		return 0, false // There is no such day in the month.
+	leap := year%4 == 0 && (year%100 != 0 || year%400 == 0)
+	if month == 2 && day == 29 && !leap {
+		return 0, false
 	}
-	days := t.Unix() / secondsOfDay // Exact: t is a midnight.
-	return days, true
+	// Years begin in March here, so that the leap day is their last; the era of 400
+	// years before 0000-03-01 is added, so that no division is of a negative.
+	if month <= 2 {
+		year, month = year-1, month+12
+	}
+	year += 400
+	days := 365*year + year/4 - year/100 + year/400 + (153*(month-3)+2)/5 + day - 1
+	return int64(days) - eraDays - daysTo1970, true
 }
+
+const (
+	eraDays    = 146_097 // of 400 years
+	daysTo1970 = 719_468 // from 0000-03-01
+)
+
+var monthDays = [13]int{0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
 
 // number reads digits alone, no more than nine.
 func number(b []byte) (int, bool) {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet"
@@ -325,6 +326,24 @@ func TestTextValues(t *testing.T) {
 			}
 			if got != want {
 				t.Errorf("%s as %s: %s, want %s", in, name, got, want)
+			}
+		}
+	}
+}
+
+// TestParseDate holds every day of the years 0000 to 9999, and the day after each
+// month, against package time.
+func TestParseDate(t *testing.T) {
+	want := int64(0)
+	for at := time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC); at.Year() < 10000; at = at.AddDate(0, 0, 1) {
+		got, ok := parseDate([]byte(at.Format("2006-01-02")))
+		if want = at.Unix() / secondsOfDay; !ok || got != want {
+			t.Fatalf("%s is day %d, %t; want %d", at.Format("2006-01-02"), got, ok, want)
+		}
+		if next := at.AddDate(0, 0, 1); next.Day() == 1 {
+			beyond := fmt.Sprintf("%s-%02d", at.Format("2006-01"), at.Day()+1)
+			if _, ok := parseDate([]byte(beyond)); ok {
+				t.Fatalf("%s is taken for a day", beyond)
 			}
 		}
 	}
