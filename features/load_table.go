@@ -44,7 +44,7 @@ func (o *object) table() Table {
 		t.Format, t.Path, t.Pos = format, path, nodePos(o.key(format))
 	}
 	t.Delimiter, t.Quote = o.character("delimiter"), o.character("quote")
-	t.Headless = o.truth("header", true) == false
+	t.Headless = !o.truth("header", true)
 	t.Null = o.nulls("null")
 	switch {
 	case t.Format == "" && o.opened != nil:

@@ -63,13 +63,23 @@ var foreign = []struct{ magic, what string }{
 
 const byteOrderMark = "\xef\xbb\xbf"
 
-// newStream begins to read f, which becomes the stream's.
+// newStream begins to read f, which becomes the stream's, and is closed if it can
+// be none.
 func newStream(f *os.File) (*stream, error) {
 	s := &stream{file: f, raw: summed{r: f}, done: func() {}}
+	if err := s.unpack(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// unpack finds out how the file is compressed, and that it is text.
+func (s *stream) unpack() error {
 	packed := bufio.NewReaderSize(&s.raw, 256<<10)
 	head, err := packed.Peek(8)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return s, cause(err)
+		return cause(err)
 	}
 	err = nil
 	s.plain = packed
@@ -88,23 +98,23 @@ func newStream(f *os.File) (*stream, error) {
 		s.plain = bzip2.NewReader(packed)
 	}
 	if err != nil {
-		return s, s.failure(err)
+		return s.failure(err)
 	}
 	text := bufio.NewReaderSize(s.plain, 64)
 	head, err = text.Peek(8)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return s, s.failure(err)
+		return s.failure(err)
 	}
 	for _, k := range foreign {
 		if bytes.HasPrefix(head, []byte(k.magic)) {
-			return s, fmt.Errorf("it is %s", k.what)
+			return fmt.Errorf("it is %s", k.what)
 		}
 	}
 	if bytes.HasPrefix(head, []byte(byteOrderMark)) {
 		text.Discard(len(byteOrderMark))
 	}
 	s.plain = text
-	return s, nil
+	return nil
 }
 
 // zstdHead reports whether a frame of zstd begins, or one that its readers skip.

@@ -402,10 +402,10 @@ func (d *textual) guess(ctx context.Context, f *File, all *guess) (rows int64, e
 		return 0, err
 	}
 	s, err := newStream(r)
-	defer s.Close()
 	if err != nil {
 		return 0, err
 	}
+	defer s.Close()
 	lines := newLineReader(s)
 	next := d.guessLine(lines, all)
 	if !d.JSON {
@@ -510,10 +510,10 @@ func delimiterOf(at found) (byte, error) {
 		return 0, err
 	}
 	s, err := newStream(f)
-	defer s.Close()
 	if err != nil {
 		return 0, err
 	}
+	defer s.Close()
 	line, _, err := newLineReader(s).peek()
 	if err == io.EOF {
 		return ',', nil

@@ -118,9 +118,9 @@ func (d *textual) openFile(at found) (*File, error) {
 		return nil, err
 	}
 	s, err := newStream(f)
-	defer s.Close()
 	if err == nil {
 		err = d.readHead(file, s)
+		s.Close()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", at.path, err)

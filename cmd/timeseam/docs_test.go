@@ -165,6 +165,27 @@ func TestDocsDefinition(t *testing.T) {
 	}
 }
 
+// TestDocsInputs holds that what docs/inputs.md says of tables is a definition's,
+// once it has features.
+func TestDocsInputs(t *testing.T) {
+	text, err := os.ReadFile("../../docs/inputs.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(text), "\n```yaml\n")
+	shown, _, _ = strings.Cut(shown, "```")
+	rest := "version: 1\nname: inputs\nentities: {account: account_id}\nfeature_views: {spend: {entity: account, source: transactions, features: {total: sum(amount)}}}\nfeature_services: {fraud: {features: [spend]}}\n"
+	def, err := features.Load("inputs.md", []byte(rest+shown))
+	if err != nil {
+		t.Fatal(err)
+	}
+	str, at := event.Of(event.String), event.Of(event.Timestamp)
+	_, err = features.Compile(def, features.Catalog{Histories: map[string]event.Schema{"transactions": {{Name: "account_id", Type: str}, {Name: "event_time", Type: at}, {Name: "amount", Type: event.DecimalOf(12, 2)}}}}, "fraud")
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSpecsValidate holds that every worked definition has no fault, also where
 // its tables are not at hand.
 func TestSpecsValidate(t *testing.T) {
