@@ -121,6 +121,7 @@ type Feature struct {
 	MinCount    int64
 	MinCountPos Pos
 	Default     Text // a literal, as written; not given: none
+	By          Text // an expression over the event; given: the value is a map
 }
 
 // Window is a window as written: exactly one of Length, Rows and Lifetime.

@@ -23,6 +23,9 @@ type Described struct {
 // bounds included. A feature without a description of its own has its view's.
 func (c *compiler) describe(col *column, name string, t event.Type) Described {
 	d := Described{Name: name, Type: t, View: col.view.Name.Value, Description: col.feature.Description, Value: col.feature.Value.Value}
+	if by := col.feature.By; by.Given() {
+		d.Value += " by " + by.Value
+	}
 	if d.Description == "" {
 		d.Description = col.view.Description
 	}

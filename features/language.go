@@ -252,7 +252,7 @@ var featureSection = &section{
 		{name: "windows", form: listForm(anyForm(windowTextForm, refForm(windowSection))), about: "In place of the view's windows."},
 		{name: "min_count", form: countForm, about: "With fewer inputs that are not null the value is null."},
 		{name: "default", form: textForm, about: "A literal in place of null."},
-		{name: "by", instead: "write a feature for each value, with filter (where ...)"},
+		{name: "by", form: textForm, about: "A value of the event, such as `country`: the feature is then a map from each such value to the aggregate of the events that have it."},
 	},
 	rules: []*form{notBoth("window", "windows")},
 }

@@ -9,7 +9,7 @@ const fractionBits = 58
 // entropy is that of Shannon, in bits, of how often each value occurs: with n
 // rows, log2(n) - (sum of c*log2(c))/n over the counts c. Logarithms are integers
 // in units of 2^-58, and so the sum is exact, of any order of the counts, and
-// rounded once; nothing of it depends on a machine's floating point (S9.5). A
+// rounded once; nothing of it depends on a machine's floating point (S9.7). A
 // value alone gives 0 and 2^k values equally often give k, exactly.
 func entropy(c *cursor) float64 {
 	n, hi, lo := uint64(0), uint64(0), uint64(0)
@@ -49,21 +49,22 @@ func log2Of(n uint64) uint64 {
 // log2Bits finds a logarithm bit by bit: the square of a number between 1 and 2
 // is 2 or more exactly where the next bit of its logarithm is 1, and the square,
 // halved then, has the bits after it (Knuth, The Art of Computer Programming 1,
-// 1.2.2). Squares keep 64 bits; as an error counts half with every step, all of
-// them together are below 2^-61, and what is cut off below 2^-58.
+// 1.2.2). Squares keep 128 bits; as an error counts half with every step, all of
+// them together are below 2^-125, and do not reach the 58th bit.
 func log2Bits(n uint64) uint64 {
 	if n < 2 {
 		return 0
 	}
 	log := uint64(bits.Len64(n) - 1)
-	x := n << bits.LeadingZeros64(n) // between 1 and 2 in units of 2^-63
+	hi, lo := n<<bits.LeadingZeros64(n), uint64(0) // between 1 and 2 in units of 2^-127
 	for range fractionBits {
-		hi, lo := bits.Mul64(x, x)
-		if hi>>63 == 1 {
-			log, x = log<<1|1, hi
-		} else {
-			log, x = log<<1, hi<<1|lo>>63
+		square := multiply(hi, lo, hi, lo)
+		hi, lo = square[3], square[2]
+		bit := hi >> 63
+		if bit == 0 {
+			hi, lo = hi<<1|lo>>63, lo<<1|square[1]>>63
 		}
+		log = log<<1 | bit
 	}
 	return log
 }

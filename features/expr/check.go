@@ -277,15 +277,12 @@ func (c *checker) call(n *Node) *code {
 }
 
 // noFunction says why a call can not be compiled, after looking for faults in its
-// arguments. A name of the language that is not built is refused as such (S17.2)
-// and not called unknown: the user's spelling was right.
+// arguments.
 func (c *checker) noFunction(n *Node) *code {
 	for _, a := range n.Args {
 		c.checkInside(a)
 	}
 	switch {
-	case NotBuilt(n.Name):
-		return c.fail(n, fmt.Sprintf("aggregate %s is not built yet", n.Name), "")
 	case len(n.Args) > 1 && (n.Name == "max" || n.Name == "min"):
 		better := map[string]string{"max": "greatest", "min": "least"}[n.Name]
 		return c.fail(n, fmt.Sprintf("aggregate %s is not allowed here", n.Name), fmt.Sprintf("write %s(a, b) for the %s of several values", better, better))

@@ -22,7 +22,7 @@ func TestFaults(t *testing.T) {
 		{"i.a", "0:3 i has no field a: it is of type int64"},
 		{"sum(i) + 1", "0:6 aggregate sum is not allowed here"},
 		{"max(i, j)", "0:9 aggregate max is not allowed here; write greatest(a, b) for the greatest of several values"},
-		{"histogram(i)", "0:12 aggregate histogram is not built yet"},
+		{"histogram(i)", "0:12 aggregate histogram is not allowed here"},
 		{"sum(sum(x))", "0:11 aggregate sum is not allowed here|8:9 unknown column x"},
 		{"lowr(s)", "0:4 unknown function lowr; did you mean lower?"},
 		{"lower(s, s)", "0:11 lower does not take 2 arguments; write lower(s string) string"},

@@ -1,29 +1,18 @@
 package expr
 
-// aggregates are the names of aggregates, true where they are built. They are
-// known here, where none is computed, so that they can be refused inside
-// expressions by name and no function may take one's name.
+// aggregates are the names of aggregates. They are known here, where none is
+// computed, so that they can be refused inside expressions by name and no
+// function may take one's name.
 var aggregates = map[string]bool{
 	"count": true, "sum": true, "avg": true, "min": true, "max": true,
 	"stddev": true, "stddev_samp": true, "stddev_pop": true, "variance": true, "var_samp": true, "var_pop": true,
 	"first": true, "last": true, "lag": true, "quantile_cont": true, "quantile_disc": true, "median": true,
-	"top_k": true, "bottom_k": true,
-	"arg_min": false, "arg_max": false, "mode": false, "top_k_frequent": false, "histogram": false,
-	"bool_and": false, "bool_or": false, "entropy": false, "corr": false, "distinct_last": false,
+	"top_k": true, "bottom_k": true, "arg_min": true, "arg_max": true, "mode": true, "top_k_frequent": true, "histogram": true,
+	"bool_and": true, "bool_or": true, "entropy": true, "corr": true, "covar_samp": true, "covar_pop": true, "distinct_last": true,
 }
 
-// Aggregate reports whether name is an aggregate, built or not.
-func Aggregate(name string) bool {
-	_, ok := aggregates[name]
-	return ok
-}
-
-// NotBuilt reports whether name is an aggregate of the language that is not
-// built yet, to be refused by name.
-func NotBuilt(name string) bool {
-	built, ok := aggregates[name]
-	return ok && !built
-}
+// Aggregate reports whether name is an aggregate.
+func Aggregate(name string) bool { return aggregates[name] }
 
 // Callable reports whether name is a function of rows, not an aggregate.
 func Callable(name string) bool { return byName[name] != nil }
@@ -32,7 +21,10 @@ func Callable(name string) bool { return byName[name] != nil }
 var elsewhere = map[string]string{
 	"mean": "avg(x)", "average": "avg(x)", "std": "stddev(x)", "stdev": "stddev(x)", "var": "variance(x)", "nunique": "count(distinct x)", "count_distinct": "count(distinct x)",
 	"percentile": "quantile_cont(x, p)", "percentile_cont": "quantile_cont(x, p)", "percentile_disc": "quantile_disc(x, p)", "quantile": "quantile_cont(x, p)",
-	"any_value": "last(x)", "latest": "last(x)", "now": "at, in a derived view", "current_timestamp": "at, in a derived view", "ifnull": "coalesce(x, y)", "nvl": "coalesce(x, y)",
+	"any_value": "last(x)", "latest": "last(x)", "array_agg": "last(x, n)", "collect_list": "last(x, n)", "list": "last(x, n)",
+	"min_by": "arg_min(x, y)", "argmin": "arg_min(x, y)", "max_by": "arg_max(x, y)", "argmax": "arg_max(x, y)", "every": "bool_and(x)", "logical_and": "bool_and(x)", "logical_or": "bool_or(x)",
+	"count_if": "count(*) filter (where x)", "countif": "count(*) filter (where x)", "value_counts": "histogram(x)", "map_count": "histogram(x)", "approx_top_k": "top_k_frequent(x, k)",
+	"correlation": "corr(x, y)", "covar": "covar_samp(x, y)", "covariance": "covar_samp(x, y)", "now": "at, in a derived view", "current_timestamp": "at, in a derived view", "ifnull": "coalesce(x, y)", "nvl": "coalesce(x, y)",
 }
 
 // CallMend is what to write in place of a call of an unknown name: what other
