@@ -12,11 +12,14 @@ const fractionBits = 58
 // rounded once; nothing of it depends on a machine's floating point (S9.7). A
 // value alone gives 0 and 2^k values equally often give k, exactly.
 func entropy(c *cursor) float64 {
+	for len(c.logs) < len(c.counts) {
+		c.logs = append(c.logs, countLog{})
+	}
 	n, hi, lo := uint64(0), uint64(0), uint64(0)
 	for _, id := range c.live {
 		count := uint64(c.counts[id])
 		n += count
-		h, l := bits.Mul64(count, log2Of(count))
+		h, l := bits.Mul64(count, c.logs[id].of(count))
 		var carry uint64
 		lo, carry = bits.Add64(lo, l, 0)
 		hi += h + carry
@@ -28,6 +31,17 @@ func entropy(c *cursor) float64 {
 		return 0
 	}
 	return divide(false, []uint64{l, h}, -fractionBits, n)
+}
+
+// countLog is the logarithm that was last asked for of a value's count: from one
+// question to the next few counts change.
+type countLog struct{ count, log uint64 }
+
+func (l *countLog) of(count uint64) uint64 {
+	if l.count != count {
+		l.count, l.log = count, log2Of(count)
+	}
+	return l.log
 }
 
 // smallLogs are the logarithms of small counts, which most are.
@@ -58,13 +72,27 @@ func log2Bits(n uint64) uint64 {
 	log := uint64(bits.Len64(n) - 1)
 	hi, lo := n<<bits.LeadingZeros64(n), uint64(0) // between 1 and 2 in units of 2^-127
 	for range fractionBits {
-		square := multiply(hi, lo, hi, lo)
-		hi, lo = square[3], square[2]
+		var next uint64
+		hi, lo, next = square(hi, lo)
 		bit := hi >> 63
 		if bit == 0 {
-			hi, lo = hi<<1|lo>>63, lo<<1|square[1]>>63
+			hi, lo = hi<<1|lo>>63, lo<<1|next>>63
 		}
 		log = log<<1 | bit
 	}
 	return log
+}
+
+// square is the three highest words of a square.
+func square(hi, lo uint64) (top, middle, low uint64) {
+	top, middle = bits.Mul64(hi, hi)
+	h, l := bits.Mul64(hi, lo)
+	low, _ = bits.Mul64(lo, lo)
+	var c uint64
+	for range 2 {
+		low, c = bits.Add64(low, l, 0)
+		middle, c = bits.Add64(middle, h, c)
+		top += c
+	}
+	return top, middle, low
 }

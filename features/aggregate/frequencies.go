@@ -30,11 +30,12 @@ type frequencies struct {
 // cursor is a window's counts over rows i to j-1, and of its base.
 type cursor struct {
 	i, j    int
-	based   bool    // the base is counted in
-	counts  []int64 // of each number
-	place   []int32 // of each number that occurs: where it stands in live
-	live    []int32 // the numbers that occur
-	ordered bool    // live is in the order of the values
+	based   bool       // the base is counted in
+	counts  []int64    // of each number
+	place   []int32    // of each number that occurs: where it stands in live
+	live    []int32    // the numbers that occur
+	logs    []countLog // of each number; only where an entropy is asked for
+	ordered bool       // live is in the order of the values
 }
 
 func (f *frequencies) reset() {

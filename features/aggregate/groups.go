@@ -11,7 +11,7 @@ import (
 // track for each value, and every such group has folds of its own over it, the
 // same as a whole run has: what an aggregate means, how it forgets and what a
 // late event costs it are said once. All groups together hold each row once, so
-// that memory grows with the rows, and by some 200 bytes a group and fold; a
+// that memory grows with the rows, and by half a kilobyte a group and fold; a
 // range costs the groups that have rows in it and not those that the key has.
 type groups struct {
 	t     *track

@@ -18,6 +18,8 @@ type pairs struct {
 	products [][4]uint64 // products[k]: of the first k rows, in two's complement, in units of 2^(x.exp + y.exp)
 	unit     int         // that exponent
 	base     *big.Int    // products of what Forget took out, in units of 2^-2176; nil: zero
+
+	c, vx, vy, q, rest big.Int // scratch of correlation
 }
 
 func newPairs(t *track, x, y *event.Column, counts *event.Counts) *pairs {
@@ -130,8 +132,8 @@ func (f *pairs) covariance(p span, n, den uint64) float64 {
 	}
 	d := new(big.Int).Mul(new(big.Int).SetUint64(n), new(big.Int).SetUint64(den))
 	d.Mul(d, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil))
-	num, unit := f.exactly(p, n)
-	return quotient(num, unit, d)
+	unit := f.exactly(p, n)
+	return quotient(&f.c, unit, d)
 }
 
 // quick reports whether a range can be answered in a few words: as a variance
@@ -195,17 +197,18 @@ func subtract(neg bool, a, b [5]uint64) (bool, [5]uint64) {
 	return !neg, d
 }
 
-// exactly is n*Sxy - Sx*Sy of any range, and the exponent of its unit.
-func (f *pairs) exactly(p span, n uint64) (num *big.Int, unit int) {
+// exactly sets c to n*Sxy - Sx*Sy of any range and returns the exponent of its
+// unit.
+func (f *pairs) exactly(p span, n uint64) (unit int) {
 	if f.quick(p, n) {
 		neg, words := f.numerator(p, n)
-		num = integerOf(words)
+		setWords(&f.c, words)
 		if neg {
-			num.Neg(num)
+			f.c.Neg(&f.c)
 		}
-		return num, f.unit
+		return f.unit
 	}
-	sxy := new(big.Int)
+	sxy := f.c.SetInt64(0)
 	if p.whole && f.base != nil {
 		sxy.Set(f.base)
 	}
@@ -214,7 +217,8 @@ func (f *pairs) exactly(p span, n uint64) (num *big.Int, unit int) {
 	}
 	sxy.Mul(sxy, new(big.Int).SetUint64(n))
 	s := f.x.wideSum(p).big()
-	return sxy.Sub(sxy, s.Mul(s, f.y.wideSum(p).big())), -2 * wideUnit
+	sxy.Sub(sxy, s.Mul(s, f.y.wideSum(p).big()))
+	return -2 * wideUnit
 }
 
 // product is row k's product in units of 2^-2176.
@@ -227,13 +231,14 @@ func (f *pairs) product(k int) *big.Int {
 	return m.Lsh(m, uint(ex+ey+2*wideUnit))
 }
 
-// integerOf is the number that words are, lowest first.
-func integerOf(words [5]uint64) *big.Int {
-	w := make([]big.Word, len(words))
-	for k := range words {
-		w[k] = big.Word(words[k])
+// setWords sets x to the number that words are, lowest first, in the memory that
+// it has.
+func setWords(x *big.Int, words [5]uint64) {
+	w := x.Bits()[:0]
+	for _, word := range words {
+		w = append(w, big.Word(word))
 	}
-	return new(big.Int).SetBits(w)
+	x.SetBits(w)
 }
 
 // correlation is C / sqrt(Vx*Vy) of the three integers C = n*Sxy - Sx*Sy and its
@@ -241,33 +246,36 @@ func integerOf(words [5]uint64) *big.Int {
 // rounded once and its root taken: so it is never beyond 1, and exactly 1 or -1
 // where all points are on a line.
 func (f *pairs) correlation(p span, n uint64, out *event.Column) {
-	quick := f.quick(p, n)
-	vx, vy := f.x.deviation(p, n, quick), f.y.deviation(p, n, quick)
-	if vx.Sign() <= 0 || vy.Sign() <= 0 { // below zero only where a snapshot was made up
+	f.x.deviation(p, n, f.quick(p, n), &f.vx)
+	f.y.deviation(p, n, f.quick(p, n), &f.vy)
+	if f.vx.Sign() <= 0 || f.vy.Sign() <= 0 { // below zero only where a snapshot was made up
 		out.AppendNull()
 		return
 	}
-	c, _ := f.exactly(p, n)
-	x := rootOfRatio(new(big.Int).Mul(c, c), vx.Mul(vx, vy))
-	if c.Sign() < 0 {
+	f.exactly(p, n)
+	neg := f.c.Sign() < 0
+	// q and rest are free until the root is taken.
+	x := f.rootOfRatio(f.rest.Mul(&f.c, &f.c), f.q.Mul(&f.vx, &f.vy))
+	if neg {
 		x = -x
 	}
 	out.AppendFloat(x)
 }
 
-// deviation is n*S2 - S1^2, in the unit that exactly has for the pair.
-func (f *moments) deviation(p span, n uint64, quick bool) *big.Int {
+// deviation sets v to n*S2 - S1^2, in the unit that exactly has for the pair.
+func (f *moments) deviation(p span, n uint64, quick bool, v *big.Int) {
 	if quick {
-		return integerOf(f.numerator(p, n))
+		setWords(v, f.numerator(p, n))
+		return
 	}
-	return f.numeratorSlow(p, n)
+	v.Set(f.numeratorSlow(p, n))
 }
 
 // rootOfRatio is the square root of num/den, which is at most 1: the ratio and
 // its root are rounded once each. The ratio is scaled by an even power of two to
 // 126 bits or more, so that it may be less than the least double has a place
 // for, and the root is scaled back.
-func rootOfRatio(num, den *big.Int) float64 {
+func (f *pairs) rootOfRatio(num, den *big.Int) float64 {
 	switch {
 	case num.Sign() == 0:
 		return 0
@@ -276,7 +284,8 @@ func rootOfRatio(num, den *big.Int) float64 {
 	}
 	shift := den.BitLen() - num.BitLen() + 126
 	shift += shift & 1
-	q, rest := new(big.Int).QuoRem(new(big.Int).Lsh(num, uint(shift)), den, new(big.Int))
+	q, rest := f.c.Lsh(num, uint(shift)), &f.vx
+	q.QuoRem(q, den, rest)
 	words := q.Bits() // 126 to 128 bits
 	r := roundFloat(false, uint64(words[1]), uint64(words[0]), rest.Sign() != 0, 0)
 	return math.Ldexp(math.Sqrt(r), -shift/2)
