@@ -247,11 +247,19 @@ func TestWindowBounds(t *testing.T) {
 func FuzzRestore(f *testing.F) {
 	l := &Layout{Columns: testColumns, ID: 0, Slots: []Slot{{Aggregate: Sum, Args: []int{1}, Filter: -1, Window: Window{Lifetime: true}, Type: event.Of(event.Double)},
 		{Aggregate: VarPop, Args: []int{3}, Filter: 5, Window: Window{Length: 20}, Type: event.Of(event.Double)}, {Aggregate: Last, Args: []int{4}, Filter: -1, Window: Window{Rows: 2}, N: 1, Type: event.Of(event.String)}}}
+	ever := Window{Lifetime: true, ClosedLow: true}
+	for _, s := range []Slot{{Aggregate: Corr, Args: []int{1, 2}, Type: event.Of(event.Double)}, {Aggregate: Mode, Args: []int{4}, Type: event.Of(event.String)}, {Aggregate: Entropy, Args: []int{1}, Type: event.Of(event.Double)},
+		{Aggregate: Sum, Args: []int{3}, By: []int{4}, Type: event.MapOf(testColumns[4], event.DecimalOf(38, 2))}, {Aggregate: Histogram, Args: []int{2}, By: []int{5}, Type: event.MapOf(testColumns[5], event.MapOf(testColumns[2], event.Of(event.Int)))}} {
+		s.Filter, s.Window = -1, ever
+		l.Slots = append(l.Slots, s)
+	}
 	l.Prepare()
 	symbols := event.NewSymbols()
 	r := NewRun(l, symbols, new(event.Counts))
 	rows := randomRows(rand.New(rand.NewPCG(1, 1)), 20, 100)
 	r.Insert(events(rows, symbols), 0, len(rows))
+	f.Add(r.Snapshot(nil))
+	r.Forget(60)
 	f.Add(r.Snapshot(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		symbols := event.NewSymbols()
