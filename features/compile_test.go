@@ -214,3 +214,39 @@ func BenchmarkCompile(b *testing.B) {
 		}
 	}
 }
+
+// TestOrderTakersAreNoted: without ids and order_by, content orders the ties of
+// what takes the order, of arg_max and distinct_last too.
+func TestOrderTakersAreNoted(t *testing.T) {
+	for value, noted := range map[string]bool{"last(n)": true, "lag(n)": true, "arg_min(city, n)": true, "arg_max(city, n)": true, "distinct_last(n, 2)": true,
+		"max(n)": false, "mode(n)": false, "histogram(city)": false, "corr(n, amount)": false, "top_k_frequent(n, 2)": false} {
+		p, wrong := compileShop(t, "", fmt.Sprintf("s: {value: %q, by: city}", value), "x: at", shopCatalog())
+		if wrong != "" {
+			t.Fatal(wrong)
+		}
+		if got := len(p.Lints) > 0; got != noted {
+			t.Errorf("%s: noted %t, want %t", value, got, noted)
+		}
+	}
+}
+
+// TestMapsAreDescribed: what a map is by stands in its words and its digest.
+func TestMapsAreDescribed(t *testing.T) {
+	digests := map[string]bool{}
+	for by, kind := range map[string]string{"city": "map<string, decimal(38,2)>", "n": "map<int64, decimal(38,2)>", "id": "map<int64, decimal(38,2)>"} {
+		p, wrong := compileShop(t, "", fmt.Sprintf("s: {value: sum(price), by: %s}", by), "x: at", shopCatalog())
+		if wrong != "" {
+			t.Fatal(wrong)
+		}
+		if got := p.Outputs[0].Type.String(); got != kind {
+			t.Errorf("by %s: %s, want %s", by, got, kind)
+		}
+		if got := p.Describe()[0].Value; got != "sum(price) by "+by {
+			t.Errorf("by %s is described as %s", by, got)
+		}
+		digests[p.Digest()] = true
+	}
+	if len(digests) != 3 {
+		t.Errorf("%d digests of three meanings", len(digests))
+	}
+}
