@@ -233,6 +233,9 @@ func (c *compiler) parse(t Text) *expr.Node {
 	n, err := expr.Parse(t.Value)
 	if err != nil {
 		if e, ok := err.(*expr.Error); ok {
+			if t.Cut && max(e.Pos, e.End) >= len(t.Value) {
+				e.Mend = "a blank and # begin a comment in YAML: put the whole expression in quotes"
+			}
 			c.wrong(t, e)
 		} else {
 			c.fault(t, 0, 0, err.Error(), "")

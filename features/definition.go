@@ -35,6 +35,9 @@ type Text struct {
 	// character, or -1 where the value's bytes do not stand one for one in the
 	// file (block and folded scalars, escapes).
 	Quoted int
+	// Cut: a YAML comment follows, so that an expression may end before its
+	// author meant it to.
+	Cut bool
 }
 
 // Given reports whether the scalar stands in the file.
