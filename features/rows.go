@@ -270,3 +270,10 @@ func zeroNulls[T any](v []T, null []bool) []T {
 	}
 	return w
 }
+
+// KeysOf is the key of every row of a batch of the view's input, also of those
+// that the view does not take, and which rows have none. Whoever looks for the
+// events of one key compares hashes by it, as a run does.
+func (v *PlannedView) KeysOf(b *event.Batch, n *event.Counts) (keys []event.Hash, null []bool) {
+	return event.Keys(evaluate(v.keys, b, n), b.Len, nil)
+}

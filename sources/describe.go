@@ -159,7 +159,7 @@ func Text(c *event.Column, i int) string {
 	case event.Timestamp:
 		return event.Time(c.Ints[i]).String()
 	case event.Double:
-		return strconv.FormatFloat(c.Floats[i], 'g', -1, 64)
+		return strconv.FormatFloat(c.Floats[i]+0, 'g', -1, 64) // Statistics say -0 of a least zero.
 	case event.Decimal:
 		return c.Decimals[i].Text(c.Type.Scale)
 	case event.String:

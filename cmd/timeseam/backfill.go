@@ -38,7 +38,7 @@ func backfillCommand() *cli.Command {
 			&cli.IntFlag{Name: "workers", Usage: "goroutines that compute", Value: runtime.GOMAXPROCS(0), EnvVars: environment("workers")},
 			&cli.BoolFlag{Name: "strict", Usage: "fail, and write nothing, if a value is outside its type", EnvVars: environment("strict")},
 			&cli.StringFlag{Name: "progress", Usage: "auto (bars on a terminal), plain (lines), none", Value: "auto", EnvVars: environment("progress")},
-			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON", EnvVars: environment("json")},
+			jsonFlag("print the report as JSON"),
 		},
 		OnUsageError: usageError,
 		Action:       backfill,

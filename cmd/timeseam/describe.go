@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -16,11 +18,11 @@ import (
 func describeCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "describe",
-		Usage:     "say what is in a Parquet, CSV or JSON lines file, glob or directory",
-		ArgsUsage: "FILE",
+		Usage:     "say what a file holds, or what a name of a definition means",
+		ArgsUsage: "FILE | SPEC NAME",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "rows", Usage: "also show this many of the first rows", EnvVars: environment("rows")},
-			&cli.BoolFlag{Name: "json", Usage: "print as JSON", EnvVars: environment("json")},
+			jsonFlag("print as JSON"),
 		},
 		OnUsageError: usageError,
 		Action:       describe,
@@ -28,7 +30,13 @@ func describeCommand() *cli.Command {
 }
 
 func describe(c *cli.Context) error {
-	path, err := oneArgument(c, "one file, glob or directory")
+	if ext := filepath.Ext(c.Args().First()); c.NArg() == 2 && (ext == ".yaml" || ext == ".yml") {
+		if c.IsSet("rows") {
+			return wrongf("--rows shows rows of files; leave it out where a name of a definition is described")
+		}
+		return describeNoun(c, c.Args().Get(0), c.Args().Get(1))
+	}
+	path, err := oneArgument(c, "one file, glob or directory, or a definition and a name in it")
 	if err != nil {
 		return err
 	}
@@ -99,18 +107,7 @@ func printDescription(w io.Writer, d *sources.Description) {
 
 // printFields writes what a definition says of a table of text, to be copied.
 func printFields(w io.Writer, d *sources.Description) {
-	fmt.Fprintf(w, "\n# Types are suggested by the rows; a definition may declare others.\nhistory: {%s: %s", d.Format, yamlText(d.Path))
-	if d.Delimiter != "" {
-		fmt.Fprintf(w, ", delimiter: %q", d.Delimiter)
-	}
-	if d.Null != nil {
-		fmt.Fprint(w, ", null: [\"\"")
-		for _, null := range d.Null {
-			fmt.Fprintf(w, ", %q", null)
-		}
-		fmt.Fprint(w, "]")
-	}
-	fmt.Fprintln(w, "}\nfields:")
+	fmt.Fprintf(w, "\n# Types are suggested by the rows; a definition may declare others.\nhistory: %s\nfields:\n", yamlTable(d, d.Path))
 	for _, c := range d.Columns {
 		if c.Problem == "" {
 			fmt.Fprintf(w, "  %s: %s\n", yamlText(c.Name), yamlText(c.Type))
@@ -118,8 +115,25 @@ func printFields(w io.Writer, d *sources.Description) {
 	}
 }
 
+// yamlTable is a described table, at a path, as definitions name it.
+func yamlTable(d *sources.Description, path string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "{%s: %s", cmp.Or(d.Format, "parquet"), yamlText(path))
+	if d.Delimiter != "" {
+		fmt.Fprintf(&b, ", delimiter: %q", d.Delimiter)
+	}
+	if d.Null != nil {
+		b.WriteString(", null: [\"\"")
+		for _, null := range d.Null {
+			fmt.Fprintf(&b, ", %q", null)
+		}
+		b.WriteString("]")
+	}
+	return b.String() + "}"
+}
+
 // yamlPlain is what YAML takes for text as it stands, inside { } too.
-var yamlPlain = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_./(<>-]*$`)
+var yamlPlain = regexp.MustCompile(`^[A-Za-z_./][A-Za-z0-9_./(<>-]*$`)
 
 // yamlText is s as YAML writes it.
 func yamlText(s string) string {

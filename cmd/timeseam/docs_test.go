@@ -313,3 +313,35 @@ func languageFunctions() string {
 	}
 	return b.String()
 }
+
+// TestDocsTesting does what docs/testing.md shows: its definition, its cases, what is
+// said of them, and what is said of a value that is not as expected.
+func TestDocsTesting(t *testing.T) {
+	text, err := os.ReadFile("../../docs/testing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile("(?s)\n```(?:yaml|text)\n(.*?)```").FindAllSubmatch(text, -1)
+	if len(shown) != 4 {
+		t.Fatalf("docs/testing.md shows %d files and outputs, want 4", len(shown))
+	}
+	t.Chdir(t.TempDir())
+	t.Setenv("COLUMNS", "100")
+	said := func(cases []byte) (int, string) {
+		for name, data := range map[string][]byte{"features.yaml": shown[0][1], "features.test.yaml": cases} {
+			if err := os.WriteFile(name, data, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var out bytes.Buffer
+		code := run(t.Context(), []string{"timeseam", "test", "features.yaml"}, &out, &out)
+		return code, out.String()
+	}
+	if code, out := said(shown[1][1]); code != exitDone || out != string(shown[2][1]) {
+		t.Errorf("docs/testing.md shows %q, and exit code %d says %q", shown[2][1], code, out)
+	}
+	other := bytes.Replace(shown[1][1], []byte("habit__orders: 0"), []byte("habit__orders: 1"), 1)
+	if code, out := said(other); code != exitDiffer || out != string(shown[3][1]) {
+		t.Errorf("docs/testing.md shows\n%s\nand exit code %d says\n%s", shown[3][1], code, out)
+	}
+}

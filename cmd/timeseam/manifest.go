@@ -174,7 +174,7 @@ func countsByName(c *event.Counts) map[string]int64 {
 
 // print writes the manifest as a person reads it.
 func (m *manifest) print(w io.Writer, r *runReport) {
-	fmt.Fprintf(w, "%s: %d rows, %d features, %.1f s\n", r.Output, m.Rows, len(m.Columns), r.Seconds)
+	fmt.Fprintf(w, "%s: %s, %s, %.1f s\n", r.Output, plural(int(m.Rows), "row"), plural(len(m.Columns), "feature"), r.Seconds)
 	fmt.Fprintf(w, "visibility %s", m.Visibility.Known)
 	if m.Visibility.Optimistic {
 		fmt.Fprint(w, " (optimistic: an event counts from its own time on, however late it arrived)")
@@ -184,10 +184,10 @@ func (m *manifest) print(w io.Writer, r *runReport) {
 		fmt.Fprintf(w, "rounded to float32: %s\n", strings.Join(o.Rounded, ", "))
 	}
 	for _, c := range m.Counts {
-		fmt.Fprintf(w, "view %s: %d events%s\n", c.View, c.Events, remarks(c.Counts))
+		fmt.Fprintf(w, "view %s: %s%s\n", c.View, plural(int(c.Events), "event"), remarks(c.Counts))
 	}
 	if s := remarks(m.SpineCounts); s != "" {
-		fmt.Fprintf(w, "spine: %d rows%s\n", m.Rows, s)
+		fmt.Fprintf(w, "spine: %s%s\n", plural(int(m.Rows), "row"), s)
 	}
 }
 
@@ -196,11 +196,22 @@ func remarks(counts map[string]int64) string {
 	var words strings.Builder
 	new(event.Counts).Each(func(r event.Reason, _ int64) {
 		if n := counts[r.String()]; n > 0 {
-			fmt.Fprintf(&words, ", %d %s", n, strings.ReplaceAll(r.String(), "_", " "))
+			words.WriteString(", " + counted(n, strings.ReplaceAll(r.String(), "_", " ")))
 		}
 	})
 	return words.String()
 }
+
+// counted is a number of what a reason names, in the plural.
+func counted(n int64, what string) string {
+	if n == 1 {
+		return "1 " + strings.TrimSpace(oneOf.Replace(what+" "))
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+// oneOf makes one of many.
+var oneOf = strings.NewReplacer("events ", "event ", "queries ", "query ", "values ", "value ", "rows ", "row ", "divisions ", "division ", "duplicates ", "duplicate ", "ties ", "tie ", "negatives ", "negative ")
 
 // runReport says how a run went: times and machine, which no manifest holds.
 type runReport struct {

@@ -231,3 +231,24 @@ func exitCode(err error) int {
 	}
 	return -2
 }
+
+// TestProcessGone holds that a report whose reader has gone ends without a word.
+func TestProcessGone(t *testing.T) {
+	t.Parallel()
+	dir := slowFiles(t)
+	for _, args := range [][]string{{"list", "slow.yaml"}, {"explain", "slow.yaml"}, {"--help"}} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		cmd := command(t, dir, args...)
+		var stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = w, &stderr
+		err = cmd.Run()
+		w.Close()
+		if code := exitCode(err); code != -1 || stderr.Len() > 0 {
+			t.Errorf("%v ends with %d and says %q", args, code, stderr.String())
+		}
+	}
+}
