@@ -245,6 +245,16 @@ func (c *compiler) parse(t Text) *expr.Node {
 	return n
 }
 
+// spelled is an expression as the digest takes it: its canonical text, and the
+// tables beyond the definition that its values hang on, as of a time zone.
+func spelled(n *expr.Node, e *expr.Expr) string {
+	text := n.String()
+	for _, table := range e.Tables() {
+		text += " by " + table
+	}
+	return text
+}
+
 // typed compiles an expression whose names are all bound; nil where it is
 // faulty. It also remembers the spelling, which the digest needs: an Expr does
 // not know what it was made of.
@@ -256,7 +266,7 @@ func (c *compiler) typed(t Text, n *expr.Node, s expr.Scope) *expr.Expr {
 	if len(errs) > 0 {
 		return nil
 	}
-	c.spelling[e] = n.String()
+	c.spelling[e] = spelled(n, e)
 	return e
 }
 
