@@ -72,7 +72,9 @@ func typeOfBinary(n *expr.Node, s *scope) event.Type {
 	case "+", "-", "*", "/", "%":
 		return arithmetic(n.Name, typeOf(n.Args[0], s), typeOf(n.Args[1], s))
 	case "||":
-		if t := typeOf(n.Args[0], s); t.Kind != event.Null {
+		if t := typeOf(n.Args[0], s); t.Kind == event.List {
+			return unified(t, typeOf(n.Args[1], s))
+		} else if t.Kind != event.Null {
 			return t
 		}
 		return typeOf(n.Args[1], s)
@@ -121,6 +123,8 @@ func unified(a, b event.Type) event.Type {
 		return b
 	case b.Kind == event.Null:
 		return a
+	case a.Kind == event.List:
+		return event.ListOf(unified(*a.Elem, *b.Elem))
 	case a.Kind == event.Double || b.Kind == event.Double:
 		return event.Of(event.Double)
 	case a.Kind == event.Date || a.Kind == event.Timestamp:
