@@ -113,46 +113,49 @@ func (c *checker) mapOf(n *Node, args []*code) *code {
 	}
 	t := event.MapOf(key, value)
 	return counting(strict(t, func(f *frame, v []vec) vec {
-		u, order := unite(f.rows, v), ownOrder(&v[0])
-		offsets, keys, values := make([]int32, 1, f.rows+1), []int32{}, []int32{}
+		u, offsets := unite(f.rows, v), make([]int32, 1, f.rows+1)
+		e := entries{v: v, order: ownOrder(&v[0])}
 		for i := range f.rows {
-			if !u.is(i) {
-				start, ok := len(keys), false
-				if keys, values, ok = entries(keys, values, v, i, order); !ok {
-					keys, values = keys[:start], values[:start]
-					f.refuse(&u, event.OutOfType, i)
-				}
+			if !u.is(i) && !e.add(i) {
+				f.refuse(&u, event.OutOfType, i)
 			}
-			offsets = append(offsets, int32(len(keys)))
+			offsets = append(offsets, int32(len(e.keys)))
 		}
-		elem := event.Column{Type: *t.Elem, Rows: len(keys), Fields: []event.Column{gather(v[0].Elem, keys), gather(v[1].Elem, values)}}
+		elem := event.Column{Type: *t.Elem, Rows: len(e.keys), Fields: []event.Column{gather(v[0].Elem, e.keys), gather(v[1].Elem, e.values)}}
 		return vec{Column: event.Column{Type: t, Offsets: offsets, Elem: &elem, Null: u.rows}, fresh: true}
 	}, args...))
 }
 
-// entries appends the places of the keys of row i, ascending and each once, and of
-// their values. Of equal keys the last stands, as in JSON. It is false where a key
-// is null or has no value.
-func entries(keys, values []int32, v []vec, i int, order func(a, b int32) int) ([]int32, []int32, bool) {
-	from, to := listsOf(&v[0]).at(i)
-	first, last := listsOf(&v[1]).at(i)
+// entries are the places of keys and of their values, for maps in the making.
+type entries struct {
+	v            []vec // the lists of keys and of values
+	order        func(a, b int32) int
+	keys, values []int32
+}
+
+// add appends the keys of row i, ascending and each once, and their values. Of
+// equal keys the last stands, as in JSON. It is false, and nothing is appended,
+// where a key is null or has no value.
+func (e *entries) add(i int) bool {
+	from, to := listsOf(&e.v[0]).at(i)
+	first, last := listsOf(&e.v[1]).at(i)
 	if to-from != last-first {
-		return keys, values, false
+		return false
 	}
-	start := len(keys)
-	keys = sorted(keys, &v[0], i, order)
-	own := keys[start:start]
-	for k, place := range keys[start:] {
-		if v[0].Elem.IsNull(int(place)) {
-			return keys, values, false
+	for k := from; k < to; k++ {
+		if e.v[0].Elem.IsNull(int(k)) {
+			return false
 		}
-		if k > 0 && order(own[len(own)-1], place) == 0 {
-			own = own[:len(own)-1]
+	}
+	start := len(e.keys)
+	for k, place := range sorted(nil, &e.v[0], i, e.order) {
+		if n := len(e.keys); k > 0 && e.order(e.keys[n-1], place) == 0 {
+			e.keys = e.keys[:n-1]
 		}
-		own = append(own, place)
+		e.keys = append(e.keys, place)
 	}
-	for _, place := range own {
-		values = append(values, first+place-from)
+	for _, place := range e.keys[start:] {
+		e.values = append(e.values, first+place-from)
 	}
-	return keys[:start+len(own)], values, true
+	return true
 }
