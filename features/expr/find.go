@@ -131,6 +131,7 @@ type entries struct {
 	v            []vec // the lists of keys and of values
 	order        func(a, b int32) int
 	keys, values []int32
+	own          []int32 // of one row, before equal keys are one
 }
 
 // add appends the keys of row i, ascending and each once, and their values. Of
@@ -148,7 +149,8 @@ func (e *entries) add(i int) bool {
 		}
 	}
 	start := len(e.keys)
-	for k, place := range sorted(nil, &e.v[0], i, e.order) {
+	e.own = sorted(e.own[:0], &e.v[0], i, e.order)
+	for k, place := range e.own {
 		if n := len(e.keys); k > 0 && e.order(e.keys[n-1], place) == 0 {
 			e.keys = e.keys[:n-1]
 		}

@@ -166,8 +166,9 @@ func log1pLoop(out, x []float64) {
 	}
 }
 
-// cbrt is the cube root: that of a number between 1 and 8 by logarithm, and one
-// step of Newton's in twofolds, which leaves half a unit in the last place.
+// cbrt is the cube root: that of a number between 1/2 and 4 by three steps of
+// Halley's from a straight line, each of which triples the digits, and one of
+// Newton's in twofolds, which leaves half a unit in the last place.
 func cbrt(x float64) float64 {
 	if !finite(x) || x == 0 {
 		return x
@@ -176,7 +177,11 @@ func cbrt(x float64) float64 {
 	for k%3 != 0 {
 		m, k = float64(m*2), k-1
 	}
-	r := powerFinite(m, 1.0/3)
+	r := 0.7 + float64(0.25*m)
+	for range 3 {
+		cube := float64(float64(r*r) * r)
+		r = float64(r * ((cube + float64(2*m)) / (float64(2*cube) + m)))
+	}
 	square := productExact(r, r)
 	rest := square.times(twofold{r, 0}).plus(twofold{-m, 0})
 	r -= rest.hi / float64(3*square.hi)

@@ -227,11 +227,11 @@ func (p *partials) result(average bool) (float64, bool) {
 		return p.special, true
 	case len(p.parts) == 0 && p.wide == nil:
 		return 0, true
-	case len(p.parts) == 1 && p.wide == nil:
-		if average {
-			return p.parts[0] / float64(p.n), true
-		}
-		return p.parts[0] + 0, true
+	case p.wide == nil && !average:
+		x := p.round() + 0
+		return x, finite(x)
+	case p.wide == nil && len(p.parts) == 1:
+		return p.parts[0] / float64(p.n), true
 	}
 	sum := p.wide
 	if sum == nil {
@@ -246,6 +246,26 @@ func (p *partials) result(average bool) (float64, bool) {
 	}
 	x, _ := exact.Float64()
 	return x, !math.IsInf(x, 0)
+}
+
+// round is the sum of all parts, rounded once. From the largest part down, the
+// first sum that is not exact is the result, but for a tie: then the next part
+// says to which side the sum lies, as it is none.
+func (p *partials) round() float64 {
+	n := len(p.parts) - 1
+	hi, lo := p.parts[n], 0.0
+	for n > 0 && lo == 0 {
+		n--
+		s := sumFast(hi, p.parts[n])
+		hi, lo = s.hi, s.lo
+	}
+	if n > 0 && lo != 0 && (lo < 0) == (p.parts[n-1] < 0) {
+		twice := float64(2 * lo)
+		if s := hi + twice; s-hi == twice {
+			return s
+		}
+	}
+	return hi
 }
 
 // listExtreme compiles list_min and list_max, by the order of S8 and S16.6.

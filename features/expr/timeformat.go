@@ -77,11 +77,12 @@ func (c *checker) strftime(n *Node, args []*code) *code {
 
 // write appends one part of a format.
 func (s step) write(out []byte, us int64) []byte {
+	if s.code == 0 {
+		return append(out, s.text...)
+	}
 	days := floorDiv(us, day)
 	year, month, dayOf := civil(days)
 	switch s.code {
-	case 0:
-		return append(out, s.text...)
 	case 'Y':
 		return padded(out, year, 4)
 	case 'y':
