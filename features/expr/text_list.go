@@ -1,7 +1,10 @@
 package expr
 
 import (
+	"encoding/base64"
 	"fmt"
+	"math"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/timeseam/timeseam/features/event"
@@ -38,9 +41,10 @@ func (c *checker) listToString(n *Node, args []*code) *code {
 	}), args...))
 }
 
-// appendJSON writes row i of a column as JSON without spaces. It is how a cast
-// makes text of what is nested: numbers as the cast of a number, NaN, infinities
-// and instants as texts, bytes in hexadecimal, a map as an object.
+// appendJSON writes row i of a column as JSON without spaces, in the spelling that
+// outputs have for nested values in CSV: doubles with a point or an exponent, NaN
+// and the infinities as texts, bytes in base64, a map whose keys are texts as an
+// object and any other as a list of pairs.
 func appendJSON(out []byte, c *event.Column, i int) []byte {
 	if c.IsNull(i) {
 		return append(out, "null"...)
@@ -53,12 +57,7 @@ func appendJSON(out []byte, c *event.Column, i int) []byte {
 		}
 		return append(out, ']')
 	case event.Map:
-		out = append(out, '{')
-		for k := c.Offsets[i]; k < c.Offsets[i+1]; k++ {
-			out = appendText(comma(out, k > c.Offsets[i]), appendScalar(nil, &c.Elem.Fields[0], int(k)))
-			out = appendJSON(append(out, ':'), &c.Elem.Fields[1], int(k))
-		}
-		return append(out, '}')
+		return appendPairs(out, c, i)
 	case event.Struct:
 		out = append(out, '{')
 		for k := range c.Fields {
@@ -66,14 +65,60 @@ func appendJSON(out []byte, c *event.Column, i int) []byte {
 			out = appendJSON(append(out, ':'), &c.Fields[k], i)
 		}
 		return append(out, '}')
-	case event.Bool, event.Int, event.Decimal:
-		return appendScalar(out, c, i)
 	case event.Double:
-		if finite(c.Floats[i]) {
-			return appendDouble(out, c.Floats[i])
-		}
+		return appendJSONDouble(out, c.Floats[i])
+	case event.Bool, event.Int, event.Decimal:
+		return scalarWriters[c.Type.Kind](out, c, i)
+	case event.String:
+		return appendText(out, c.Text(i))
+	case event.Timestamp:
+		return append(appendInstant(append(out, '"'), c.Ints[i]), '"')
+	case event.Bytes:
+		return append(base64.StdEncoding.AppendEncode(append(out, '"'), c.Text(i)), '"')
 	}
-	return appendText(out, appendScalar(nil, c, i))
+	return append(scalarWriters[c.Type.Kind](append(out, '"'), c, i), '"')
+}
+
+// appendInstant writes a fraction, if there is one, with all six digits.
+func appendInstant(out []byte, us int64) []byte {
+	out = append(out, formatTime(us - floorMod(us, second))...)
+	if fraction := floorMod(us, second); fraction != 0 {
+		out = append(padded(append(out[:len(out)-1], '.'), fraction, 6), 'Z')
+	}
+	return out
+}
+
+// appendPairs writes a map.
+func appendPairs(out []byte, c *event.Column, i int) []byte {
+	marks := [...]string{"[", "[", ",", "]", "]"}
+	if c.Type.KeyType().Kind == event.String {
+		marks = [...]string{"{", "", ":", "", "}"}
+	}
+	out = append(out, marks[0]...)
+	for k := c.Offsets[i]; k < c.Offsets[i+1]; k++ {
+		out = append(comma(out, k > c.Offsets[i]), marks[1]...)
+		out = append(appendJSON(out, &c.Elem.Fields[0], int(k)), marks[2]...)
+		out = append(appendJSON(out, &c.Elem.Fields[1], int(k)), marks[3]...)
+	}
+	return append(out, marks[4]...)
+}
+
+// appendJSONDouble always has a point or an exponent, so that a reader who guesses
+// types guesses no integer.
+func appendJSONDouble(out []byte, x float64) []byte {
+	switch a := math.Abs(x); {
+	case x != x:
+		return append(out, `"NaN"`...)
+	case a > math.MaxFloat64 && x > 0:
+		return append(out, `"inf"`...)
+	case a > math.MaxFloat64:
+		return append(out, `"-inf"`...)
+	case a != 0 && (a < 1e-6 || a >= 1e16):
+		return strconv.AppendFloat(out, x, 'e', -1, 64)
+	case x == math.Trunc(x):
+		return strconv.AppendFloat(out, x+0, 'f', 1, 64)
+	}
+	return strconv.AppendFloat(out, x, 'f', -1, 64)
 }
 
 func comma(out []byte, is bool) []byte {
@@ -81,17 +126,6 @@ func comma(out []byte, is bool) []byte {
 		return append(out, ',')
 	}
 	return out
-}
-
-// appendScalar writes a single value as a cast to string does.
-func appendScalar(out []byte, c *event.Column, i int) []byte {
-	switch c.Type.Kind {
-	case event.String:
-		return append(out, c.Text(i)...)
-	case event.Bytes:
-		return fmt.Appendf(out, "%x", c.Text(i))
-	}
-	return scalarWriters[c.Type.Kind](out, c, i)
 }
 
 // appendText writes s as a text of JSON: the quote, the backslash and controls
