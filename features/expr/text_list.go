@@ -81,7 +81,7 @@ func appendJSON(out []byte, c *event.Column, i int) []byte {
 
 // appendInstant writes a fraction, if there is one, with all six digits.
 func appendInstant(out []byte, us int64) []byte {
-	out = append(out, formatTime(us - floorMod(us, second))...)
+	out = append(out, formatTime(us-floorMod(us, second))...)
 	if fraction := floorMod(us, second); fraction != 0 {
 		out = append(padded(append(out[:len(out)-1], '.'), fraction, 6), 'Z')
 	}
