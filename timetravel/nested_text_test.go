@@ -20,7 +20,7 @@ func TestNestedText(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows.rows = append(rows.rows, []value{v, -0.0})
+		rows.rows = append(rows.rows, []value{v, 0.0})
 	}
 	batch := rows.batch()
 	schema, columns := event.Schema{}, []event.Column{}
