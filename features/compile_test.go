@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/features/expr"
 )
 
 // shop is a definition whose features the tests fill in.
@@ -248,5 +250,23 @@ func TestMapsAreDescribed(t *testing.T) {
 	}
 	if len(digests) != 3 {
 		t.Errorf("%d digests of three meanings", len(digests))
+	}
+}
+
+// TestDigestHoldsTables: a table beyond the definition that values hang on, with
+// its version, is part of what the digest is made of (S13.1).
+func TestDigestHoldsTables(t *testing.T) {
+	for text, want := range map[string]string{"lower('A')": "lower('A') by unicode " + unicode.Version, "length('a')": "length('a')"} {
+		n, err := expr.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, faults := expr.Compile(n, nil)
+		if faults != nil {
+			t.Fatal(faults)
+		}
+		if got := spelled(n, e); got != want {
+			t.Errorf("%s is %q in the digest, want %q", text, got, want)
+		}
 	}
 }
