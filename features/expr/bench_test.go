@@ -59,7 +59,7 @@ func BenchmarkCompile(b *testing.B) {
 
 // TestAllocations holds that the number of allocations does not grow with rows.
 func TestAllocations(t *testing.T) {
-	for _, text := range []string{"amount * 2 + 1", "status = 'approved' and amount > 10", "price * 2 + n", "case when n > 5 then amount end"} {
+	for _, text := range []string{"amount * 2 + 1", "status = 'approved' and amount > 10", "price * 2 + n", "case when n > 5 then amount end", "bucketize(amount, [1, 10])", "clamp(log1p(amount), 1, 2)", "hash(n, amount)", "list_sum([amount, 1])", "regexp_extract(status, 'p+')", "status ->> '$.a'", "to_timestamp(n) at time zone 'Europe/Oslo' + interval '1 month'", "list_contains([1, 5], n)"} {
 		var got [2]float64
 		for k, rows := range []int{100, 10_000} {
 			s := payments(rows)

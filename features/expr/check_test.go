@@ -76,6 +76,7 @@ func TestFaults(t *testing.T) {
 		{"json_extract(s, t)", "16:17 a path must be a literal text; write it in single quotes"},
 		{"[1, 'a']", "4:7 a list would be both int64 and string; cast one of them"},
 		{"[]", "0:2 the elements of list_value() have no type; cast it, as []::list<string>"},
+		{"row(i, [null] as a)", "0:19 the elements of row(i, list_value(null) as a) have no type; cast it, as []::list<string>"},
 		{"list_contains(l, 'a')", "0:21 int64 and string can not be compared; cast the text to a number, or the number to a text"},
 		{"list_sum(['a'])", "9:14 list_sum takes a list of numbers, not list<string>"},
 		{"list_sum(i)", "9:10 argument 1 of list_sum is int64, not list; write list_sum(l list) number"},
@@ -318,6 +319,9 @@ func TestFunctions(t *testing.T) {
 		}
 		if (f.kernel == nil) == (f.compile == nil) || f.kernel != nil && f.result.Kind == event.Unknown {
 			t.Errorf("%s: neither kernel nor compile, or both, or no result", f.Signature)
+		}
+		if elsewhere[f.Name] != "" {
+			t.Errorf("%s is a function and known as one of other tools", f.Name)
 		}
 		if f.Doc == "" || f.Group == "" {
 			t.Errorf("%s has no doc", f.Name)

@@ -50,6 +50,11 @@ func Compile(n *Node, s Scope) (*Expr, []*Error) {
 // null. No column of a file can be of it.
 func unsettled(t event.Type) bool {
 	null := func(t event.Type) bool { return t.Kind == event.Null || unsettled(t) }
+	for _, f := range t.Fields {
+		if unsettled(f.Type) {
+			return true
+		}
+	}
 	return t.Elem != nil && t.Kind == event.List && null(*t.Elem) || t.Kind == event.Map && null(t.ValueType())
 }
 

@@ -25,7 +25,11 @@ func (c *checker) finderOf(n *Node, elem event.Type, x *code) (*finder, bool) {
 // first that equals the value, or -1.
 func (d *finder) first(f *frame, l, x *vec, u *nulls) []int32 {
 	in, found := listsOf(l), make([]int32, f.rows)
-	var places, rows []int32
+	all := l.Elem.Len()
+	if l.one {
+		all *= f.rows
+	}
+	places, rows := make([]int32, 0, all), make([]int32, 0, all)
 	for i := range found {
 		found[i] = -1
 		if u.is(i) {

@@ -69,6 +69,8 @@ func (c *checker) listValue(n *Node, args []*code) *code {
 	}
 	return lenient(t, func(f *frame, v []vec) vec {
 		out := event.Make(t)
+		out.Elem.Grow(f.rows * len(v))
+		out.Offsets = slices.Grow(out.Offsets, f.rows)
 		for i := range f.rows {
 			for k := range v {
 				out.Elem.Append(&v[k].Column, i&v[k].mask())
