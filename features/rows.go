@@ -237,6 +237,17 @@ func signless(c event.Column) event.Column {
 // blank returns the column with null in the given rows. Vectors are copied,
 // since the frame's columns may be outputs twice.
 func blank(c event.Column, rows []bool) event.Column {
+	if k := c.Type.Kind; k == event.List || k == event.Map || k == event.Struct {
+		out := c.Like()
+		for i := range rows {
+			if rows[i] {
+				out.AppendNull()
+			} else {
+				out.Append(&c, i)
+			}
+		}
+		return out
+	}
 	null := make([]bool, len(rows))
 	for i := range rows {
 		null[i] = rows[i] || c.IsNull(i)

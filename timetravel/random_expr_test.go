@@ -140,9 +140,9 @@ func compareExpression(t *testing.T, text string, rows table) (compiled bool) {
 
 // TestRandomExpressions holds compiled expressions to the naive evaluator.
 func TestRandomExpressions(t *testing.T) {
-	seed := rand.Uint64()
-	if testing.Short() {
-		seed = 1
+	seed := max(*seedFlag, 1)
+	if *explore {
+		seed = rand.Uint64()
 	}
 	t.Logf("seed %d", seed)
 	d := rand.New(rand.NewPCG(seed, 1))

@@ -36,7 +36,7 @@ import (
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:      "testdata/script",
-		Deadline: time.Now().Add(2 * time.Minute),
+		Deadline: time.Now().Add(8 * time.Minute),
 		Setup:    setBase,
 		Condition: func(is string) (bool, error) {
 			if is != "plain-user" {
