@@ -8,7 +8,7 @@ SIZES       ?= S M
 BENCHTIME   ?= 1s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build test race bench bench-peers fuzz lint fixtures clean help
+.PHONY: build test race bench bench-peers fuzz platforms lint fixtures clean help
 
 build: ## the program, one static file: bin/timeseam
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/timeseam ./cmd/timeseam
@@ -27,6 +27,9 @@ bench-peers: ## A, B and C on SIZES side by side with pinned DuckDB and Polars
 
 fuzz: ## each fuzzer for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
+
+platforms: ## the golden values on amd64, amd64 v3 and arm64 (qemu-user), and no fused instruction
+	.ci/platforms
 
 lint: ## gofmt, go vet, staticcheck and the house tests
 	test -z "$$(gofmt -l cmd features fixtures sink sources timetravel | tee /dev/stderr)" && go vet ./... && go run $(STATICCHECK) ./... && go test -count=1 -run '^TestHouse' ./cmd/timeseam

@@ -233,6 +233,9 @@ func (c *compiler) parse(t Text) *expr.Node {
 	n, err := expr.Parse(t.Value)
 	if err != nil {
 		if e, ok := err.(*expr.Error); ok {
+			if t.Cut && max(e.Pos, e.End) >= len(t.Value) {
+				e.Mend = "a blank and # begin a comment in YAML: put the whole expression in quotes"
+			}
 			c.wrong(t, e)
 		} else {
 			c.fault(t, 0, 0, err.Error(), "")
@@ -240,6 +243,16 @@ func (c *compiler) parse(t Text) *expr.Node {
 		return nil
 	}
 	return n
+}
+
+// spelled is an expression as the digest takes it: its canonical text, and the
+// tables beyond the definition that its values hang on, as of a time zone.
+func spelled(n *expr.Node, e *expr.Expr) string {
+	text := n.String()
+	for _, table := range e.Tables() {
+		text += " by " + table
+	}
+	return text
 }
 
 // typed compiles an expression whose names are all bound; nil where it is
@@ -253,7 +266,7 @@ func (c *compiler) typed(t Text, n *expr.Node, s expr.Scope) *expr.Expr {
 	if len(errs) > 0 {
 		return nil
 	}
-	c.spelling[e] = n.String()
+	c.spelling[e] = spelled(n, e)
 	return e
 }
 

@@ -18,36 +18,65 @@ const (
 	manyOptional           // first(x, n)
 	many                   // top_k(x, k)
 	fraction               // quantile_cont(x, p)
+	second                 // corr(x, y)
 )
 
-// aggregates is what each aggregate of the language is, and what it takes. A
-// name of the language that is missing here is refused by name (S17.2); several
-// names may be one aggregate. numeric: anything but a number is a fault of
-// types.
+// demand is what an aggregate takes as argument.
+type demand uint8
+
+const (
+	anyValue  demand = iota
+	aNumber          // both of corr(x, y)
+	condition        // a truth
+	aKey             // what a map may have as key
+)
+
+// aggregates is what each aggregate of the language is, and what it takes: all
+// names that package expr knows. Several names may be one aggregate: a
+// conjunction is the least truth, a disjunction the greatest.
 var aggregates = map[string]struct {
 	kind      aggregate.Aggregate
 	parameter parameter
-	numeric   bool
+	takes     demand
 }{
 	"count":         {kind: aggregate.Count},
-	"sum":           {kind: aggregate.Sum, numeric: true},
-	"avg":           {kind: aggregate.Avg, numeric: true},
+	"sum":           {kind: aggregate.Sum, takes: aNumber},
+	"avg":           {kind: aggregate.Avg, takes: aNumber},
 	"min":           {kind: aggregate.Min},
 	"max":           {kind: aggregate.Max},
-	"stddev":        {kind: aggregate.StddevSamp, numeric: true},
-	"stddev_samp":   {kind: aggregate.StddevSamp, numeric: true},
-	"stddev_pop":    {kind: aggregate.StddevPop, numeric: true},
-	"variance":      {kind: aggregate.VarSamp, numeric: true},
-	"var_samp":      {kind: aggregate.VarSamp, numeric: true},
-	"var_pop":       {kind: aggregate.VarPop, numeric: true},
+	"stddev":        {kind: aggregate.StddevSamp, takes: aNumber},
+	"stddev_samp":   {kind: aggregate.StddevSamp, takes: aNumber},
+	"stddev_pop":    {kind: aggregate.StddevPop, takes: aNumber},
+	"variance":      {kind: aggregate.VarSamp, takes: aNumber},
+	"var_samp":      {kind: aggregate.VarSamp, takes: aNumber},
+	"var_pop":       {kind: aggregate.VarPop, takes: aNumber},
 	"first":         {kind: aggregate.First, parameter: manyOptional},
 	"last":          {kind: aggregate.Last, parameter: manyOptional},
 	"lag":           {kind: aggregate.Lag, parameter: manyOptional},
-	"quantile_cont": {kind: aggregate.QuantileCont, parameter: fraction, numeric: true},
+	"quantile_cont": {kind: aggregate.QuantileCont, parameter: fraction, takes: aNumber},
 	"quantile_disc": {kind: aggregate.QuantileDisc, parameter: fraction},
-	"median":        {kind: aggregate.QuantileCont, numeric: true},
+	"median":        {kind: aggregate.QuantileCont, takes: aNumber},
 	"top_k":         {kind: aggregate.TopK, parameter: many},
 	"bottom_k":      {kind: aggregate.BottomK, parameter: many},
+
+	"arg_min":        {kind: aggregate.ArgMin, parameter: second},
+	"arg_max":        {kind: aggregate.ArgMax, parameter: second},
+	"bool_and":       {kind: aggregate.Min, takes: condition},
+	"bool_or":        {kind: aggregate.Max, takes: condition},
+	"mode":           {kind: aggregate.Mode},
+	"top_k_frequent": {kind: aggregate.TopKFrequent, parameter: many},
+	"histogram":      {kind: aggregate.Histogram, takes: aKey},
+	"entropy":        {kind: aggregate.Entropy},
+	"corr":           {kind: aggregate.Corr, parameter: second, takes: aNumber},
+	"covar_samp":     {kind: aggregate.CovarSamp, parameter: second, takes: aNumber},
+	"covar_pop":      {kind: aggregate.CovarPop, parameter: second, takes: aNumber},
+	"distinct_last":  {kind: aggregate.DistinctLast, parameter: many},
+}
+
+// picks reports whether an aggregate gives out events: then it takes row(...) and
+// respect nulls.
+func picks(a aggregate.Aggregate) bool {
+	return a == aggregate.First || a == aggregate.Last || a == aggregate.Lag || a.Decided()
 }
 
 // maxMany is the most that last(x, n) and its like may be asked for. A longer
@@ -65,10 +94,7 @@ func (v *viewCompiler) aggregate(col *column, call *expr.Node) int {
 		v.c.fault(t, n.Pos, n.End, fmt.Sprintf(problem, args...), mend)
 		return -1
 	}
-	a, known := aggregates[call.Name]
-	if !known {
-		return wrong(call, "", "aggregate %s is not built yet", call.Name)
-	}
+	a := aggregates[call.Name]
 	s := aggregate.Slot{Aggregate: a.kind, Filter: -1, RespectNulls: call.RespectNulls, Window: col.window.meaning(), N: 1, MinCount: col.feature.MinCount}
 	if call.Name == "median" {
 		s.P = 0.5
@@ -79,8 +105,8 @@ func (v *viewCompiler) aggregate(col *column, call *expr.Node) int {
 		}
 		s.Aggregate = aggregate.CountDistinct
 	}
-	if call.RespectNulls && !s.Aggregate.Ordered() {
-		return wrong(call, "first, last and lag do", "%s does not take respect nulls", call.Name)
+	if call.RespectNulls && !picks(s.Aggregate) {
+		return wrong(call, "first, last, lag, arg_min and arg_max do", "%s does not take respect nulls", call.Name)
 	}
 	if call.Star && s.Aggregate != aggregate.Count {
 		return wrong(call, fmt.Sprintf("write %s(x)", call.Name), "only count takes *")
@@ -96,10 +122,38 @@ func (v *viewCompiler) aggregate(col *column, call *expr.Node) int {
 			return wrong(call.Filter, "compare it with something", "a filter is a condition, and this is %s", k)
 		}
 	}
-	if s.Type.Kind == event.Unknown && !v.result(call, &s, wrong) {
+	if !v.result(call, &s, wrong) || !v.by(col, &s) {
 		return -1
 	}
 	return v.slot(col, s)
+}
+
+// by makes a slot's answer a map, where its feature says so. What keys a map is
+// what may key an entity: doubles are refused alike.
+func (v *viewCompiler) by(col *column, s *aggregate.Slot) bool {
+	t := col.feature.By
+	if !t.Given() {
+		return true
+	}
+	n := v.c.parse(t)
+	if n == nil {
+		return false
+	}
+	if aggregated(n) {
+		v.c.fault(t, 0, 0, "an aggregate in by", "by is a value of the event, such as a field")
+		return false
+	}
+	i := v.runColumn(t, n)
+	if i < 0 {
+		return false
+	}
+	key := v.planned.kinds[i]
+	if key.Kind == event.Double {
+		v.c.fault(t, 0, 0, fmt.Sprintf("%s is double, and keys are never floating", n), "cast it to a decimal or an integer")
+		return false
+	}
+	s.By, s.Type = []int{i}, event.MapOf(key, s.Type)
+	return true
 }
 
 // arguments compiles what an aggregate takes. Arguments are row expressions,
@@ -110,15 +164,14 @@ func (v *viewCompiler) arguments(col *column, call *expr.Node, s *aggregate.Slot
 	if !v.parameters(t, call, s) {
 		return false
 	}
-	arg := call.Args[0]
-	if arg.Op == expr.Row {
-		if !s.Aggregate.Ordered() {
-			v.c.fault(t, arg.Pos, arg.End, fmt.Sprintf("%s does not take a row", call.Name), "first, last and lag do")
+	if arg := call.Args[0]; arg.Op == expr.Row {
+		if !picks(s.Aggregate) {
+			v.c.fault(t, arg.Pos, arg.End, fmt.Sprintf("%s does not take a row", call.Name), "first, last, lag, arg_min and arg_max do")
 			return false
 		}
 		s.RespectNulls = true // a row is never null
 	}
-	for _, a := range unrow(arg) {
+	for _, a := range taken(call) {
 		if aggregated(a) {
 			v.c.fault(t, a.Pos, a.End, fmt.Sprintf("an aggregate inside %s", call.Name), "give the inner one a feature of its own in a view of its own")
 			return false
@@ -141,14 +194,14 @@ func (v *viewCompiler) parameters(t Text, call *expr.Node, s *aggregate.Slot) bo
 	if p != noParameter {
 		want = 2
 	}
-	if p == many || p == fraction {
+	if p != noParameter && p != manyOptional {
 		least = 2
 	}
 	if n := len(call.Args); n < least || n > want {
 		v.c.fault(t, call.Pos, call.End, fmt.Sprintf("%s takes %s, not %d arguments", call.Name, argumentsOf(call.Name, p), n), "")
 		return false
 	}
-	if len(call.Args) < 2 {
+	if len(call.Args) < 2 || p == second {
 		return true
 	}
 	n := call.Args[1]
@@ -198,6 +251,11 @@ func argumentsOf(name string, p parameter) string {
 		return "x and how many"
 	case fraction:
 		return "x and a fraction"
+	case second:
+		if aggregates[name].takes == aNumber {
+			return "two numbers, x and y"
+		}
+		return "x and what decides, y"
 	}
 	return "one argument"
 }
@@ -229,26 +287,25 @@ func (v *viewCompiler) result(call *expr.Node, s *aggregate.Slot, wrong func(*ex
 		s.Type = event.Of(event.Int)
 		return true
 	}
-	t := v.planned.kinds[s.Args[0]]
-	if aggregates[call.Name].numeric && !t.Numeric() {
-		mend := ""
-		if t.Kind == event.Bool {
-			mend = fmt.Sprintf("to count where it is true, write count(*) filter (where %s)", call.Args[0])
+	for i := range s.Args {
+		if !v.fits(call, i, s.Args[i], wrong) {
+			return false
 		}
-		wrong(call.Args[0], mend, "%s takes a number, and %s is %s", call.Name, call.Args[0], t)
-		return false
 	}
+	t := v.planned.kinds[s.Args[0]]
 	switch s.Aggregate {
 	case aggregate.Sum:
 		s.Type = t
 		if t.Kind == event.Decimal {
 			s.Type = event.DecimalOf(38, t.Scale)
 		}
-	case aggregate.Min, aggregate.Max, aggregate.QuantileDisc:
+	case aggregate.Min, aggregate.Max, aggregate.QuantileDisc, aggregate.Mode:
 		s.Type = t
-	case aggregate.TopK, aggregate.BottomK:
+	case aggregate.TopK, aggregate.BottomK, aggregate.TopKFrequent, aggregate.DistinctLast:
 		s.Type = event.ListOf(t)
-	case aggregate.First, aggregate.Last, aggregate.Lag:
+	case aggregate.Histogram:
+		s.Type = event.MapOf(t, event.Of(event.Int))
+	case aggregate.First, aggregate.Last, aggregate.Lag, aggregate.ArgMin, aggregate.ArgMax:
 		s.Type = v.picked(call.Args[0], s)
 		if s.List {
 			s.Type = event.ListOf(s.Type)
@@ -259,15 +316,36 @@ func (v *viewCompiler) result(call *expr.Node, s *aggregate.Slot, wrong func(*ex
 	return true
 }
 
+// fits checks the type of argument i, which is the run's column, against what
+// the aggregate takes.
+func (v *viewCompiler) fits(call *expr.Node, i, column int, wrong func(*expr.Node, string, string, ...any) int) bool {
+	t := v.planned.kinds[column]
+	switch takes := aggregates[call.Name].takes; {
+	case takes == aNumber && !t.Numeric():
+		mend := ""
+		if t.Kind == event.Bool {
+			mend = fmt.Sprintf("to count where it is true, write count(*) filter (where %s)", call.Args[i])
+		}
+		wrong(call.Args[i], mend, "%s takes a number, and %s is %s", call.Name, call.Args[i], t)
+	case takes == condition && t.Kind != event.Bool:
+		wrong(call.Args[i], "compare it with something", "%s takes a condition, and %s is %s", call.Name, call.Args[i], t)
+	case takes == aKey && t.Kind == event.Double:
+		wrong(call.Args[i], "cast it to a decimal or an integer, such as cast(floor(x / 10) as int64)", "%s makes its values the keys of a map, and %s is %s", call.Name, call.Args[i], t)
+	default:
+		return true
+	}
+	return false
+}
+
 // picked is the type of one event's argument. Of a row it is a struct with the
 // fields as they are named there.
 func (v *viewCompiler) picked(arg *expr.Node, s *aggregate.Slot) event.Type {
 	if arg.Op != expr.Row {
 		return v.planned.kinds[s.Args[0]]
 	}
-	fields := make([]event.Field, len(s.Args))
-	for i, a := range s.Args {
-		fields[i] = event.Field{Name: arg.Names[i], Type: v.planned.kinds[a]}
+	fields := make([]event.Field, len(arg.Args))
+	for i := range fields {
+		fields[i] = event.Field{Name: arg.Names[i], Type: v.planned.kinds[s.Args[i]]}
 	}
 	return event.StructOf(fields...)
 }

@@ -192,6 +192,7 @@ func (c *compiler) queries(t *TrainingSet) {
 	if t != nil {
 		q.set, q.at = t.Name.Value, t.Spine.EventTimestamp
 		q.schema, q.known = c.cat.Spines[t.Name.Value]
+		q.text = t.Spine.Table.Text()
 		c.spineColumns(t, q)
 	}
 	p := &c.plan.Queries
@@ -244,7 +245,7 @@ func (c *compiler) spineColumns(t *TrainingSet, q *spineScope) {
 	for _, o := range c.plan.Outputs {
 		kept := !t.Spine.ColumnsGiven || slices.ContainsFunc(t.Spine.Columns, func(k Text) bool { return k.Value == o.Name })
 		if kept && q.schema.Index(o.Name) >= 0 {
-			c.fault(t.Spine.Parquet, 0, 0, fmt.Sprintf("the spine of training set %s has a column %s, and so have the features", t.Name.Value, o.Name), "leave it out with spine: {columns: […]}")
+			c.fault(t.Spine.Table.Path, 0, 0, fmt.Sprintf("the spine of training set %s has a column %s, and so have the features", t.Name.Value, o.Name), "leave it out with spine: {columns: […]}")
 		}
 	}
 }
@@ -256,6 +257,7 @@ type spineScope struct {
 	at     Text
 	schema event.Schema
 	known  bool
+	text   bool // its columns have the types that the definition declares
 }
 
 func (q *spineScope) names() (names []string) {
@@ -294,6 +296,9 @@ func (q *spineScope) column(name string, want event.Type, what string, exact boo
 	}
 	if !expr.WidensTo(t, want) || !exact && t.Kind != want.Kind {
 		mend := "cast it where the spine is written"
+		if t.Kind == event.String && q.text {
+			mend = fmt.Sprintf("declare it: fields: {%s: %s}, beside the spine's path", name, want)
+		}
 		q.c.fault(q.at, 0, 0, fmt.Sprintf("column %s of the spine of training set %s is %s, and %s is %s", name, q.set, t, what, want), mend)
 		return nil
 	}

@@ -37,6 +37,10 @@ func (v *viewCompiler) time() *expr.Expr {
 		return v.c.typed(t, &expr.Node{Op: expr.Cast, Args: []*expr.Node{n}, To: event.Of(event.Timestamp)}, nothing{})
 	}
 	how := fmt.Sprintf("to_timestamp_ms(%s), or to_timestamp of seconds,", t.Value)
+	if e.Type.Kind == event.String && v.src.def.History.Text() && v.src.declared(t.Value) == nil {
+		v.c.fault(t, 0, 0, fmt.Sprintf("%s is %s, and a time is timestamp or date", t.Value, e.Type), fmt.Sprintf("declare it: fields: {%s: timestamp}", t.Value))
+		return nil
+	}
 	if e.Type.Kind == event.String {
 		how = fmt.Sprintf(`"cast(%s as timestamp)"`, t.Value)
 	}

@@ -227,7 +227,7 @@ func (s *sourceScope) tellUndeclared() {
 	}
 	slices.Sort(s.undeclared)
 	names := strings.Join(slices.Compact(s.undeclared), ", ")
-	s.c.fault(s.def.History, 0, 0, fmt.Sprintf("the history of source %s is not at hand, and nothing gives the types of %s", s.def.Name.Value, names), "mend the path, or declare them under fields")
+	s.c.fault(s.def.History.Path, 0, 0, fmt.Sprintf("the history of source %s is not at hand, and nothing gives the types of %s", s.def.Name.Value, names), "mend the path, or declare them under fields")
 }
 
 // mend is what to do about a field that the source has not.

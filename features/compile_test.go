@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/features/expr"
 )
 
 // shop is a definition whose features the tests fill in.
@@ -75,7 +77,23 @@ func TestCompileTellsFaults(t *testing.T) {
 		{"condition in sum", "", "s: sum(n > 1)", "x: at", "to count where it is true, write count(*) filter (where n > 1)"},
 		{"column as it is called outside", "", "s: count(*)", "x: spend__s", "15:51: spend__s is a column of the training set; in expressions write spend.s"},
 		{"two windows, one name", "", "s: {value: count(*), windows: [{length: 1h, bounds: '[]'}, {length: 1h, bounds: '(]'}]}", "x: at", "two windows of feature s make the column spend__s_1h; bounds are no part of a column's name: write two features"},
-		{"not built", "", "s: mode(n)", "x: at", "13:54: aggregate mode is not built yet"},
+		{"arg_max of one", "", "s: arg_max(n)", "x: at", "13:54: arg_max takes x and what decides, y, not 1 arguments"},
+		{"corr of one", "", "s: corr(n)", "x: at", "13:54: corr takes two numbers, x and y, not 1 arguments"},
+		{"corr of text", "", `s: "corr(n, city)"`, "x: at", "13:63: corr takes a number, and city is string"},
+		{"conjunction of numbers", "", "s: bool_and(n)", "x: at", "13:63: bool_and takes a condition, and n is int64; compare it with something"},
+		{"histogram of doubles", "", "s: histogram(amount)", "x: at", "13:64: histogram makes its values the keys of a map, and amount is double; cast it to a decimal or an integer"},
+		{"two parameters", "", `s: "histogram(n, 5)"`, "x: at", "histogram takes one argument, not 2 arguments"},
+		{"mode of a row", "", `s: "mode(row(n, city))"`, "x: at", "mode does not take a row; first, last, lag, arg_min and arg_max do"},
+		{"nulls of a mode", "", `s: mode(n) respect nulls`, "x: at", "mode does not take respect nulls; first, last, lag, arg_min and arg_max do"},
+		{"aggregate of another tool", "", `s: "max_by(n, amount)"`, "x: at", "unknown function max_by; write arg_max(x, y)"},
+		{"aggregate that decides", "", `s: "arg_max(n, max(n))"`, "x: at", "an aggregate inside arg_max"},
+		{"how many are frequent", "", `s: "top_k_frequent(n, 0)"`, "x: at", "top_k_frequent takes a whole number between 1 and 1000000"},
+		{"by a double", "", "s: {value: count(*), by: amount}", "x: at", "13:76: amount is double, and keys are never floating; cast it to a decimal or an integer"},
+		{"by an unknown field", "", "s: {value: count(*), by: ctiy}", "x: at", "source tx has no field ctiy; did you mean city?"},
+		{"by an aggregate", "", "s: {value: count(*), by: max(n)}", "x: at", "an aggregate in by; by is a value of the event"},
+		{"by a row", "", `s: {value: count(*), by: "row(city, n)"}`, "x: at", "row(city, n) is struct<city: string, n: int64>, and a feature takes single values"},
+		{"by with two aggregates", "", "s: {value: sum(n) / count(*), by: city}", "x: at", "13:62: feature s has `by`, and its value is no single aggregate; give each aggregate a feature of its own"},
+		{"default of a map", "", "s: {value: count(*), by: city, default: 0}", "x: at", "a default is one value of the feature's type, map<string, int64>"},
 		{"fraction", "", `s: "quantile_cont(n, 1.5)"`, "x: at", "13:72: quantile_cont takes a fraction between 0 and 1 as it is written"},
 		{"how many", "", `s: "last(n, 0)"`, "x: at", "13:63: last takes a whole number between 1 and 1000000 as it is written"},
 		{"circle", "", "s: count(*)", "x: more.y, y: more.x", "15:51: feature more.x is computed from itself; break the circle"},
@@ -195,6 +213,60 @@ func BenchmarkCompile(b *testing.B) {
 		}
 		if _, err := Compile(def, shopCatalog(), "train"); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestOrderTakersAreNoted: without ids and order_by, content orders the ties of
+// what takes the order, of arg_max and distinct_last too.
+func TestOrderTakersAreNoted(t *testing.T) {
+	for value, noted := range map[string]bool{"last(n)": true, "lag(n)": true, "arg_min(city, n)": true, "arg_max(city, n)": true, "distinct_last(n, 2)": true,
+		"max(n)": false, "mode(n)": false, "histogram(city)": false, "corr(n, amount)": false, "top_k_frequent(n, 2)": false} {
+		p, wrong := compileShop(t, "", fmt.Sprintf("s: {value: %q, by: city}", value), "x: at", shopCatalog())
+		if wrong != "" {
+			t.Fatal(wrong)
+		}
+		if got := len(p.Lints) > 0; got != noted {
+			t.Errorf("%s: noted %t, want %t", value, got, noted)
+		}
+	}
+}
+
+// TestMapsAreDescribed: what a map is by stands in its words and its digest.
+func TestMapsAreDescribed(t *testing.T) {
+	digests := map[string]bool{}
+	for by, kind := range map[string]string{"city": "map<string, decimal(38,2)>", "n": "map<int64, decimal(38,2)>", "id": "map<int64, decimal(38,2)>"} {
+		p, wrong := compileShop(t, "", fmt.Sprintf("s: {value: sum(price), by: %s}", by), "x: at", shopCatalog())
+		if wrong != "" {
+			t.Fatal(wrong)
+		}
+		if got := p.Outputs[0].Type.String(); got != kind {
+			t.Errorf("by %s: %s, want %s", by, got, kind)
+		}
+		if got := p.Describe()[0].Value; got != "sum(price) by "+by {
+			t.Errorf("by %s is described as %s", by, got)
+		}
+		digests[p.Digest()] = true
+	}
+	if len(digests) != 3 {
+		t.Errorf("%d digests of three meanings", len(digests))
+	}
+}
+
+// TestDigestHoldsTables: a table beyond the definition that values hang on, with
+// its version, is part of what the digest is made of (S13.1).
+func TestDigestHoldsTables(t *testing.T) {
+	for text, want := range map[string]string{"lower('A')": "lower('A') by unicode " + unicode.Version, "length('a')": "length('a')"} {
+		n, err := expr.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, faults := expr.Compile(n, nil)
+		if faults != nil {
+			t.Fatal(faults)
+		}
+		if got := spelled(n, e); got != want {
+			t.Errorf("%s is %q in the digest, want %q", text, got, want)
 		}
 	}
 }

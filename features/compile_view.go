@@ -299,7 +299,7 @@ func (v *viewCompiler) runColumn(t Text, n *expr.Node) int {
 }
 
 // content lists the view's columns, which break ties after order_by and id (S5):
-// the distinct expressions that its features read, in order of their
+// the distinct expressions that its features read, `by` too, in order of their
 // text. They are those of the whole view, whichever of its features are asked
 // for, wherever content can matter to a value; elsewhere those that the run holds,
 // so that equal events always make equal snapshots. Were they only those asked
@@ -317,6 +317,11 @@ func (v *viewCompiler) content() {
 		}
 		rs, ordered := readsOf(t, n, v.src.def.Dimension != nil)
 		reads, matters = append(reads, rs...), matters || ordered
+		if by := v.def.Features[i].By; by.Given() {
+			if n, err := expr.Parse(by.Value); err == nil && !aggregated(n) {
+				reads = append(reads, read{by, n})
+			}
+		}
 	}
 	reads = append(reads, v.conditions()...)
 	if !matters {
@@ -360,12 +365,10 @@ func readsOf(t Text, n *expr.Node, dimension bool) (reads []read, ordered bool) 
 		if n.Op != expr.Call || !expr.Aggregate(n.Name) {
 			return true
 		}
-		ordered = ordered || n.Name == "first" || n.Name == "last" || n.Name == "lag"
-		if len(n.Args) > 0 {
-			for _, a := range unrow(n.Args[0]) {
-				if !aggregated(a) {
-					reads = append(reads, read{t, a})
-				}
+		ordered = ordered || aggregates[n.Name].kind.Ordered()
+		for _, a := range taken(n) {
+			if !aggregated(a) {
+				reads = append(reads, read{t, a})
 			}
 		}
 		if n.Filter != nil {
@@ -374,6 +377,18 @@ func readsOf(t Text, n *expr.Node, dimension bool) (reads []read, ordered bool) 
 		return false
 	})
 	return reads, ordered
+}
+
+// taken returns the values of an event that a call of an aggregate takes: of
+// row(...) each, and a second argument where that is one too.
+func taken(call *expr.Node) (values []*expr.Node) {
+	if len(call.Args) > 0 {
+		values = unrow(call.Args[0])
+	}
+	if len(call.Args) > 1 && aggregates[call.Name].parameter == second {
+		values = slices.Concat(values, call.Args[1:2])
+	}
+	return values
 }
 
 // aggregated reports whether there is an aggregate in a tree.
@@ -420,7 +435,7 @@ func (v *viewCompiler) slot(col *column, s aggregate.Slot) int {
 // a slot: one left out would merge features that differ.
 func sameSlot(a, b *aggregate.Slot) bool {
 	return a.Aggregate == b.Aggregate && slices.Equal(a.Args, b.Args) && a.Filter == b.Filter && a.RespectNulls == b.RespectNulls &&
-		a.Window == b.Window && a.N == b.N && a.P == b.P && a.List == b.List && a.MinCount == b.MinCount && a.Type.Equal(b.Type)
+		slices.Equal(a.By, b.By) && a.Window == b.Window && a.N == b.N && a.P == b.P && a.List == b.List && a.MinCount == b.MinCount && a.Type.Equal(b.Type)
 }
 
 // meaning is the window as the runs know it; the loader has checked its words.
@@ -451,6 +466,10 @@ func (w Window) meaning() aggregate.Window {
 // is a feature that reads no event.
 func (v *viewCompiler) aggregated(col *column, n *expr.Node) *expr.Node {
 	t, ok, any := col.feature.Value, true, false
+	if by := col.feature.By; by.Given() && (n.Op != expr.Call || !expr.Aggregate(n.Name)) {
+		v.c.fault(t, 0, 0, fmt.Sprintf("feature %s has `by`, and its value is no single aggregate", col.feature.Name.Value), "give each aggregate a feature of its own")
+		return nil
+	}
 	b := rewrite(n, func(r *expr.Node) *expr.Node {
 		switch {
 		case r.Op == expr.Call && expr.Aggregate(r.Name):

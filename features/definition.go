@@ -35,6 +35,9 @@ type Text struct {
 	// character, or -1 where the value's bytes do not stand one for one in the
 	// file (block and folded scalars, escapes).
 	Quoted int
+	// Cut: a YAML comment follows, so that an expression may end before its
+	// author meant it to.
+	Cut bool
 }
 
 // Given reports whether the scalar stands in the file.
@@ -45,13 +48,41 @@ type Source struct {
 	Name           Text
 	Description    string
 	Owner          string
-	History        Text // path, glob or directory of Parquet files
+	History        Table
 	Fields         []Declared
 	EventTimestamp Text
 	Arrival        Text // arrival_timestamp; of a dimension recorded_at
 	EventID        Text
 	OrderBy        []Order
 	Dimension      *Dimension // nil: a source of events
+}
+
+// Table is where rows are stored, and how.
+type Table struct {
+	Pos
+	Format string // parquet, csv or json
+	Path   Text   // a file, a glob or a directory
+
+	// Of CSV:
+	Delimiter byte     // 0: not given
+	Quote     byte     // 0: not given
+	Headless  bool     // no header; the columns are the declared fields
+	Null      []string // what stands for null; nil: not given
+}
+
+// Time is the field with a source's instants: of a dimension, from when a row
+// holds. Empty where every row always does.
+func (s *Source) Time() string {
+	switch d := s.Dimension; {
+	case d == nil:
+		return s.EventTimestamp.Value
+	case d.Landed.Given():
+		return d.Landed.Value
+	case d.Snapshot.Given():
+		return d.Snapshot.Value
+	default:
+		return d.ValidFrom.Value
+	}
 }
 
 // Dimension says how a source's rows are versions of something.
@@ -115,6 +146,7 @@ type Feature struct {
 	MinCount    int64
 	MinCountPos Pos
 	Default     Text // a literal, as written; not given: none
+	By          Text // an expression over the event; given: the value is a map
 }
 
 // Window is a window as written: exactly one of Length, Rows and Lifetime.
@@ -231,11 +263,12 @@ type EventLabel struct {
 // Match is a column of the spine that must equal a field of a label's source.
 type Match struct{ Spine, Field Text }
 
-// Spine is the queries of a training set: a Parquet table with entity columns,
-// request fields and an event timestamp.
+// Spine is the queries of a training set: a table with entity columns, request
+// fields and an event timestamp.
 type Spine struct {
 	Pos
-	Parquet        Text
+	Table          Table
+	Fields         []Declared // the types of a table of text
 	EventTimestamp Text
 	Entity         []KeyedBy
 	Columns        []Text // of the spine, to be kept; ColumnsGiven false: all

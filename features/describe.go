@@ -23,6 +23,9 @@ type Described struct {
 // bounds included. A feature without a description of its own has its view's.
 func (c *compiler) describe(col *column, name string, t event.Type) Described {
 	d := Described{Name: name, Type: t, View: col.view.Name.Value, Description: col.feature.Description, Value: col.feature.Value.Value}
+	if by := col.feature.By; by.Given() {
+		d.Value += " by " + by.Value
+	}
 	if d.Description == "" {
 		d.Description = col.view.Description
 	}
@@ -84,26 +87,17 @@ func (p *Plan) AskedBy(l Lookup) []string {
 
 // Time is the column of a view's instants. Of a dimension that is valid_from.
 func (v *PlannedView) Time(p *Plan) string {
-	src := p.Inputs[v.Input].Source
-	switch d := src.Dimension; {
-	case d == nil:
-	case d.Landed.Given():
-		return d.Landed.Value
-	case d.Snapshot.Given():
-		return d.Snapshot.Value
-	case d.Leak.Given():
-		return "nothing"
-	default:
-		return d.ValidFrom.Value
-	}
-	return src.EventTimestamp.Value
+	return p.Inputs[v.Input].Source.Time()
 }
 
 // Order is what orders a view's events, the first first, in words. It is S5.1
 // as it applies to this view; what stands behind event_id and order_by only
 // breaks ties.
 func (v *PlannedView) Order(p *Plan) []string {
-	order := []string{v.Time(p)}
+	var order []string
+	if t := v.Time(p); t != "" {
+		order = append(order, t)
+	}
 	for _, o := range v.Layout.OrderBy {
 		text := v.texts[o.Column]
 		if o.Desc {

@@ -62,5 +62,8 @@ func (c *compiler) printView(w io.Writer, v *PlannedView) {
 	for _, s := range l.Slots {
 		fmt.Fprintf(w, "slot %s %v filter %d nulls %t window %d %d %t %d %t %t n %d p %v list %t least %d %s\n", s.Aggregate, s.Args, s.Filter, s.RespectNulls,
 			s.Window.Length, s.Window.Rows, s.Window.Lifetime, s.Window.Offset, s.Window.ClosedLow, s.Window.ClosedHigh, s.N, s.P, s.List, s.MinCount, s.Type)
+		if len(s.By) > 0 {
+			fmt.Fprintf(w, "by %v\n", s.By)
+		}
 	}
 }

@@ -1,6 +1,9 @@
 package features
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // This file is the language's one table: every map a definition may hold, its
 // keys, and what each means. The loader takes a key only if it stands here, the
@@ -14,6 +17,7 @@ type section struct {
 	title string // as faults and the reference call it
 	about string
 	keys  []setting
+	usual string  // how it is mostly written, where no key alone is required
 	rules []*form // what the schema asks beyond single keys
 }
 
@@ -53,6 +57,9 @@ func (s *section) built() []string {
 
 // shape says how the section is written: its required keys, or else all.
 func (s *section) shape() string {
+	if s.usual != "" {
+		return "write " + s.usual
+	}
 	var required []string
 	for _, k := range s.keys {
 		if k.required {
@@ -106,9 +113,9 @@ var (
 // Mends that several keys share. Each says what works today, not when the key
 // will.
 const (
-	mendParquet    = "write the data as Parquet files and give {parquet: PATH}"
-	mendSpine      = "make the spine a Parquet file and give {parquet: PATH}"
-	mendSpineQuery = "choose the rows when making the spine's Parquet file"
+	mendParquet    = "write the data as Parquet, CSV or JSON files and give {parquet: PATH}, {csv: PATH} or {json: PATH}"
+	mendSpine      = "make the spine a Parquet, CSV or JSON file and give {parquet: PATH}, {csv: PATH} or {json: PATH}"
+	mendSpineQuery = "choose the rows when making the spine's file"
 	mendWindow     = "write a length, such as 30d"
 	mendOnline     = "remove it; `timeseam backfill` needs none of it"
 )
@@ -165,20 +172,33 @@ var sourceSection = &section{
 	},
 }
 
+// tableKeys are the keys of whatever names a table.
+var tableKeys = []setting{
+	{name: "parquet", form: addressForm, about: "A file, a glob or a directory of Parquet files; Hive partitions are found. ${VAR} and ${VAR:-default} are taken from the environment."},
+	{name: "csv", form: addressForm, about: "The same of CSV files, plain or compressed with gzip, zstd or bzip2. Columns have the types that fields declare, else string."},
+	{name: "json", form: addressForm, about: "The same of files of JSON lines, an object a line. The columns are those that fields declare."},
+	{name: "delimiter", form: wordForm, about: "What separates the fields of csv, one character; a comma where nothing is said."},
+	{name: "quote", form: wordForm, about: "What stands around fields of csv that hold delimiters or ends of lines, one character; a double quote where nothing is said."},
+	{name: "header", form: truthForm, about: "Whether files of csv begin with the names of their columns; false: the columns are the declared fields, in order."},
+	{name: "null", form: nullsForm, about: "What stands for null in csv where it is not quoted; nothing at all, [\"\"], where nothing is said."},
+}
+
+// oneTable is the rule that a table has one format.
+var oneTable = &form{OneOf: []*form{{Required: []string{"parquet"}}, {Required: []string{"csv"}}, {Required: []string{"json"}}}}
+
 var historySection = &section{
 	name: "history", title: "a history",
-	about: "Where a source's rows are stored.",
-	keys: []setting{
-		{name: "parquet", form: addressForm, required: true, example: "PATH", about: "A file, a glob or a directory of Parquet files; Hive partitions are found. ${VAR} and ${VAR:-default} are taken from the environment."},
-		{name: "csv", instead: mendParquet},
-		{name: "json", instead: mendParquet},
+	about: "Where a source's rows are stored: one of parquet, csv and json.",
+	usual: "{parquet: PATH}, {csv: PATH} or {json: PATH}",
+	keys: append(slices.Clone(tableKeys), []setting{
 		{name: "arrow", instead: mendParquet},
 		{name: "avro", instead: mendParquet},
 		{name: "iceberg", instead: mendParquet},
 		{name: "delta", instead: mendParquet},
 		{name: "kafka", instead: mendParquet},
 		{name: "refresh", instead: "remove it; a history is read once"},
-	},
+	}...),
+	rules: []*form{oneTable},
 }
 
 var fieldSection = &section{
@@ -238,7 +258,7 @@ var featureSection = &section{
 		{name: "windows", form: listForm(anyForm(windowTextForm, refForm(windowSection))), about: "In place of the view's windows."},
 		{name: "min_count", form: countForm, about: "With fewer inputs that are not null the value is null."},
 		{name: "default", form: textForm, about: "A literal in place of null."},
-		{name: "by", instead: "write a feature for each value, with filter (where ...)"},
+		{name: "by", form: textForm, about: "A value of the event, such as `country`: the feature is then a map from each such value to the aggregate of the events that have it."},
 	},
 	rules: []*form{notBoth("window", "windows")},
 }
@@ -308,9 +328,10 @@ var trainingSection = &section{
 // the one that is read.
 var spineSection = &section{
 	name: "spine", title: "a spine",
-	about: "The questions of a training set, a row each: columns with the names of the entities' columns and of request fields, and a time.",
-	keys: []setting{
-		{name: "parquet", form: addressForm, required: true, example: "PATH", about: "A Parquet file, a glob or a directory. ${VAR} and ${VAR:-default} are taken from the environment."},
+	about: "The questions of a training set, a row each: columns with the names of the entities' columns and of request fields, and a time. They lie in one of parquet, csv and json.",
+	usual: "{parquet: PATH, event_timestamp: COLUMN}",
+	keys: append(slices.Clone(tableKeys), []setting{
+		{name: "fields", form: mapForm(textForm, typeForm), about: "The types of the columns of csv and json, as in a source's fields. A column of csv that is not named is string; json has those named."},
 		{name: "event_timestamp", form: wordForm, required: true, example: "COLUMN", about: "The column with the instant of the question."},
 		{name: "columns", form: anyListForm(wordForm), about: "The spine's columns to keep; all where nothing is said."},
 		{name: "source", instead: mendSpine},
@@ -318,12 +339,11 @@ var spineSection = &section{
 		{name: "to", instead: mendSpineQuery},
 		{name: "where", instead: mendSpineQuery},
 		{name: "entity", form: mapForm(nameForm, columnsForm), about: "The spine's columns that key an entity, by entity, where they are not called as the entity's columns."},
-		{name: "csv", instead: mendSpine},
-		{name: "json", instead: mendSpine},
 		{name: "arrow", instead: mendSpine},
 		{name: "iceberg", instead: mendSpine},
 		{name: "kafka", instead: mendSpine},
-	},
+	}...),
+	rules: []*form{oneTable},
 }
 
 // visibilitySection is a map, though of one key today: the visibilities to come

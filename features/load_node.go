@@ -125,7 +125,8 @@ func (l *loader) pairs(n *yaml.Node, subject, mend string) []pair {
 type object struct {
 	*loader
 	section *section
-	subject string // such as "source transactions"
+	subject string     // such as "source transactions"
+	opened  *yaml.Node // the map; nil: there is none to read
 	given   []pair
 }
 
@@ -152,6 +153,7 @@ func (l *loader) open(n *yaml.Node, s *section, subject string, at Text) *object
 		o.unknownKey(p)
 	}
 	if n.Kind == yaml.MappingNode {
+		o.opened = n
 		o.missing(at)
 	}
 	return o

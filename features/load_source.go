@@ -27,10 +27,11 @@ func (l *loader) source(name Text, n *yaml.Node) Source {
 	}
 	if h := o.take("history"); h != nil {
 		history := l.open(h, historySection, o.of("history"), Text{Pos: nodePos(h)})
-		s.History = history.address("parquet")
+		s.History = history.table()
 		history.close()
 	}
 	o.eachName("fields", "field", func(field Text, n *yaml.Node) { s.Fields = append(s.Fields, o.field(field, n)) })
+	l.needFields(s.History, s.Fields, o.subject)
 	if d := o.take("dimension"); d != nil {
 		s.Dimension = l.dimension(o, d, &s)
 		o.forbid("arrival_timestamp", "a dimension", "the time at which a version was recorded is recorded_at of dimension")

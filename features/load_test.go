@@ -143,7 +143,7 @@ func dump(d *Definition) string {
 	}
 	fmt.Fprintf(&b, "definition %s in %s: %s\n", text(d.Name), d.File, d.Description)
 	for _, s := range d.Sources {
-		fmt.Fprintf(&b, "source %s %q %q history %s time %s id %s\n", text(s.Name), s.Description, s.Owner, text(s.History), text(s.EventTimestamp), text(s.EventID))
+		fmt.Fprintf(&b, "source %s %q %q history %s time %s id %s\n", text(s.Name), s.Description, s.Owner, text(s.History.Path), text(s.EventTimestamp), text(s.EventID))
 		declared(s.Fields)
 		orders(s.OrderBy)
 		if s.Dimension != nil {
@@ -175,7 +175,7 @@ func dump(d *Definition) string {
 	}
 	for _, s := range d.TrainingSets {
 		fmt.Fprintf(&b, "training set %s %q service %s labels %s known %s spine %s time %s columns %t %s\n", text(s.Name), s.Description, text(s.Service), texts(s.Labels),
-			text(s.Known), text(s.Spine.Parquet), text(s.Spine.EventTimestamp), s.Spine.ColumnsGiven, texts(s.Spine.Columns))
+			text(s.Known), text(s.Spine.Table.Path), text(s.Spine.EventTimestamp), s.Spine.ColumnsGiven, texts(s.Spine.Columns))
 	}
 	return b.String()
 }

@@ -58,7 +58,7 @@ func (ls lines) from(p Pos) string {
 // not how it is quoted there; the line itself tells.
 func (ls lines) text(n *yaml.Node) Text {
 	p := nodePos(n)
-	return Text{Pos: p, Value: n.Value, Quoted: quoting(n, ls.from(p))}
+	return Text{Pos: p, Value: n.Value, Quoted: quoting(n, ls.from(p)), Cut: n.LineComment != "" && n.Style&^yaml.FlowStyle == 0}
 }
 
 // quoting is Text.Quoted of a scalar that begins where source does. What stands

@@ -205,8 +205,16 @@ func (l *loader) eventLabel(d *Definition, name Text, n *yaml.Node) EventLabel {
 // no list keeps all, so that ColumnsGiven is more than a length.
 func (l *loader) spine(d *Definition, n *yaml.Node, subject string) Spine {
 	o := l.open(n, spineSection, subject, Text{Pos: nodePos(n)})
-	s := Spine{Pos: nodePos(n), Parquet: o.address("parquet"), EventTimestamp: o.word("event_timestamp"), ColumnsGiven: o.has("columns")}
+	s := Spine{Pos: nodePos(n), Table: o.table(), EventTimestamp: o.word("event_timestamp"), ColumnsGiven: o.has("columns")}
 	s.Entity = o.keyedBy(d, "entity")
+	o.eachName("fields", "field", func(field Text, n *yaml.Node) {
+		t, at := o.typeOf(n, "field "+field.Value+" of "+o.subject)
+		s.Fields = append(s.Fields, Declared{Name: field, Type: t, TypePos: at})
+	})
+	if s.Table.Format == "parquet" {
+		o.forbid("fields", "a Parquet spine", "its files say the types; remove fields")
+	}
+	l.needFields(s.Table, s.Fields, subject)
 	s.Columns = l.words(o.take("columns"), o.of("columns"))
 	o.close()
 	return s

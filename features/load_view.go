@@ -111,15 +111,18 @@ func (o *object) feature(r role, name Text, n *yaml.Node) Feature {
 	f.Description = m.prose("description")
 	f.Value = m.text("value")
 	f.Default = m.text("default")
+	f.By = m.text("by")
 	f.Windows, f.WindowsList = m.windows()
 	f.MinCount, f.MinCountPos = m.count("min_count")
 	switch r {
 	case roleDimension:
 		m.forbidWindows("a feature of a dimension", "one version is chosen; use the view's ttl to bound its age")
 		m.forbid("min_count", "a feature of a dimension", "one version is chosen; remove it")
+		m.forbid("by", "a feature of a dimension", "one version is chosen; remove it")
 	case roleDerived:
 		m.forbidWindows("a derived feature", "put it at the feature that this one is derived from")
 		m.forbid("min_count", "a derived feature", "put it at the feature that this one is derived from")
+		m.forbid("by", "a derived feature", "put it at the feature that this one is derived from")
 	}
 	m.close()
 	return f

@@ -252,6 +252,17 @@ func signless(c event.Column) event.Column {
 // blank returns the column with null in the given rows. Vectors are copied,
 // since the frame's columns may be outputs twice.
 func blank(c event.Column, rows []bool) event.Column {
+	if k := c.Type.Kind; k == event.List || k == event.Map || k == event.Struct {
+		out := c.Like()
+		for i := range rows {
+			if rows[i] {
+				out.AppendNull()
+			} else {
+				out.Append(&c, i)
+			}
+		}
+		return out
+	}
 	null := make([]bool, len(rows))
 	for i := range rows {
 		null[i] = rows[i] || c.IsNull(i)
@@ -284,4 +295,11 @@ func zeroNulls[T any](v []T, null []bool) []T {
 		}
 	}
 	return w
+}
+
+// KeysOf is the key of every row of a batch of the view's input, also of those
+// that the view does not take, and which rows have none. Whoever looks for the
+// events of one key compares hashes by it, as a run does.
+func (v *PlannedView) KeysOf(b *event.Batch, n *event.Counts) (keys []event.Hash, null []bool) {
+	return event.Keys(evaluate(v.keys, b, n), b.Len, nil)
 }

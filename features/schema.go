@@ -49,6 +49,8 @@ var (
 	durationForm = &form{Type: []string{"string"}, Pattern: `^[1-9][0-9]*(us|ms|s|m|h|d)$`}
 	countForm    = &form{Type: []string{"integer"}, Minimum: 1}
 	trueForm     = &form{Enum: []any{true}}
+	truthForm    = &form{Type: []string{"boolean"}}
+	nullsForm    = &form{Type: []string{"array"}, Items: &form{Type: []string{"string", "number", "boolean"}}}
 	oneForm      = &form{Enum: []any{1}}
 	instantForm  = &form{Type: []string{"string"}, Pattern: `^[0-9]{4}-`}
 	shareForm    = &form{Type: []string{"number"}}

@@ -265,6 +265,8 @@ var beyondSchema = map[string]bool{
 	"view without entity": true, "view without source": true, "view of a dimension": true, "view of events": true,
 	"unknown service": true, "labels not kept": true, "characters of a terminal": true, "long words": true, "unknown alias": true,
 	"expression that begins with a quote": true, "source that is empty": true, "own tags": true, "windows twice": true, "text after the end": true,
+	"history of json with the keys of csv": true, "history of json without fields": true, "history of csv without header and fields": true,
+	"history of csv with one character for two": true, "fields of a parquet spine": true, "fields of a csv spine": true, "a json spine without fields": true,
 }
 
 // TestSchemaRefuses holds that the schema finds the faults of single values.

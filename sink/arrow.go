@@ -17,14 +17,22 @@ func NewArrowFile(path string, o Options) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	options, err := arrowOptions(o.Compression, l)
+	open, err := arrowOpener(l, o.Compression)
 	if err != nil {
 		return nil, err
 	}
-	return openFile(path, l, func(w io.Writer) (encoder, error) {
+	return openFile(path, l, open)
+}
+
+func arrowOpener(l *layout, compression string) (opener, error) {
+	options, err := arrowOptions(compression, l)
+	if err != nil {
+		return nil, err
+	}
+	return func(w io.Writer) (encoder, error) {
 		fw, err := ipc.NewFileWriter(w, options...)
 		return arrowEncoder{fw}, err
-	})
+	}, nil
 }
 
 func arrowOptions(compression string, l *layout) ([]ipc.Option, error) {
@@ -115,7 +123,7 @@ func streamError(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("write the Arrow stream: %w", plain(err))
+	return fmt.Errorf("write the Arrow stream: %w", plainly(err))
 }
 
 // counted knows how much was written, and whether that failed.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -21,6 +23,23 @@ type kind struct {
 	read func(t *testing.T, path string) arrow.RecordBatch
 	// shown reports whether anything of the output can be seen at path.
 	shown func(t *testing.T, path string) bool
+	// flat: the format holds neither nulls in lists nor lists of lists, and no
+	// doubles: the sample is one without.
+	flat bool
+}
+
+func (k kind) options() Options {
+	if k.flat {
+		return flatOptions()
+	}
+	return sampleOptions()
+}
+
+func (k kind) batch(lo, hi int) *event.Batch {
+	if k.flat {
+		return flatBatch(lo, hi)
+	}
+	return sampleBatch(lo, hi)
 }
 
 // conformance is what every sink of training sets must hold.
@@ -48,10 +67,10 @@ func mustOpen(t *testing.T, k kind, path string, o Options) event.Sink {
 
 // writeAll writes rows [0, rows) of the sample in batches of size rows and
 // commits.
-func writeAll(t *testing.T, s event.Sink, rows, size int) {
+func (k kind) writeAll(t *testing.T, s event.Sink, rows, size int) {
 	t.Helper()
 	for lo := 0; lo < rows; lo += size {
-		if err := s.Write(t.Context(), sampleBatch(lo, min(lo+size, rows))); err != nil {
+		if err := s.Write(t.Context(), k.batch(lo, min(lo+size, rows))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -62,8 +81,8 @@ func writeAll(t *testing.T, s event.Sink, rows, size int) {
 
 func testRoundTrip(t *testing.T, k kind) {
 	path := filepath.Join(t.TempDir(), "out")
-	s := mustOpen(t, k, path, sampleOptions())
-	writeAll(t, s, sampleRows, 100)
+	s := mustOpen(t, k, path, k.options())
+	k.writeAll(t, s, sampleRows, 100)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -71,8 +90,8 @@ func testRoundTrip(t *testing.T, k kind) {
 	if got.NumRows() != sampleRows {
 		t.Fatalf("%d rows, want %d", got.NumRows(), sampleRows)
 	}
-	want := sampleBatch(0, sampleRows)
-	for i, f := range sampleSchema() {
+	want := k.batch(0, sampleRows)
+	for i, f := range k.options().Schema {
 		column := got.Column(int(want.Carried.NumCols()) + i)
 		if name := got.ColumnName(int(want.Carried.NumCols()) + i); name != f.Name {
 			t.Errorf("column %s, want %s", name, f.Name)
@@ -97,9 +116,9 @@ func testRoundTrip(t *testing.T, k kind) {
 
 func testNoRows(t *testing.T, k kind) {
 	path := filepath.Join(t.TempDir(), "out")
-	s := mustOpen(t, k, path, sampleOptions())
-	writeAll(t, s, 0, 1)
-	if got := k.read(t, path); got.NumRows() != 0 || int(got.NumCols()) != len(sampleSchema())+len(sampleCarried()) {
+	s := mustOpen(t, k, path, k.options())
+	k.writeAll(t, s, 0, 1)
+	if got := k.read(t, path); got.NumRows() != 0 || int(got.NumCols()) != len(k.options().Schema)+k.options().Carried.NumFields() {
 		t.Errorf("%d rows of %d columns", got.NumRows(), got.NumCols())
 	}
 }
@@ -108,20 +127,17 @@ func testNoRows(t *testing.T, k kind) {
 // and with groups that end within batches.
 func testBatches(t *testing.T, k kind) {
 	dir := t.TempDir()
-	o := sampleOptions()
+	o := k.options()
 	o.RowGroupRows = 300
 	var first []byte
 	for _, size := range []int{1, 7, 1000} {
 		path := filepath.Join(dir, "out")
 		s := mustOpen(t, k, path, o)
-		writeAll(t, s, sampleRows, size)
+		k.writeAll(t, s, sampleRows, size)
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		data := contents(t, path)
 		if first == nil {
 			first = data
 		}
@@ -134,10 +150,10 @@ func testBatches(t *testing.T, k kind) {
 func testInvisible(t *testing.T, k kind) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")
-	o := sampleOptions()
+	o := k.options()
 	o.RowGroupRows = 10
 	s := mustOpen(t, k, path, o)
-	if err := s.Write(t.Context(), sampleBatch(0, sampleRows)); err != nil {
+	if err := s.Write(t.Context(), k.batch(0, sampleRows)); err != nil {
 		t.Fatal(err)
 	}
 	if k.shown(t, path) {
@@ -153,7 +169,7 @@ func testInvisible(t *testing.T, k kind) {
 	if err := s.Close(); err != nil {
 		t.Errorf("second Close: %v", err)
 	}
-	if err := s.Write(t.Context(), sampleBatch(0, 1)); err == nil {
+	if err := s.Write(t.Context(), k.batch(0, 1)); err == nil {
 		t.Error("Write after Close was taken")
 	}
 	if err := s.Commit(t.Context()); err == nil {
@@ -164,8 +180,8 @@ func testInvisible(t *testing.T, k kind) {
 func testCommitClose(t *testing.T, k kind) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")
-	s := mustOpen(t, k, path, sampleOptions())
-	writeAll(t, s, 3, 3)
+	s := mustOpen(t, k, path, k.options())
+	k.writeAll(t, s, 3, 3)
 	for range 2 {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
@@ -186,17 +202,19 @@ func testFullDisk(t *testing.T, k kind) {
 	defer full.Close()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")
-	o := sampleOptions()
+	o := k.options()
 	o.RowGroupRows = 50
 	s := mustOpen(t, k, path, o)
 	switch s := s.(type) {
 	case *File:
 		s.buffer.Reset(full)
+	case *Folder:
+		s.stage.append = func(string) (io.WriteCloser, error) { return unclosed{full}, nil }
 	case *Stream:
 		s.out.w = full
 	}
 	for range 20 {
-		if err = s.Write(t.Context(), sampleBatch(0, sampleRows)); err != nil {
+		if err = s.Write(t.Context(), k.batch(0, sampleRows)); err != nil {
 			break
 		}
 	}
@@ -217,8 +235,8 @@ func testFullDisk(t *testing.T, k kind) {
 
 func testCancelled(t *testing.T, k kind) {
 	path := filepath.Join(t.TempDir(), "out")
-	s := mustOpen(t, k, path, sampleOptions())
-	if err := s.Write(t.Context(), sampleBatch(0, 5)); err != nil {
+	s := mustOpen(t, k, path, k.options())
+	if err := s.Write(t.Context(), k.batch(0, 5)); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -242,8 +260,8 @@ func testWrongBatch(t *testing.T, k kind) {
 	}
 	for name, spoil := range wrong {
 		path := filepath.Join(t.TempDir(), "out")
-		s := mustOpen(t, k, path, sampleOptions())
-		b := sampleBatch(0, 5)
+		s := mustOpen(t, k, path, k.options())
+		b := k.batch(0, 5)
 		spoil(b)
 		if err := s.Write(t.Context(), b); err == nil {
 			t.Errorf("%s: Write took the batch", name)
@@ -337,6 +355,23 @@ func TestArrowStreamBreaks(t *testing.T) {
 	if rec, err := arrowStream(t, path); err == nil {
 		t.Errorf("a reader took %d rows for the whole", rec.NumRows())
 	}
+}
+
+// contents is the bytes of a file, or of all files of a folder with their names.
+func contents(t *testing.T, path string) (all []byte) {
+	t.Helper()
+	err := filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		all = append(append(all, name[len(path):]...), data...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 func exists(t *testing.T, path string) bool {

@@ -1,12 +1,17 @@
-// Package sink is the rim on the way out: batches become Parquet files, Arrow
-// IPC files and Arrow IPC streams. It knows columns, and nothing of features.
+// Package sink is the rim on the way out: batches become files of Parquet, Arrow
+// IPC, CSV, JSON lines and TFRecords, folders of such files, and Arrow IPC streams.
+// It knows columns, and nothing of features.
 //
 // Words it owns:
 //
-//   - output: the file that a run makes. It appears, whole and at once, when the
-//     sink is committed; until then it is a partial file beside it.
+//   - output: the file or the folder that a run makes. It appears, whole and at
+//     once, when the sink is committed; until then it is a partial file or folder
+//     beside it.
+//   - target: an output as it is asked for, checked.
 //   - group: the rows that are encoded together, a row group of Parquet or a
 //     record batch of Arrow. Groups are cut by counting rows, never by batches.
+//   - part: one file of a folder.
+//   - cell: what spells the values of one column of a group.
 //
 // Invariants:
 //
@@ -17,8 +22,15 @@
 //	O3  Two runs never write one output at the same time, and a run that was
 //	    killed never stands in the way of the next.
 //	O4  At most two groups are in memory: one that fills or waits, and one that
-//	    is being encoded.
+//	    is being encoded; and some more where rows are divided by a column.
+//	O5  A folder is replaced as a whole, and only one that runs have written.
+//	O6  No value is changed in being written, but in TFRecords, which say so: what
+//	    a format cannot hold ends the run.
 //
-// Read options.go (what a caller says), writer.go (from batches to groups),
-// output.go (from partial file to output), then parquet.go and arrow.go.
+// Read options.go (what a caller says), target.go and format.go (what it comes to),
+// writer.go (from batches to groups), output.go (from partial file to output), then
+// the formats: parquet.go, arrow.go, and lines.go (CSV and JSON lines) with spell.go,
+// json.go and civil.go, and example.go (TFRecords). Folders are folder.go (the
+// replacement, with exchange_linux.go and its like), stage.go (the files),
+// partition.go (by value) and interval.go.
 package sink

@@ -19,10 +19,10 @@ func takeLock(path string) (*os.File, error) {
 	for {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 		if errors.Is(err, fs.ErrPermission) {
-			return nil, fmt.Errorf("its directory cannot be written to (%w)", plain(err))
+			return nil, fmt.Errorf("its directory cannot be written to (%w)", plainly(err))
 		}
 		if err != nil {
-			return nil, fmt.Errorf("create %s: %w", path, plain(err))
+			return nil, fmt.Errorf("create %s: %w", path, plainly(err))
 		}
 		if err := lockFile(f); err != nil {
 			defer f.Close()
@@ -38,7 +38,7 @@ func takeLock(path string) (*os.File, error) {
 		}
 		if err := signLock(f); err != nil {
 			releaseLock(f)
-			return nil, plain(err)
+			return nil, plainly(err)
 		}
 		return f, nil
 	}

@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/timeseam/timeseam/features/event"
 )
 
@@ -19,25 +19,45 @@ type File struct {
 	*writer
 	output *output
 	buffer *bufio.Writer
+	digest *digest
+	rows   *counting
 }
 
 // bufferBytes gathers the many small writes of headers; pages are larger and
 // pass it by.
 const bufferBytes = 128 << 10
 
-func openFile(path string, l *layout, open func(io.Writer) (encoder, error)) (*File, error) {
-	out, err := openOutput(path)
+// openFile opens the sink of the file path. What stands beside it while it is made
+// is named after the path itself, or after another.
+func openFile(path string, l *layout, open opener, beside ...string) (*File, error) {
+	out, err := openOutput(path, beside...)
 	if err != nil {
 		return nil, err
 	}
 	buffer := bufio.NewWriterSize(out.file, bufferBytes)
-	enc, err := open(buffer)
+	digest := newDigest(buffer)
+	enc, err := open(digest)
 	if err != nil {
 		out.close()
-		return nil, fmt.Errorf("write %s: %w", path, plain(err))
+		return nil, fmt.Errorf("write %s: %w", path, plainly(err))
 	}
-	return &File{writer: newWriter(l, enc), output: out, buffer: buffer}, nil
+	rows := &counting{encoder: enc}
+	return &File{writer: newWriter(l, rows), output: out, buffer: buffer, digest: digest, rows: rows}, nil
 }
+
+// counting counts the rows that are encoded.
+type counting struct {
+	encoder
+	n int64
+}
+
+func (c *counting) encode(rec arrow.RecordBatch) error {
+	c.n += rec.NumRows()
+	return c.encoder.encode(rec)
+}
+
+// Written is the file, once it is committed.
+func (f *File) Written() []Written { return []Written{f.digest.written("", f.rows.n)} }
 
 // Write takes the next rows. Of Carried it holds references until the rows are
 // encoded; of the computed columns it holds nothing.
@@ -78,14 +98,18 @@ func (f *File) named(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return fmt.Errorf("write %s: %w", f.output.path, plain(err))
+	return fmt.Errorf("write %s: %w", f.output.path, plainly(err))
 }
 
-// plain leaves out the name of the partial file, which means nothing to a user.
-func plain(err error) error {
+// plainly leaves out the names of partial files, which mean nothing to a user.
+func plainly(err error) error {
 	var at *fs.PathError
 	if errors.As(err, &at) {
 		return at.Err
+	}
+	var two *os.LinkError
+	if errors.As(err, &two) {
+		return two.Err
 	}
 	return err
 }
@@ -95,6 +119,7 @@ func plain(err error) error {
 type output struct {
 	path   string // as the user named it
 	target string // what it means, links followed
+	beside string // what the names of partial file and lock begin with
 	file   *os.File
 	lock   *os.File // nil: this output needs none
 }
@@ -108,16 +133,19 @@ const (
 
 // openOutput locks path and opens its partial file, and removes the one that a
 // killed run may have left.
-func openOutput(path string) (*output, error) {
+func openOutput(path string, beside ...string) (*output, error) {
 	target, err := targetOf(path)
 	if err != nil {
 		return nil, err
 	}
-	lock, err := takeLock(target + lockSuffix)
+	o := &output{path: path, target: target, beside: target}
+	if len(beside) > 0 {
+		o.beside = beside[0]
+	}
+	o.lock, err = takeLock(o.beside + lockSuffix)
 	if err != nil {
 		return nil, fmt.Errorf("output %s: %w", path, err)
 	}
-	o := &output{path: path, target: target, lock: lock}
 	if err := o.create(); err != nil {
 		o.close()
 		return nil, err
@@ -127,13 +155,13 @@ func openOutput(path string) (*output, error) {
 
 // create opens an empty partial file, never one that somebody else put there.
 func (o *output) create() error {
-	partial := o.target + partialSuffix
+	partial := o.beside + partialSuffix
 	if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("output %s: remove %s, left by an earlier run: %w", o.path, partial, plain(err))
+		return fmt.Errorf("output %s: remove %s, left by an earlier run: %w", o.path, partial, plainly(err))
 	}
 	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
-		return fmt.Errorf("output %s: create %s: %w", o.path, partial, plain(err))
+		return fmt.Errorf("output %s: create %s: %w", o.path, partial, plainly(err))
 	}
 	o.file = f
 	return nil
@@ -150,7 +178,7 @@ func targetOf(path string) (string, error) {
 		return path, checkFolder(path)
 	}
 	if err != nil {
-		return "", fmt.Errorf("output %s: %w", path, plain(err))
+		return "", fmt.Errorf("output %s: %w", path, plainly(err))
 	}
 	target := path
 	if at.Mode()&fs.ModeSymlink != 0 {
@@ -177,7 +205,7 @@ func checkFolder(path string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("output %s: there is no directory %s; make it first", path, dir)
 	case err != nil:
-		return fmt.Errorf("output %s: %w", path, plain(err))
+		return fmt.Errorf("output %s: %w", path, plainly(err))
 	case !at.IsDir():
 		return fmt.Errorf("output %s: %s is no directory", path, dir)
 	}
@@ -241,7 +269,7 @@ func WriteFile(path string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	o := &output{path: path, target: target}
+	o := &output{path: path, target: target, beside: target}
 	if err := o.create(); err != nil {
 		return err
 	}
@@ -250,7 +278,7 @@ func WriteFile(path string, data []byte) error {
 	}
 	o.close()
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, plain(err))
+		return fmt.Errorf("write %s: %w", path, plainly(err))
 	}
 	return nil
 }

@@ -214,7 +214,7 @@ func TestCompressions(t *testing.T) {
 		o := sampleOptions()
 		o.Compression = name
 		s := mustOpen(t, kind{open: func(p string, o Options) (event.Sink, error) { return NewParquet(p, o) }}, path, o)
-		writeAll(t, s, sampleRows, sampleRows)
+		kind{}.writeAll(t, s, sampleRows, sampleRows)
 		if n := readParquet(t, path).NumRows(); n != sampleRows {
 			t.Errorf("%s: %d rows", name, n)
 		}
@@ -224,7 +224,7 @@ func TestCompressions(t *testing.T) {
 		o := sampleOptions()
 		o.Compression = name
 		s := mustOpen(t, kind{open: func(p string, o Options) (event.Sink, error) { return NewArrowFile(p, o) }}, path, o)
-		writeAll(t, s, sampleRows, sampleRows)
+		kind{}.writeAll(t, s, sampleRows, sampleRows)
 		if n := readArrowFile(t, path).NumRows(); n != sampleRows {
 			t.Errorf("arrow %s: %d rows", name, n)
 		}
@@ -241,7 +241,7 @@ func TestParquetFooter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeAll(t, f, sampleRows, sampleRows)
+	kind{}.writeAll(t, f, sampleRows, sampleRows)
 	f.Close()
 	r, err := file.OpenParquetFile(path, false)
 	if err != nil {

@@ -22,18 +22,26 @@ func NewParquet(path string, o Options) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	open, err := parquetOpener(l, o.Compression)
+	if err != nil {
+		return nil, err
+	}
+	return openFile(path, l, open)
+}
+
+func parquetOpener(l *layout, compression string) (opener, error) {
 	schema, err := parquetSchema(l)
 	if err != nil {
 		return nil, err
 	}
-	props, err := parquetProperties(o.Compression, schema)
+	props, err := parquetProperties(compression, schema)
 	if err != nil {
 		return nil, err
 	}
-	return openFile(path, l, func(w io.Writer) (encoder, error) {
+	return func(w io.Writer) (encoder, error) {
 		fw, err := pqarrow.NewFileWriter(schema, w, props, pqarrow.DefaultWriterProps())
 		return &parquetEncoder{fw: fw}, err
-	})
+	}, nil
 }
 
 // createdBy carries no version: the same rows are the same bytes in every release

@@ -25,6 +25,9 @@ func (t *Table) ArrowSchema(columns []string) (*arrow.Schema, error) {
 			columns = append(columns, t.columns[i].name)
 		}
 	}
+	if t.text != nil {
+		return t.textSchema(columns)
+	}
 	schemas, err := t.arrowSchemas()
 	if err != nil {
 		return nil, err

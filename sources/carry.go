@@ -44,6 +44,9 @@ func (t *Table) Carry(columns []string, rows int) (event.Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.text != nil {
+		return newTextCarry(t, schema, rows)
+	}
 	return &carry{table: t, schema: schema, rows: rows}, nil
 }
 
@@ -125,7 +128,7 @@ func (c *carry) read(ctx context.Context) error {
 		have += int(piece.NumRows())
 	}
 	return guard(func() (err error) {
-		c.lent, err = c.join(pieces)
+		c.lent, err = joined(c.table, c.schema, pieces)
 		return err
 	})
 }
@@ -288,13 +291,13 @@ func appendHive[T any](b interface {
 	b.Append(v)
 }
 
-// join makes one record of the pieces of a batch.
-func (c *carry) join(pieces []arrow.RecordBatch) (arrow.RecordBatch, error) {
+// joined makes one record of the pieces of a batch.
+func joined(t *Table, schema *arrow.Schema, pieces []arrow.RecordBatch) (arrow.RecordBatch, error) {
 	if len(pieces) == 1 {
 		pieces[0].Retain()
 		return pieces[0], nil
 	}
-	columns := make([]arrow.Array, c.schema.NumFields())
+	columns := make([]arrow.Array, schema.NumFields())
 	defer func() {
 		for _, a := range columns {
 			if a != nil {
@@ -306,17 +309,17 @@ func (c *carry) join(pieces []arrow.RecordBatch) (arrow.RecordBatch, error) {
 	for _, p := range pieces {
 		rows += p.NumRows()
 	}
-	for i, f := range c.schema.Fields() {
+	for i, f := range schema.Fields() {
 		arrays := make([]arrow.Array, len(pieces))
 		for k, p := range pieces {
 			arrays[k] = p.Column(i)
 		}
 		var err error
 		if columns[i], err = concatenate(f.Type, arrays); err != nil {
-			return nil, fmt.Errorf("carry %s: column %s: %w", c.table.Path, f.Name, err)
+			return nil, fmt.Errorf("carry %s: column %s: %w", t.Path, f.Name, err)
 		}
 	}
-	return array.NewRecordBatch(c.schema, columns, rows), nil
+	return array.NewRecordBatch(schema, columns, rows), nil
 }
 
 // concatenate joins arrays of one type; the library knows no extension types.

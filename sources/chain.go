@@ -10,7 +10,7 @@ import (
 // chain is an event.Source of parts, one after the other.
 type chain struct {
 	schema event.Schema
-	parts  []*part
+	parts  []counting
 	counts event.Counts // of the parts that are done
 	err    error
 }
@@ -21,11 +21,7 @@ func (t *Table) Read(columns []string) (event.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &chain{schema: schemaOf(chosen)}
-	for _, s := range t.spans(1) {
-		c.parts = append(c.parts, newPart(t, chosen, s))
-	}
-	return c, nil
+	return &chain{schema: schemaOf(chosen), parts: t.cut(chosen, 1)}, nil
 }
 
 // Schema says what the columns are.

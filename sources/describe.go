@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"context"
 	"encoding/base64"
 	"math"
 	"strconv"
@@ -20,7 +21,17 @@ type Description struct {
 	RowGroups int                 `json:"row_groups"`
 	Files     []FileDescription   `json:"files"`
 	Columns   []ColumnDescription `json:"columns"`
+
+	// Of CSV and JSON lines, which were read to their ends: types are suggested.
+	Format    string   `json:"format,omitempty"`
+	Delimiter string   `json:"delimiter,omitempty"` // where it is no comma
+	Null      []string `json:"null,omitempty"`      // texts that stand for null, besides nothing at all
+
+	table *Table
 }
+
+// Table is the table that was described; of text, with the suggested types.
+func (d *Description) Table() *Table { return d.table }
 
 // FileDescription is what can be said of one file.
 type FileDescription struct {
@@ -47,13 +58,17 @@ type ColumnDescription struct {
 	Max       string `json:"max,omitempty"`
 }
 
-// Describe tells what the footers of a table say.
-func Describe(path string) (*Description, error) {
+// Describe tells what the footers of a Parquet table say, and of a table of text
+// what its rows are.
+func Describe(ctx context.Context, path string) (*Description, error) {
+	if json, is := textAt(path); is {
+		return describeText(ctx, path, Dialect{JSON: json})
+	}
 	t, err := Find(path)
 	if err != nil {
 		return nil, err
 	}
-	d := &Description{Path: path, Rows: t.Rows()}
+	d := &Description{Path: path, Rows: t.Rows(), table: t}
 	for i := range t.Files {
 		f := &t.Files[i]
 		d.SizeBytes += f.Size
@@ -144,7 +159,7 @@ func Text(c *event.Column, i int) string {
 	case event.Timestamp:
 		return event.Time(c.Ints[i]).String()
 	case event.Double:
-		return strconv.FormatFloat(c.Floats[i], 'g', -1, 64)
+		return strconv.FormatFloat(c.Floats[i]+0, 'g', -1, 64) // Statistics say -0 of a least zero.
 	case event.Decimal:
 		return c.Decimals[i].Text(c.Type.Scale)
 	case event.String:

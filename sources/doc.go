@@ -1,5 +1,5 @@
-// Package sources is the rim on the way in: Parquet files become batches. It
-// knows files and columns, and nothing of features.
+// Package sources is the rim on the way in: files of Parquet, CSV and JSON lines
+// become batches. It knows files and columns, and nothing of features.
 //
 // Words it owns:
 //
@@ -16,15 +16,16 @@
 //
 //	R1  Where a column holds a value, the batch holds that value exactly:
 //	    integers and floats are widened, instants floored to microseconds,
-//	    decimals kept to the digit. What its type cannot hold is null and
-//	    counted (event.OutOfType), never rounded.
+//	    decimals kept to the digit. What its type cannot hold is, in Parquet, null
+//	    and counted (event.OutOfType), and in text an error; never rounded.
 //	R2  The rows, their order and their values do not depend on how a table is
 //	    split into parts or batches.
 //	R3  Foreign bytes never end the process: what a file claims is checked
 //	    before memory is taken for it, and a panic over damaged bytes becomes
 //	    an error that names the file and the place.
 //	R4  Memory is bounded by the batch, one page a column and one dictionary a
-//	    column, whatever the size of file and row group.
+//	    column, and in text by the longest record (recordMost), whatever the size
+//	    of file and row group.
 //	R5  In one batch a text column has exactly one dictionary; a batch ends
 //	    where a file changes it.
 //
@@ -34,6 +35,12 @@
 // codec.go (compression), convert.go (values). thrift.go and flat.go look at
 // metadata before anything believes it. carry.go and arrow.go are the way of the
 // untouched columns; statistics.go and describe.go tell what the footers know.
+//
+// Of text read textual.go (the dialect, and from files to one schema), stream.go
+// (decompression), lines.go, csv.go and json.go (records, fields, objects),
+// parse.go (values), target.go (columns), textpart.go (batches), textcarry.go (the
+// same as Arrow), and suggest.go (types for who has declared none). json.go reads
+// an object from bytes, wherever they come from.
 //
 // Pages are taken apart here. The libraries at hand read runs of equal booleans
 // wrong, refuse differences of unsigned numbers as DuckDB writes them, and take

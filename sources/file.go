@@ -13,18 +13,22 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// File is one Parquet file of a table, its footer read.
+// File is one file of a table: of Parquet with its footer read, of text with its
+// first line.
 type File struct {
 	Path      string
 	Size      int64
-	FooterCRC uint32 // CRC-32C of the footer: the metadata, its length and the closing magic
+	FooterCRC uint32 // Parquet: CRC-32C of the footer: the metadata, its length and the closing magic
+	Sum       uint32 // text: CRC-32C of the file as it lies there; known, as Rows, once it was read
 	Rows      int64
 	RowGroups int
 
 	modified time.Time
 	meta     format.FileMetaData
 	names    []string // its columns, in order
-	leaves   []leaf   // by name
+	leaves   []leaf   // Parquet: by name
+	rows     int64    // text: about how many there are
+	read     bool     // text: Rows and Sum are known
 	hive     []hivePair
 }
 
@@ -39,33 +43,42 @@ const (
 // openFile reads a file's footer and closes the file again: a table may have more
 // files than a process may hold open.
 func openFile(at found) (*File, error) {
-	// Opening a pipe would wait for its writer: what is no file is refused before.
-	info, err := os.Stat(at.path)
+	file, f, err := startFile(at)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", at.path, cause(err))
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("open %s: it is no regular file", at.path)
-	}
-	f, err := os.Open(at.path)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", at.path, cause(err))
+		return nil, err
 	}
 	defer f.Close()
-	if info, err = f.Stat(); err != nil {
-		return nil, fmt.Errorf("open %s: %w", at.path, cause(err))
-	}
-	file := &File{Path: at.path, Size: info.Size(), modified: info.ModTime(), hive: hivePairs(at.hive)}
-	if err := file.readFooter(f, info); err != nil {
+	if err := file.readFooter(f); err != nil {
 		return nil, fmt.Errorf("open %s: %w", at.path, err)
 	}
 	return file, nil
 }
 
-func (f *File) readFooter(r io.ReaderAt, info os.FileInfo) error {
-	if !info.Mode().IsRegular() {
-		return errors.New("it is no regular file")
+// startFile opens a file of any format.
+func startFile(at found) (*File, *os.File, error) {
+	// Opening a pipe would wait for its writer: what is no file is refused before.
+	info, err := os.Stat(at.path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open %s: %w", at.path, cause(err))
 	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("open %s: it is no regular file", at.path)
+	}
+	f, err := os.Open(at.path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open %s: %w", at.path, cause(err))
+	}
+	if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is no regular file")
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, fmt.Errorf("open %s: %w", at.path, cause(err))
+	}
+	return &File{Path: at.path, Size: info.Size(), modified: info.ModTime(), hive: hivePairs(at.hive)}, f, nil
+}
+
+func (f *File) readFooter(r io.ReaderAt) error {
 	footer, err := footerOf(r, f.Size)
 	if err != nil {
 		return err

@@ -19,8 +19,30 @@ type found struct {
 	hive string // the folders between the root of the table and the file, with slashes
 }
 
+// endings is how the names of a table's files may end. It chooses among the files
+// of a folder; a file that is named itself may be called anything.
+type endings struct {
+	names  []string
+	packed bool // an ending of compression may follow
+}
+
+var parquetEndings = endings{names: []string{".parquet"}}
+
+// match reports whether a file so named is meant.
+func (e endings) match(name string) bool {
+	if e.packed {
+		if end := path.Ext(name); slices.Contains(packedEndings, end) {
+			name = strings.TrimSuffix(name, end)
+		}
+	}
+	return slices.ContainsFunc(e.names, func(end string) bool { return strings.HasSuffix(name, end) })
+}
+
+// String is the endings as a person writes them: *.csv or *.tsv.
+func (e endings) String() string { return "*" + strings.Join(e.names, " or *") }
+
 // list resolves a path to the files it names, sorted.
-func list(name string) ([]found, error) {
+func (ends endings) list(name string) ([]found, error) {
 	if scheme, _, ok := strings.Cut(name, "://"); ok {
 		return nil, fmt.Errorf("open %s: reading from %s:// is not built yet; copy the files to a local folder", name, scheme)
 	}
@@ -31,17 +53,17 @@ func list(name string) ([]found, error) {
 	var files []found
 	switch {
 	case err == nil && info.IsDir():
-		files, err = walk(name, "", nil)
+		files, err = ends.walk(name, "", nil)
 	case err == nil:
 		return []found{{path: name}}, nil
 	case isGlob(name):
-		files, err = glob(name)
+		files, err = ends.glob(name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, cause(err))
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("open %s: no *.parquet file is there (names that begin with . or _ are skipped)", name)
+		return nil, fmt.Errorf("open %s: no %s file is there (names that begin with . or _ are skipped)", name, ends)
 	}
 	slices.SortFunc(files, func(a, b found) int { return cmp.Compare(filepath.ToSlash(a.path), filepath.ToSlash(b.path)) })
 	return slices.CompactFunc(files, func(a, b found) bool { return a.path == b.path }), nil
@@ -63,10 +85,10 @@ func skipped(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") && !strings.Contains(name, "=")
 }
 
-// walk lists the Parquet files under a folder. Links to folders are followed, as
+// walk lists the files under a folder. Links to folders are followed, as
 // leaving their files out would be a silent loss; above holds the real folders on
 // the way, so that a circle is found.
-func walk(folder, hive string, above []string) ([]found, error) {
+func (ends endings) walk(folder, hive string, above []string) ([]found, error) {
 	real, err := filepath.EvalSymlinks(folder)
 	if err != nil {
 		return nil, err
@@ -94,12 +116,12 @@ func walk(folder, hive string, above []string) ([]found, error) {
 		}
 		switch {
 		case dir:
-			inner, err := walk(full, path.Join(hive, e.Name()), append(slices.Clip(above), real))
+			inner, err := ends.walk(full, path.Join(hive, e.Name()), append(slices.Clip(above), real))
 			if err != nil {
 				return nil, err
 			}
 			files = append(files, inner...)
-		case strings.HasSuffix(e.Name(), ".parquet"):
+		case ends.match(e.Name()):
 			files = append(files, found{path: full, hive: hive})
 		}
 	}
@@ -108,9 +130,9 @@ func walk(folder, hive string, above []string) ([]found, error) {
 
 func isGlob(name string) bool { return strings.ContainsAny(name, "*?[") }
 
-// glob lists what a pattern names: files, and all Parquet files under the folders
+// glob lists what a pattern names: files, and all that match under the folders
 // that it names. ** stands for any number of folders.
-func glob(pattern string) ([]found, error) {
+func (ends endings) glob(pattern string) ([]found, error) {
 	segments := strings.Split(filepath.ToSlash(pattern), "/")
 	first := slices.IndexFunc(segments, isGlob)
 	root := strings.Join(segments[:first], "/")
@@ -128,18 +150,21 @@ func glob(pattern string) ([]found, error) {
 	if _, err := os.Stat(root); err != nil {
 		return nil, fmt.Errorf("folder %s: %w", root, cause(err))
 	}
-	var m matched
+	m := matched{ends: ends}
 	err := m.folder(root, "", segments[first:])
 	return m.files, err
 }
 
 // matched is what a pattern was found to name.
-type matched struct{ files []found }
+type matched struct {
+	ends  endings
+	files []found
+}
 
 // folder adds what the pattern's segments name under a folder.
 func (m *matched) folder(folder, hive string, segments []string) error {
 	if len(segments) == 0 {
-		inner, err := walk(folder, hive, nil)
+		inner, err := m.ends.walk(folder, hive, nil)
 		m.files = append(m.files, inner...)
 		return err
 	}
@@ -186,8 +211,8 @@ func (m *matched) entry(e fs.DirEntry, folder, hive string, segments []string) e
 	if info.IsDir() {
 		return m.folder(full, path.Join(hive, e.Name()), rest)
 	}
-	// A pattern without an extension, such as *, means the Parquet files it names.
-	if len(rest) == 0 && (strings.HasSuffix(e.Name(), ".parquet") || path.Ext(segments[0]) != "") {
+	// A pattern without an extension, such as *, means the files of the format.
+	if len(rest) == 0 && (m.ends.match(e.Name()) || path.Ext(segments[0]) != "") {
 		m.files = append(m.files, found{path: full, hive: hive})
 	}
 	return nil

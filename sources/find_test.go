@@ -62,7 +62,7 @@ func TestFind(t *testing.T) {
 		"nothing.parquet":  "",
 		"_tmp/none.parque": "",
 	} {
-		files, err := list(filepath.Join(dir, pattern))
+		files, err := parquetEndings.list(filepath.Join(dir, pattern))
 		var got []string
 		for _, f := range files {
 			rel, _ := filepath.Rel(dir, f.path)

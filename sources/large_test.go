@@ -163,7 +163,7 @@ func TestMixedCodecs(t *testing.T) {
 	if string(got) != strings.Repeat(string(one), 6) || rows != 1200 {
 		t.Errorf("%d rows, others than those of six files", rows)
 	}
-	d := must(Describe(at))
+	d := must(Describe(t.Context(), at))
 	if d.Columns[0].Codec != "snappy, zstd, uncompressed, gzip, lz4_raw, brotli" {
 		t.Errorf("codecs %s", d.Columns[0].Codec)
 	}

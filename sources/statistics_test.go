@@ -90,7 +90,7 @@ func TestStatisticsHold(t *testing.T) {
 }
 
 func TestDescribe(t *testing.T) {
-	d, err := Describe("testdata/hive")
+	d, err := Describe(t.Context(), "testdata/hive")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestDescribe(t *testing.T) {
 	if want := `{"name":"dt","type":"date","arrow":"date32","partition":true,"files":6,"nulls":4,"min":"2026-01-01","max":"2026-01-02"}`; got != want {
 		t.Error(got)
 	}
-	d, err = Describe("testdata/unreadable.parquet")
+	d, err = Describe(t.Context(), "testdata/unreadable.parquet")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestDescribe(t *testing.T) {
 	if want := `{"name":"tags","type":"unknown","problem":"is a list; features cannot read nested columns yet","parquet":"LIST","arrow":"list\u003celement: utf8, nullable\u003e"`; !strings.HasPrefix(got, want) {
 		t.Error(got)
 	}
-	if _, err := Describe("testdata/nowhere"); err == nil {
+	if _, err := Describe(t.Context(), "testdata/nowhere"); err == nil {
 		t.Error("what is not there is described")
 	}
 }

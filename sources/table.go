@@ -14,6 +14,7 @@ type Table struct {
 	Path  string
 	Files []File // sorted by path
 
+	text    *textual // nil: of Parquet files
 	columns []column
 	places  map[string]int // of each name in columns
 	readers sync.Pool      // of pageReaders: their memory goes from part to part
@@ -57,12 +58,12 @@ func (e *UnreadableColumn) Error() string {
 // it takes all *.parquet files below it, in the order of their paths. Folders
 // called key=value between the directory and a file are columns.
 func Find(path string) (*Table, error) {
-	at, err := list(path)
+	at, err := parquetEndings.list(path)
 	if err != nil {
 		return nil, err
 	}
 	t := &Table{Path: path, Files: make([]File, len(at)), places: map[string]int{}}
-	if err := t.open(at); err != nil {
+	if err := t.open(at, openFile); err != nil {
 		return nil, err
 	}
 	for i := range t.Files {
@@ -72,9 +73,9 @@ func Find(path string) (*Table, error) {
 	return t, nil
 }
 
-// open reads all footers, some files at a time. The error is that of the first
+// open opens all files by open, some at a time. The error is that of the first
 // file that has one.
-func (t *Table) open(at []found) error {
+func (t *Table) open(at []found, open func(found) (*File, error)) error {
 	failed := make([]error, len(at))
 	var wg sync.WaitGroup
 	turn := make(chan struct{}, 2*runtime.GOMAXPROCS(0)) // Half of them wait for the disk.
@@ -83,7 +84,7 @@ func (t *Table) open(at []found) error {
 		turn <- struct{}{}
 		go func() {
 			defer func() { <-turn; wg.Done() }()
-			f, err := openFile(at[i])
+			f, err := open(at[i])
 			if failed[i] = err; err == nil {
 				t.Files[i] = *f
 			}
@@ -177,7 +178,8 @@ func (t *Table) Schema() event.Schema {
 	return s
 }
 
-// Rows is the number of rows of all files.
+// Rows is the number of rows of all files. Of CSV and JSON lines it is known once
+// they were read to their ends; until then it is 0.
 func (t *Table) Rows() (n int64) {
 	for i := range t.Files {
 		n += t.Files[i].Rows
@@ -226,10 +228,31 @@ func (t *Table) Parts(columns []string, workers int) ([]event.Source, error) {
 		return nil, err
 	}
 	var parts []event.Source
+	for _, p := range t.cut(chosen, workers) {
+		parts = append(parts, p)
+	}
+	return parts, nil
+}
+
+// counting is what every part of a table is.
+type counting interface {
+	event.Source
+	event.Counter
+}
+
+// cut makes the parts for so many workers. Files of text are one part each: where
+// a record begins is known only to who has read all before it.
+func (t *Table) cut(chosen []column, workers int) (parts []counting) {
+	if t.text != nil {
+		for i := range t.Files {
+			parts = append(parts, newTextPart(t, chosen, i))
+		}
+		return parts
+	}
 	for _, s := range t.spans(workers) {
 		parts = append(parts, newPart(t, chosen, s))
 	}
-	return parts, nil
+	return parts
 }
 
 // span is some row groups of one file.

@@ -76,6 +76,9 @@ func (q *question) compute(v *naiveView, c *naiveColumn) value {
 	return eval(c.expr, &scope{resolve: v.scope.resolve, value: func(key string) value {
 		return q.known[v.Name.Value][strings.TrimPrefix(key, sibling+".")]
 	}, aggregate: func(call *expr.Node) value {
+		if c.feature.By.Given() {
+			return foldBy(call, rows, q.parse(c.feature.By.Value), c.feature.MinCount)
+		}
 		if len(rows) == 0 {
 			return foldNothing(call, c.feature.MinCount)
 		}

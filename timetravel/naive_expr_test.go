@@ -91,6 +91,9 @@ func field(r record, t event.Type, name string) value {
 func evalIndex(n *expr.Node, s *scope) value {
 	l, ok := eval(n.Args[0], s).(list)
 	i, known := eval(n.Args[1], s).(int64)
+	if known && i < 0 {
+		i += int64(len(l)) + 1
+	}
 	if !ok || !known || i < 1 || i > int64(len(l)) {
 		return nil
 	}
@@ -139,8 +142,11 @@ func evalBinary(n *expr.Node, s *scope) value {
 	case ">=":
 		return compare(a, b) >= 0
 	case "||":
-		if x, ok := a.(octets); ok {
+		switch x := a.(type) {
+		case octets:
 			return x + b.(octets)
+		case list:
+			return widen(append(append(list{}, x...), b.(list)...), typeOf(n, s))
 		}
 		return a.(string) + b.(string)
 	}
@@ -312,6 +318,14 @@ func convert(v value, t event.Type) value {
 		return convertToDecimal(v, t)
 	case event.Timestamp, event.Date:
 		return convertToInstant(v, t)
+	case event.List:
+		if l, ok := v.(list); ok {
+			out := list{}
+			for _, e := range l {
+				out = append(out, convert(e, *t.Elem))
+			}
+			return out
+		}
 	case event.Bool:
 		switch x := v.(type) {
 		case int64:

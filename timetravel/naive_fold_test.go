@@ -13,7 +13,7 @@ import (
 // fold is an aggregate over the events of a window, oldest first: what it takes
 // of each, then its value. With fewer than minCount inputs it is null.
 func fold(call *expr.Node, rows []*scope, minCount int64) value {
-	taken := inputs(call, rows)
+	taken, others := inputs(call, rows)
 	if int64(len(taken)) < minCount {
 		return nil
 	}
@@ -26,13 +26,20 @@ func fold(call *expr.Node, rows []*scope, minCount int64) value {
 	if len(taken) == 0 {
 		return nil
 	}
+	if paired[call.Name] {
+		return foldPairs(call, taken, others)
+	}
 	switch call.Name {
 	case "first", "last", "lag":
 		return pick(call, taken)
-	case "min":
+	case "min", "bool_and":
 		return extreme(taken, false)
-	case "max":
+	case "max", "bool_or":
 		return extreme(taken, true)
+	case "distinct_last":
+		return distinctLast(taken, count(call.Args[1]))
+	case "mode", "top_k_frequent", "histogram", "entropy":
+		return frequency(call, taken)
 	case "sum":
 		return sum(taken, typeOf(call, rows[0]))
 	case "avg":
@@ -58,9 +65,9 @@ func fold(call *expr.Node, rows []*scope, minCount int64) value {
 }
 
 // inputs is the argument's value for each event that passes the filter, without
-// the nulls unless they are respected; for count(*) something for each event.
-func inputs(call *expr.Node, rows []*scope) []value {
-	var taken []value
+// the nulls unless they are respected; for count(*) something for each event. Of
+// two values both are given, and the second is never null.
+func inputs(call *expr.Node, rows []*scope) (taken, others []value) {
 	for _, row := range rows {
 		if call.Filter != nil && eval(call.Filter, row) != true {
 			continue
@@ -69,11 +76,20 @@ func inputs(call *expr.Node, rows []*scope) []value {
 		if !call.Star {
 			v = eval(call.Args[0], row)
 		}
+		if paired[call.Name] {
+			other := eval(call.Args[1], row)
+			if other == nil {
+				continue
+			}
+			if v != nil || call.RespectNulls {
+				others = append(others, other)
+			}
+		}
 		if v != nil || call.RespectNulls {
 			taken = append(taken, v)
 		}
 	}
-	return taken
+	return taken, others
 }
 
 func distinct(vs []value) value {

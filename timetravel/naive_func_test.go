@@ -5,7 +5,6 @@ import (
 	"math/big"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/timeseam/timeseam/features/event"
 	"github.com/timeseam/timeseam/features/expr"
@@ -39,6 +38,8 @@ func evalFunction(n *expr.Node, s *scope) value {
 		return widen(args[2], t)
 	case "greatest", "least":
 		return widen(extreme(args, n.Name == "greatest"), t)
+	case "list_value":
+		return listValue(n, args, s)
 	case "concat":
 		var b strings.Builder
 		for _, a := range args {
@@ -53,7 +54,11 @@ func evalFunction(n *expr.Node, s *scope) value {
 			return nil
 		}
 	}
-	return functions[n.Name].call(args)
+	v := functions[n.Name].call(args)
+	if functions[n.Name].typ != nil {
+		v = widen(v, t)
+	}
+	return v
 }
 
 // extreme is the greatest or least that is not null.
@@ -81,12 +86,21 @@ func typeOfFunction(n *expr.Node, s *scope) event.Type {
 		return t
 	case "concat":
 		return event.Of(event.String)
+	case "list_value":
+		return typeOfListValue(n, s)
 	case "nullif", "abs":
 		return typeOf(n.Args[0], s)
 	}
 	f, ok := functions[n.Name]
 	if !ok {
 		panic("the naive evaluator has no function " + n.Name)
+	}
+	if f.typ != nil {
+		args := make([]event.Type, len(n.Args))
+		for i, a := range n.Args {
+			args[i] = typeOf(a, s)
+		}
+		return f.typ(args)
 	}
 	return event.Of(f.result)
 }
@@ -95,15 +109,26 @@ func typeOfFunction(n *expr.Node, s *scope) event.Type {
 // package math here and may differ from the engine's own in the last bits.
 type function struct {
 	result  event.Kind
+	typ     func(args []event.Type) event.Type // in place of result
 	inexact bool
 	call    func(args []value) value
 }
 
-var functions = map[string]function{
+var functions = func() map[string]function {
+	all := map[string]function{}
+	for _, group := range []map[string]function{firstFunctions, wordFunctions, listFunctions} {
+		for name, f := range group {
+			all[name] = f
+		}
+	}
+	return all
+}()
+
+var firstFunctions = map[string]function{
 	"lower":        text(strings.ToLower),
 	"upper":        text(strings.ToUpper),
 	"trim":         text(func(s string) string { return strings.Trim(s, " ") }),
-	"length":       {result: event.Int, call: func(a []value) value { return int64(utf8.RuneCountInString(a[0].(string))) }},
+	"length":       {result: event.Int, call: lengthOf},
 	"substr":       {result: event.String, call: substring},
 	"substring":    {result: event.String, call: substring},
 	"replace":      {result: event.String, call: func(a []value) value { return strings.ReplaceAll(a[0].(string), a[1].(string), a[2].(string)) }},
@@ -212,6 +237,9 @@ func haversine(a []value) value {
 }
 
 func truncate(a []value) value {
+	if len(a) > 2 {
+		return truncateIn(a)
+	}
 	t := clock(a[1])
 	y, m, d := t.Date()
 	switch a[0].(string) {
@@ -219,6 +247,8 @@ func truncate(a []value) value {
 		m, d = 1, 1
 	case "month":
 		d = 1
+	case "quarter":
+		m, d = (m-1)/3*3+1, 1
 	case "week":
 		d -= (int(t.Weekday()) + 6) % 7
 	case "day":
@@ -228,6 +258,17 @@ func truncate(a []value) value {
 		return event.Time(t.Truncate(time.Minute).UnixMicro())
 	}
 	return event.Time(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).UnixMicro())
+}
+
+// truncateIn goes back from the instant, by minutes, to the first at which clocks
+// show the start of the unit of now.
+func truncateIn(a []value) value {
+	in, at := location(a[2]), clock(a[1])
+	start := truncate([]value{a[0], shown(at.In(in))}).(event.Time)
+	if a[0] == "hour" || a[0] == "minute" {
+		return event.Time(at.UnixMicro()) - shown(at.In(in)) + start
+	}
+	return firstShowing(clock(start), in)
 }
 
 // exact reports whether an expression's doubles must agree bit for bit.

@@ -53,7 +53,7 @@ func (n *naive) label(def *features.EventLabel) *naiveLabel {
 		n.add(v, s, n.declared(s, raw.schema, fields, row), fields)
 	}
 	l.t = typeOf(l.expr, v.scope)
-	v.columns = []naiveColumn{{name: def.Name.Value, expr: l.expr, t: l.t}}
+	v.columns = []naiveColumn{{name: def.Name.Value, feature: &features.Feature{}, expr: l.expr, t: l.t}}
 	n.sortEvents(v)
 	for _, events := range v.events {
 		for _, e := range events {

@@ -233,7 +233,11 @@ func (n *naive) addColumns(v *naiveView) {
 			if !v.derived && n.source(v.Source.Value).Dimension == nil {
 				mine = v.withSiblings(tree, w)
 			}
-			v.columns = append(v.columns, naiveColumn{name, f, w, mine, typeOf(mine, v.scope)})
+			t := typeOf(mine, v.scope)
+			if f.By.Given() {
+				t = event.MapOf(typeOf(n.parse(f.By.Value), v.scope), t)
+			}
+			v.columns = append(v.columns, naiveColumn{name, f, w, mine, t})
 		}
 	}
 }
@@ -517,8 +521,8 @@ next:
 }
 
 // contents is the expressions that make up an event's content in a view, in the
-// order of their text: what its aggregates read, of a row each field, or, of a
-// dimension, its features and its where.
+// order of their text: what its aggregates read, of a row each field, and what
+// its maps are by; or, of a dimension, its features and its where.
 func (n *naive) contents(v *naiveView) []*expr.Node {
 	found := map[string]*expr.Node{}
 	var note func(x *expr.Node)
@@ -545,15 +549,17 @@ func (n *naive) contents(v *naiveView) []*expr.Node {
 			}
 			checkCall(m)
 			note(m.Filter)
-			if !m.Star && m.Args[0].Op == expr.Row {
-				for _, a := range m.Args[0].Args {
-					note(a)
-				}
-			} else if !m.Star {
+			if !m.Star {
 				note(m.Args[0])
+			}
+			if paired[m.Name] {
+				note(m.Args[1])
 			}
 			return false
 		})
+		if c.feature.By.Given() {
+			note(n.parse(c.feature.By.Value))
+		}
 	}
 	if dimension {
 		d := n.source(v.Source.Value).Dimension

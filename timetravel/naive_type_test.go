@@ -72,7 +72,9 @@ func typeOfBinary(n *expr.Node, s *scope) event.Type {
 	case "+", "-", "*", "/", "%":
 		return arithmetic(n.Name, typeOf(n.Args[0], s), typeOf(n.Args[1], s))
 	case "||":
-		if t := typeOf(n.Args[0], s); t.Kind != event.Null {
+		if t := typeOf(n.Args[0], s); t.Kind == event.List {
+			return unified(t, typeOf(n.Args[1], s))
+		} else if t.Kind != event.Null {
 			return t
 		}
 		return typeOf(n.Args[1], s)
@@ -121,6 +123,8 @@ func unified(a, b event.Type) event.Type {
 		return b
 	case b.Kind == event.Null:
 		return a
+	case a.Kind == event.List:
+		return event.ListOf(unified(*a.Elem, *b.Elem))
 	case a.Kind == event.Double || b.Kind == event.Double:
 		return event.Of(event.Double)
 	case a.Kind == event.Date || a.Kind == event.Timestamp:
@@ -134,7 +138,8 @@ func unified(a, b event.Type) event.Type {
 func isAggregate(n *expr.Node) bool {
 	switch n.Name {
 	case "count", "sum", "avg", "min", "max", "stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop",
-		"first", "last", "lag", "quantile_cont", "quantile_disc", "median", "top_k", "bottom_k":
+		"first", "last", "lag", "quantile_cont", "quantile_disc", "median", "top_k", "bottom_k", "arg_min", "arg_max", "mode", "top_k_frequent",
+		"histogram", "bool_and", "bool_or", "entropy", "corr", "covar_samp", "covar_pop", "distinct_last":
 		return n.Op == expr.Call
 	}
 	return false
@@ -144,7 +149,8 @@ func typeOfAggregate(n *expr.Node, s *scope) event.Type {
 	switch n.Name {
 	case "count":
 		return event.Of(event.Int)
-	case "avg", "stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop", "quantile_cont", "median":
+	case "avg", "stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop", "quantile_cont", "median",
+		"entropy", "corr", "covar_samp", "covar_pop":
 		return event.Of(event.Double)
 	}
 	t := typeOf(n.Args[0], s)
@@ -153,7 +159,9 @@ func typeOfAggregate(n *expr.Node, s *scope) event.Type {
 		if t.Kind == event.Decimal {
 			return event.DecimalOf(38, t.Scale)
 		}
-	case "top_k", "bottom_k":
+	case "histogram":
+		return event.MapOf(t, event.Of(event.Int))
+	case "top_k", "bottom_k", "top_k_frequent", "distinct_last":
 		return event.ListOf(t)
 	case "first", "last":
 		if len(n.Args) == 2 {

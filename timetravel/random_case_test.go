@@ -180,7 +180,16 @@ func (d *dice) aggregate() string {
 	number, any := one(d, randomArguments["numbers"]...), one(d, randomArguments["values"]...)
 	n := 1 + d.IntN(4)
 	var call string
-	switch d.IntN(9) {
+	switch d.IntN(13) {
+	case 8:
+		call = fmt.Sprintf("%s(%s, %s)", one(d, "corr", "covar_samp", "covar_pop"), number, one(d, randomArguments["numbers"]...))
+	case 9:
+		call = one(d, fmt.Sprintf("mode(%s)", any), fmt.Sprintf("entropy(%s)", any), fmt.Sprintf("top_k_frequent(%s, %d)", any, n), fmt.Sprintf("histogram(%s)", d.countable()))
+	case 10:
+		call = one(d, fmt.Sprintf("%s(%s, %s)", one(d, "arg_min", "arg_max"), any, one(d, randomArguments["values"]...)), fmt.Sprintf("arg_max(%s, %s) respect nulls", any, number),
+			fmt.Sprintf("arg_min(row(%s as f, b as g), %s)", any, number))
+	case 11:
+		call = one(d, "bool_and(b)", "bool_or(b)", "bool_and(n > 1)", fmt.Sprintf("distinct_last(%s, %d)", any, n))
 	case 0:
 		call = one(d, "count(*)", fmt.Sprintf("count(%s)", any), fmt.Sprintf("count(distinct %s)", any))
 	case 1, 2:
@@ -205,6 +214,11 @@ func (d *dice) aggregate() string {
 	return call
 }
 
+// countable draws an argument that may key a map.
+func (d *dice) countable() string {
+	return one(d, "n", "d", "s", "b", "at", "upper(s)", "seq", "n % 3")
+}
+
 func (d *dice) drawView(i int) randomView {
 	v := randomView{head: fmt.Sprintf("v%d:\n    entity: %s\n    source: acts\n", i, one(d, "one", "one", "two", "all"))}
 	if d.IntN(3) == 0 {
@@ -222,6 +236,8 @@ func (d *dice) drawView(i int) randomView {
 			value = "sum(x) / count(*) + count(n)"
 		case 1:
 			more = fmt.Sprintf(", min_count: %d", 1+d.IntN(3))
+		case 3, 4:
+			more = fmt.Sprintf(", by: %q%s", d.countable(), one(d, "", "", ", min_count: 2"))
 		case 2:
 			value, more = one(d, "avg(n)", "max(x)", "count(x)"), fmt.Sprintf(", min_count: %d, default: -1", 1+d.IntN(2))
 		}

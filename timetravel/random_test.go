@@ -13,8 +13,9 @@ import (
 )
 
 var (
-	seedFlag   = flag.Uint64("seed", 0, "the seed of TestRandom's only run; 0: runs of new seeds, which are printed")
+	seedFlag   = flag.Uint64("seed", 0, "the seed of TestRandom's only run; 0: -runs of them, the same each time")
 	randomRuns = flag.Int("runs", 60, "how many random definitions TestRandom tries")
+	explore    = flag.Bool("explore", false, "have TestRandom begin with a new seed; the seed of a failure is printed")
 )
 
 // TestRandom holds the drivers to the naive evaluator on random definitions and
@@ -22,7 +23,10 @@ var (
 func TestRandom(t *testing.T) {
 	first, runs := *seedFlag, 1
 	if first == 0 {
-		first, runs = uint64(time.Now().UnixNano())%1_000_000_000, *randomRuns
+		first, runs = 1, *randomRuns
+		if *explore {
+			first = uint64(time.Now().UnixNano()) % 1_000_000_000
+		}
 		if testing.Short() {
 			runs = min(runs, 20)
 		}

@@ -80,7 +80,7 @@ func valueAt(c *event.Column, i int) value {
 		return string(c.Text(i))
 	case event.Bytes:
 		return octets(c.Text(i))
-	case event.List:
+	case event.List, event.Map:
 		l := list{}
 		for k := c.Offsets[i]; k < c.Offsets[i+1]; k++ {
 			l = append(l, valueAt(c.Elem, int(k)))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -114,7 +115,7 @@ func parseCell(c string, t event.Type) (value, error) {
 		return nil, nil
 	case c == "":
 		return nil, fmt.Errorf(`an empty cell; write %s for null or "" for the empty text`, nullCell)
-	case t.Kind == event.List || t.Kind == event.Struct:
+	case t.Kind == event.List || t.Kind == event.Struct || t.Kind == event.Map:
 		d := json.NewDecoder(strings.NewReader(c))
 		d.UseNumber()
 		var v any
@@ -152,6 +153,9 @@ func fromJSON(v any, t event.Type) (value, error) {
 		}
 		return l, nil
 	}
+	if t.Kind == event.Map {
+		return mapFromJSON(v, t)
+	}
 	fields, ok := v.(map[string]any)
 	if !ok || len(fields) != len(t.Fields) {
 		return nil, fmt.Errorf("%v has not the fields of %s", v, t)
@@ -168,6 +172,29 @@ func fromJSON(v any, t event.Type) (value, error) {
 		}
 	}
 	return r, nil
+}
+
+// mapFromJSON reads an object as a map, which is a list of its entries in the
+// order of their keys.
+func mapFromJSON(v any, t event.Type) (value, error) {
+	fields, ok := v.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("%v is no %s", v, t)
+	}
+	m := list{}
+	for text, x := range fields {
+		key, err := parseScalar(text, t.KeyType())
+		if err != nil {
+			return nil, err
+		}
+		held, err := fromJSON(x, t.ValueType())
+		if err != nil {
+			return nil, err
+		}
+		m = append(m, record{key, held})
+	}
+	slices.SortFunc(m, compare)
+	return m, nil
 }
 
 func parseScalar(s string, t event.Type) (value, error) {
@@ -317,7 +344,15 @@ func formatJSON(v value, t event.Type) string {
 		return "null"
 	case list:
 		for _, e := range x {
+			if t.Kind == event.Map {
+				entry := e.(record)
+				parts = append(parts, quoteKey(entry[0])+": "+formatJSON(entry[1], t.ValueType()))
+				continue
+			}
 			parts = append(parts, formatJSON(e, *t.Elem))
+		}
+		if t.Kind == event.Map {
+			return "{" + strings.Join(parts, ", ") + "}"
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	case record:
@@ -337,13 +372,21 @@ func formatJSON(v value, t event.Type) string {
 	return quoteJSON(formatScalar(v))
 }
 
+// quoteKey is a map's key, which JSON has as text alone.
+func quoteKey(v value) string {
+	if s, ok := v.(string); ok {
+		return quoteJSON(s)
+	}
+	return quoteJSON(formatScalar(v))
+}
+
 func TestTablesAreReadAsWritten(t *testing.T) {
 	text := `# a remark
-k:string | "odd : name":int64 | d:decimal(5,2) | f:double | t:timestamp | y:date | b:bytes | l:list<double> | s:struct<a: int64, t: timestamp>
-plain | -1 | 1.50 | NaN | 0001-01-01T00:00:00Z | 9999-12-31 | 0x00ff | [1, "NaN", null] | {"a": 1, "t": "1969-12-31T23:59:59.999999Z"}
+k:string | "odd : name":int64 | d:decimal(5,2) | f:double | t:timestamp | y:date | b:bytes | l:list<double> | s:struct<a: int64, t: timestamp> | m:map<date, list<string>>
+plain | -1 | 1.50 | NaN | 0001-01-01T00:00:00Z | 9999-12-31 | 0x00ff | [1, "NaN", null] | {"a": 1, "t": "1969-12-31T23:59:59.999999Z"} | {"2026-01-02": ["b"], "2026-01-01": []}
 
-"a | b" | ∅ | ∅ | -inf | ∅ | ∅ | ∅ | [] | ∅
-"" | 0 | -0.01 | 1e-300 | ∅ | ∅ | 0x | ∅ | {"a": null, "t": null}
+"a | b" | ∅ | ∅ | -inf | ∅ | ∅ | ∅ | [] | ∅ | ∅
+"" | 0 | -0.01 | 1e-300 | ∅ | ∅ | 0x | ∅ | {"a": null, "t": null} | {}
 `
 	a, err := parseTable(text)
 	if err != nil {
@@ -357,6 +400,9 @@ plain | -1 | 1.50 | NaN | 0001-01-01T00:00:00Z | 9999-12-31 | 0x00ff | [1, "NaN"
 		if !sameAll(a.rows[i], b.rows[i]) {
 			t.Errorf("row %d: %v, read again %v", i, a.rows[i], b.rows[i])
 		}
+	}
+	if got := a.rows[0][9].(list)[0].(record)[0]; got != day(20454) {
+		t.Errorf("the least key of a map is %v", got)
 	}
 	if got := a.rows[0][8].(record)[1]; got != event.Time(-1) {
 		t.Errorf("an instant in a struct is %v", got)

@@ -174,11 +174,11 @@ func (s *spec) table(tb testing.TB, name string) table {
 // parquet is where the definition says that a table lies.
 func (s *spec) parquet(name string) string {
 	if name == "spine" {
-		return filepath.Join(s.dir, s.definition.TrainingSets[0].Spine.Parquet.Value)
+		return filepath.Join(s.dir, s.definition.TrainingSets[0].Spine.Table.Path.Value)
 	}
 	for _, source := range s.definition.Sources {
 		if source.Name.Value == name {
-			return filepath.Join(s.dir, source.History.Value)
+			return filepath.Join(s.dir, source.History.Path.Value)
 		}
 	}
 	return filepath.Join(s.dir, name+".parquet")

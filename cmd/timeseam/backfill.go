@@ -28,12 +28,17 @@ func backfillCommand() *cli.Command {
 		ArgsUsage: "SPEC",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "training-set", Aliases: []string{"t"}, Usage: "the training set to make; not needed where the definition has one", EnvVars: environment("training-set")},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "*.parquet, *.arrow, or - for an Arrow stream on standard output", EnvVars: environment("output")},
-			&cli.StringFlag{Name: "compression", Usage: "of Parquet snappy, zstd, gzip, lz4 or none; of Arrow zstd, lz4 or none", DefaultText: "snappy for Parquet, none for Arrow", EnvVars: environment("compression")},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "*.parquet, *.arrow, *.csv, *.jsonl or *.tfrecord (the last three also .gz), a folder/, or - for an Arrow stream on standard output", EnvVars: environment("output")},
+			&cli.StringFlag{Name: "format", Usage: "of the files in a folder: " + strings.Join(sink.Formats(), ", "), DefaultText: "parquet", EnvVars: environment("format")},
+			&cli.StringFlag{Name: "compression", Usage: "of Parquet snappy, zstd, gzip, lz4 or none; of Arrow zstd, lz4 or none; of a folder's CSV, JSON lines and TFRecords gzip, zstd (not TFRecords) or none", DefaultText: "snappy for Parquet, else none", EnvVars: environment("compression")},
+			&cli.StringFlag{Name: "file-size", Usage: "write a folder of files of about this size, such as 256MiB", EnvVars: environment("file-size")},
+			&cli.StringFlag{Name: "partition-by", Usage: "write a folder with a folder for each value of this column", EnvVars: environment("partition-by")},
+			&cli.StringFlag{Name: "data-interval-start", Usage: "take the rows of the spine from this instant on, such as 2026-01-31T00:00:00Z, into a folder of intervals", EnvVars: environment("data-interval-start")},
+			&cli.StringFlag{Name: "data-interval-end", Usage: "and before this one", EnvVars: environment("data-interval-end")},
 			&cli.IntFlag{Name: "workers", Usage: "goroutines that compute", Value: runtime.GOMAXPROCS(0), EnvVars: environment("workers")},
 			&cli.BoolFlag{Name: "strict", Usage: "fail, and write nothing, if a value is outside its type", EnvVars: environment("strict")},
 			&cli.StringFlag{Name: "progress", Usage: "auto (bars on a terminal), plain (lines), none", Value: "auto", EnvVars: environment("progress")},
-			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON", EnvVars: environment("json")},
+			jsonFlag("print the report as JSON"),
 		},
 		OnUsageError: usageError,
 		Action:       backfill,
@@ -46,10 +51,11 @@ const workersMost = 4096
 
 // backfillJob is one backfill with all its settings.
 type backfillJob struct {
-	spec, set, out, compression string
-	workers                     int
-	strict                      bool
-	progress                    func(timetravel.Progress)
+	spec, set, out string
+	target         *sink.Target // nil: standard output
+	workers        int
+	strict         bool
+	progress       func(timetravel.Progress)
 }
 
 func backfill(c *cli.Context) error {
@@ -57,17 +63,20 @@ func backfill(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	job := backfillJob{spec: spec, set: c.String("training-set"), out: c.String("output"), compression: c.String("compression"), workers: c.Int("workers"), strict: c.Bool("strict")}
+	job := backfillJob{spec: spec, set: c.String("training-set"), out: c.String("output"), workers: c.Int("workers"), strict: c.Bool("strict")}
 	switch {
 	case job.out == "":
-		return wrongf("backfill needs an output; write -o training.parquet, or -o - for an Arrow stream")
+		return wrongf("backfill needs an output; write -o training.parquet, -o training/ for a folder of files, or -o - for an Arrow stream")
 	case job.workers < 1 || job.workers > workersMost:
 		return wrongf("--workers %d; give 1 to %d", job.workers, workersMost)
 	case job.out == "-" && c.Bool("json"):
 		return wrongf("--json and -o - both want standard output; write the training set to a file")
 	}
-	if err := checkOutput(job.out, job.compression); err != nil {
+	if job.target, err = outputOf(c); err != nil {
 		return err
+	}
+	if job.target != nil {
+		job.out = job.target.Path()
 	}
 	if job.progress, err = newProgress(c.App.ErrWriter, c.String("progress"), term.IsTerminal(int(os.Stderr.Fd()))); err != nil {
 		return err
@@ -134,7 +143,7 @@ func chooseSet(def *features.Definition, name string) (string, error) {
 // backfill opens the sink, runs the plan into it, and puts manifest and run report
 // beside what it wrote, before another run may have the output.
 func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inputs, start time.Time) (*manifest, *runReport, error) {
-	if err := in.spare(j.out); err != nil {
+	if err := in.spare(j.out, j.target != nil && j.target.Folder()); err != nil {
 		return nil, nil, err
 	}
 	spine := in.spines[j.set]
@@ -143,20 +152,24 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	if err != nil {
 		return nil, nil, err
 	}
-	out, err := newSink(j.out, sink.Options{Schema: slices.Concat(plan.Outputs, plan.Marks), Carried: carried, Compression: j.compression}, os.Stdout)
+	options := sink.Options{Schema: slices.Concat(plan.Outputs, plan.Marks), Carried: carried}
+	out, err := newSink(j.target, options, os.Stdout)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer out.Close()
 	b := &timetravel.Backfill{
-		Plan: plan, Visibility: visibilityOf(plan.TrainingSet), Sink: &retiring{out, j.out}, Workers: j.workers, Strict: j.strict, Progress: j.progress,
+		Plan: plan, Visibility: visibilityOf(plan.TrainingSet), Sink: &retiring{out, j.target}, Workers: j.workers, Strict: j.strict, Progress: j.progress,
 		History: func(i features.Input) ([]event.Source, error) {
 			return in.histories[i.Source.Name.Value].Parts(names(i.Columns), j.workers)
 		},
 		Spine: func() (event.Source, error) { return spine.Read(names(plan.Queries.Columns)) },
 	}
+	if j.target != nil && j.target.Interval != nil {
+		b.Within = &features.Interval{From: j.target.Interval.Start, To: j.target.Interval.End}
+	}
 	for _, i := range plan.Inputs {
-		b.Events = max(b.Events, in.histories[i.Source.Name.Value].Rows())
+		b.Events = max(b.Events, in.histories[i.Source.Name.Value].Estimate())
 	}
 	if carried != nil {
 		b.Carry = func(rows int, answered timetravel.Kept) (event.Source, error) {
@@ -172,12 +185,13 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 		return nil, nil, err
 	}
 	m, r := newManifest(plan, in, report), newRunReport(j, report, start)
-	if j.out == "-" {
+	if j.target == nil {
 		return m, r, nil
 	}
-	err = writeJSON(j.out+manifestSuffix, m)
+	m.Output = newOutputEntry(j.target, options, out)
+	err = writeJSON(j.target.Beside(manifestSuffix), m)
 	if err == nil {
-		err = writeJSON(j.out+runSuffix, r)
+		err = writeJSON(j.target.Beside(runSuffix), r)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, j.withdraw())
@@ -200,10 +214,8 @@ func visibilityOf(t *features.TrainingSet) timetravel.Visibility {
 // withdraw takes the training set away again: one whose manifest cannot be written
 // would be one that nobody can place.
 func (j *backfillJob) withdraw() (err error) {
-	for _, path := range []string{j.out, j.out + manifestSuffix, j.out + runSuffix} {
-		if e := os.Remove(path); e != nil && !errors.Is(e, fs.ErrNotExist) {
-			err = errors.Join(err, e)
-		}
+	for _, path := range []string{j.target.Path(), j.target.Beside(manifestSuffix), j.target.Beside(runSuffix)} {
+		err = errors.Join(err, os.RemoveAll(path))
 	}
 	return err
 }
@@ -233,17 +245,17 @@ func names(s event.Schema) []string {
 // the commit fails.
 type retiring struct {
 	event.Sink
-	out string
+	target *sink.Target // nil: nothing stands beside a stream
 }
 
 func (r *retiring) Commit(ctx context.Context) error {
-	if r.out == "-" {
+	if r.target == nil {
 		return r.Sink.Commit(ctx)
 	}
-	beside := []string{r.out + manifestSuffix, r.out + runSuffix}
+	beside := []string{r.target.Beside(manifestSuffix), r.target.Beside(runSuffix)}
 	for _, path := range beside {
 		if info, err := os.Lstat(path); err == nil && info.IsDir() {
-			return fmt.Errorf("%s is a directory, and the place of what belongs beside %s; name another output", path, r.out)
+			return fmt.Errorf("%s is a directory, and the place of what belongs beside %s; name another output", path, r.target.Path())
 		}
 	}
 	var err error

@@ -51,7 +51,11 @@ func demo(c *cli.Context, dir string) error {
 	if err := demoFiles(dir, spec, w); err != nil {
 		return err
 	}
-	job := &backfillJob{spec: spec, out: out, workers: runtime.GOMAXPROCS(0)}
+	target, err := sink.Place{Path: out}.Resolve()
+	if err != nil {
+		return err
+	}
+	job := &backfillJob{spec: spec, out: out, target: target, workers: runtime.GOMAXPROCS(0)}
 	fmt.Fprintf(w, "\n$ timeseam backfill %s -o %s\n", spec, out)
 	m, r, err := job.run(c.Context)
 	if err != nil {

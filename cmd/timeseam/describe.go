@@ -2,8 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
+	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -14,11 +18,11 @@ import (
 func describeCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "describe",
-		Usage:     "say what is in a Parquet file, glob or directory",
-		ArgsUsage: "FILE",
+		Usage:     "say what a file holds, or what a name of a definition means",
+		ArgsUsage: "FILE | SPEC NAME",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "rows", Usage: "also show this many of the first rows", EnvVars: environment("rows")},
-			&cli.BoolFlag{Name: "json", Usage: "print as JSON", EnvVars: environment("json")},
+			jsonFlag("print as JSON"),
 		},
 		OnUsageError: usageError,
 		Action:       describe,
@@ -26,7 +30,13 @@ func describeCommand() *cli.Command {
 }
 
 func describe(c *cli.Context) error {
-	path, err := oneArgument(c, "one file, glob or directory")
+	if ext := filepath.Ext(c.Args().First()); c.NArg() == 2 && (ext == ".yaml" || ext == ".yml") {
+		if c.IsSet("rows") {
+			return wrongf("--rows shows rows of files; leave it out where a name of a definition is described")
+		}
+		return describeNoun(c, c.Args().Get(0), c.Args().Get(1))
+	}
+	path, err := oneArgument(c, "one file, glob or directory, or a definition and a name in it")
 	if err != nil {
 		return err
 	}
@@ -37,7 +47,7 @@ func describe(c *cli.Context) error {
 	case rows > 0 && c.Bool("json"):
 		return wrongf("--rows shows rows to people; leave it out with --json")
 	}
-	d, err := sources.Describe(path)
+	d, err := sources.Describe(c.Context, path)
 	if err != nil {
 		return err
 	}
@@ -46,12 +56,8 @@ func describe(c *cli.Context) error {
 	}
 	var shown bytes.Buffer // Rows that cannot be read are no reason for half a page.
 	if rows > 0 {
-		t, err := sources.Find(path)
-		if err != nil {
-			return err
-		}
 		fmt.Fprintln(&shown)
-		if err := printRows(c.Context, &shown, t, rows); err != nil {
+		if err := printRows(c.Context, &shown, d.Table(), rows); err != nil {
 			return err
 		}
 	}
@@ -63,7 +69,14 @@ func describe(c *cli.Context) error {
 // printDescription writes a description as a person reads it: one line a column,
 // its least and greatest value where every file tells them.
 func printDescription(w io.Writer, d *sources.Description) {
-	fmt.Fprintf(w, "%s: %s, %s, %s in %s, %s\n", d.Path, plural(int(d.Rows), "row"), plural(len(d.Columns), "column"), sizeWords(d.SizeBytes), plural(len(d.Files), "file"), plural(d.RowGroups, "row group"))
+	how := plural(d.RowGroups, "row group")
+	switch d.Format {
+	case "csv":
+		how = "CSV"
+	case "json":
+		how = "JSON lines"
+	}
+	fmt.Fprintf(w, "%s: %s, %s, %s in %s, %s\n", d.Path, plural(int(d.Rows), "row"), plural(len(d.Columns), "column"), sizeWords(d.SizeBytes), plural(len(d.Files), "file"), how)
 	name, kind := 0, 0
 	for _, c := range d.Columns {
 		name, kind = max(name, utf8.RuneCountInString(c.Name)), max(kind, len(c.Type))
@@ -87,6 +100,51 @@ func printDescription(w io.Writer, d *sources.Description) {
 		}
 		fmt.Fprintln(w, strings.TrimRight(line, " "))
 	}
+	if d.Format != "" {
+		printFields(w, d)
+	}
+}
+
+// printFields writes what a definition says of a table of text, to be copied.
+func printFields(w io.Writer, d *sources.Description) {
+	fmt.Fprintf(w, "\n# Types are suggested by the rows; a definition may declare others.\nhistory: %s\nfields:\n", yamlTable(d, d.Path))
+	for _, c := range d.Columns {
+		if c.Problem == "" {
+			fmt.Fprintf(w, "  %s: %s\n", yamlText(c.Name), yamlText(c.Type))
+		}
+	}
+}
+
+// yamlTable is a described table, at a path, as definitions name it.
+func yamlTable(d *sources.Description, path string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "{%s: %s", cmp.Or(d.Format, "parquet"), yamlText(path))
+	if d.Delimiter != "" {
+		fmt.Fprintf(&b, ", delimiter: %q", d.Delimiter)
+	}
+	if d.Null != nil {
+		b.WriteString(", null: [\"\"")
+		for _, null := range d.Null {
+			fmt.Fprintf(&b, ", %q", null)
+		}
+		b.WriteString("]")
+	}
+	return b.String() + "}"
+}
+
+// yamlPlain is what YAML takes for text as it stands, inside { } too.
+var yamlPlain = regexp.MustCompile(`^[A-Za-z_./][A-Za-z0-9_./(<>-]*$`)
+
+// yamlText is s as YAML writes it.
+func yamlText(s string) string {
+	switch strings.ToLower(s) {
+	case "true", "false", "null", "yes", "no", "on", "off", "y", "n":
+	default:
+		if yamlPlain.MatchString(s) {
+			return s
+		}
+	}
+	return strconv.Quote(s)
 }
 
 func plural(n int, what string) string {

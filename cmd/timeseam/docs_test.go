@@ -165,6 +165,27 @@ func TestDocsDefinition(t *testing.T) {
 	}
 }
 
+// TestDocsInputs holds that what docs/inputs.md says of tables is a definition's,
+// once it has features.
+func TestDocsInputs(t *testing.T) {
+	text, err := os.ReadFile("../../docs/inputs.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(text), "\n```yaml\n")
+	shown, _, _ = strings.Cut(shown, "```")
+	rest := "version: 1\nname: inputs\nentities: {account: account_id}\nfeature_views: {spend: {entity: account, source: transactions, features: {total: sum(amount)}}}\nfeature_services: {fraud: {features: [spend]}}\n"
+	def, err := features.Load("inputs.md", []byte(rest+shown))
+	if err != nil {
+		t.Fatal(err)
+	}
+	str, at := event.Of(event.String), event.Of(event.Timestamp)
+	_, err = features.Compile(def, features.Catalog{Histories: map[string]event.Schema{"transactions": {{Name: "account_id", Type: str}, {Name: "event_time", Type: at}, {Name: "amount", Type: event.DecimalOf(12, 2)}}}}, "fraud")
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSpecsValidate holds that every worked definition has no fault, also where
 // its tables are not at hand.
 func TestSpecsValidate(t *testing.T) {
@@ -291,4 +312,36 @@ func languageFunctions() string {
 		fmt.Fprintf(&b, "| `%s` | %s%s |\n", f.Signature, strings.ReplaceAll(f.Doc, "|", "\\|"), also)
 	}
 	return b.String()
+}
+
+// TestDocsTesting does what docs/testing.md shows: its definition, its cases, what is
+// said of them, and what is said of a value that is not as expected.
+func TestDocsTesting(t *testing.T) {
+	text, err := os.ReadFile("../../docs/testing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile("(?s)\n```(?:yaml|text)\n(.*?)```").FindAllSubmatch(text, -1)
+	if len(shown) != 4 {
+		t.Fatalf("docs/testing.md shows %d files and outputs, want 4", len(shown))
+	}
+	t.Chdir(t.TempDir())
+	t.Setenv("COLUMNS", "100")
+	said := func(cases []byte) (int, string) {
+		for name, data := range map[string][]byte{"features.yaml": shown[0][1], "features.test.yaml": cases} {
+			if err := os.WriteFile(name, data, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var out bytes.Buffer
+		code := run(t.Context(), []string{"timeseam", "test", "features.yaml"}, &out, &out)
+		return code, out.String()
+	}
+	if code, out := said(shown[1][1]); code != exitDone || out != string(shown[2][1]) {
+		t.Errorf("docs/testing.md shows %q, and exit code %d says %q", shown[2][1], code, out)
+	}
+	other := bytes.Replace(shown[1][1], []byte("habit__orders: 0"), []byte("habit__orders: 1"), 1)
+	if code, out := said(other); code != exitDiffer || out != string(shown[3][1]) {
+		t.Errorf("docs/testing.md shows\n%s\nand exit code %d says\n%s", shown[3][1], code, out)
+	}
 }

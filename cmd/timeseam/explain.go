@@ -16,8 +16,8 @@ func explainCommand() *cli.Command {
 		Usage:     "say what a run would read, and what each feature means",
 		ArgsUsage: "SPEC",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "training-set", Aliases: []string{"t"}, Usage: "the training set meant; not needed where the definition has one", EnvVars: environment("training-set")},
-			&cli.BoolFlag{Name: "json", Usage: "print as JSON", EnvVars: environment("json")},
+			setFlag("the training set meant; not needed where the definition has one"),
+			jsonFlag("print as JSON"),
 		},
 		OnUsageError: usageError,
 		Action:       explain,
@@ -35,6 +35,7 @@ type explanation struct {
 	Views       []explainedView  `json:"views"`
 	Columns     []columnEntry    `json:"columns"`
 	Inner       []columnEntry    `json:"inner_columns"` // computed for others, not given out
+	Estimate    *estimate        `json:"estimate"`
 	Notes       []string         `json:"notes"`
 }
 
@@ -44,9 +45,11 @@ type explainedTable struct {
 	Path    string   `json:"path"`
 	Files   int      `json:"files"`
 	Rows    int64    `json:"rows"`
-	Bytes   int64    `json:"bytes"` // of the files; of them only the columns are read
+	About   bool     `json:"rows_estimated,omitempty"` // of CSV and JSON lines, before they are read
+	Bytes   int64    `json:"bytes"`                    // of the files; of them only the columns are read
 	Columns []string `json:"columns"`
 	Of      int      `json:"of_columns"`
+	Groups  int      `json:"row_groups"` // all of which are read
 }
 
 // explainedView is how a view takes and orders events.
@@ -56,6 +59,7 @@ type explainedView struct {
 	Key    []string `json:"key"`
 	Where  string   `json:"where,omitempty"`
 	Order  []string `json:"order"`
+	Rules  []fact   `json:"rules"`
 }
 
 func explain(c *cli.Context) error {
@@ -77,6 +81,9 @@ func explain(c *cli.Context) error {
 		return err
 	}
 	x := newExplanation(plan, in)
+	if x.Estimate, err = newEstimate(c.Context, plan, in); err != nil {
+		return err
+	}
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, x)
 	}
@@ -93,18 +100,19 @@ func newExplanation(plan *features.Plan, in *inputs) *explanation {
 		if name == "" {
 			t = in.spines[set.Name.Value]
 		}
-		e := explainedTable{Name: name, Path: path, Files: len(t.Files), Rows: t.Rows(), Columns: names(columns), Of: len(t.Schema())}
+		e := explainedTable{Name: name, Path: path, Files: len(t.Files), Rows: t.Estimate(), About: t.Format() != "parquet", Columns: names(columns), Of: len(t.Schema())}
 		for _, f := range t.Files {
 			e.Bytes += f.Size
+			e.Groups += f.RowGroups
 		}
 		return e
 	}
-	x.Spine = table("", set.Spine.Parquet.Value, plan.Queries.Columns)
+	x.Spine = table("", set.Spine.Table.Path.Value, plan.Queries.Columns)
 	for _, i := range plan.Inputs {
-		x.Inputs = append(x.Inputs, table(i.Source.Name.Value, i.Source.History.Value, i.Columns))
+		x.Inputs = append(x.Inputs, table(i.Source.Name.Value, i.Source.History.Path.Value, i.Columns))
 	}
 	for _, v := range plan.Views {
-		x.Views = append(x.Views, explainedView{v.Name, plan.Inputs[v.Input].Source.Name.Value, v.Key(), v.View.Where.Value, v.Order(plan)})
+		x.Views = append(x.Views, explainedView{v.Name, plan.Inputs[v.Input].Source.Name.Value, v.Key(), v.View.Where.Value, v.Order(plan), rules(plan, v)})
 	}
 	x.Columns, x.Inner = columnEntries(plan.Describe()), columnEntries(plan.Inner())
 	for _, l := range plan.Lints {
@@ -125,6 +133,7 @@ func (x *explanation) print(w io.Writer) {
 	for _, i := range x.Inputs {
 		i.print(w, "source "+i.Name)
 	}
+	fmt.Fprintln(w, "  Of each file all row groups are read, and of these only the columns named: what the definition does not use stays on the disk.")
 	fmt.Fprintln(w, "\nViews")
 	for _, v := range x.Views {
 		key := "one for all"
@@ -136,9 +145,15 @@ func (x *explanation) print(w io.Writer) {
 			fmt.Fprintf(w, ", where %s", v.Where)
 		}
 		fmt.Fprintf(w, "; in order of %s\n", strings.Join(v.Order, ", then "))
+		for _, r := range v.Rules {
+			if r.About == "duplicates" {
+				fmt.Fprintf(w, "      %s\n", printable(r.Says))
+			}
+		}
 	}
 	printColumns(w, "Features", x.Columns)
 	printColumns(w, "Computed for these, and not given out", x.Inner)
+	x.Estimate.print(w)
 	for _, n := range x.Notes {
 		fmt.Fprintf(w, "\nnote: %s\n", n)
 	}
@@ -160,7 +175,11 @@ func printColumns(w io.Writer, title string, columns []columnEntry) {
 }
 
 func (t explainedTable) print(w io.Writer, what string) {
-	fmt.Fprintf(w, "  %s: %s, %s, %s, %s; %d of %d columns: %s\n", what, t.Path, plural(t.Files, "file"), plural(int(t.Rows), "row"), sizeWords(t.Bytes), len(t.Columns), t.Of, strings.Join(t.Columns, ", "))
+	about := ""
+	if t.About {
+		about = "about "
+	}
+	fmt.Fprintf(w, "  %s: %s, %s, %s%s, %s; %d of %d columns: %s\n", what, t.Path, plural(t.Files, "file"), about, plural(int(t.Rows), "row"), sizeWords(t.Bytes), len(t.Columns), t.Of, strings.Join(t.Columns, ", "))
 }
 
 // sizeWords is a number of bytes as a person reads it.

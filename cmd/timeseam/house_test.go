@@ -163,7 +163,7 @@ var technology = []string{"os", "net", "syscall", "unsafe", "log", "plugin", "da
 // that each may use all the same.
 var pure = map[string][]string{
 	"features/event":     {"github.com/apache/arrow-go/v18/arrow", "github.com/zeebo/xxh3", "sync/atomic"}, // Batch.Carried; Hash; a Dict's hashes are made by whichever worker asks first.
-	"features/expr":      {},
+	"features/expr":      {"github.com/zeebo/xxh3", "embed", "archive/zip"},                                // hash(x); the time zones, which are bytes of the program.
 	"features/aggregate": {},
 	"features":           {"gopkg.in/yaml.v3"},    // A definition is YAML.
 	"timetravel":         {"sync", "sync/atomic"}, // Workers, in shard.go and around it.

@@ -25,6 +25,7 @@ const (
 	exitDone   = 0
 	exitFailed = 1 // the run failed
 	exitWrong  = 2 // the definition or the flags are wrong
+	exitDiffer = 3 // a check found a difference
 )
 
 // wrong is an error whose cause is the definition or the flags.
@@ -58,8 +59,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "timeseam: interrupted; nothing was written")
 		return exitFailed
 	}
-	if errors.Is(err, errTold) {
+	switch {
+	case errors.Is(err, errTold):
 		return exitWrong
+	case errors.Is(err, errDiffers):
+		return exitDiffer
 	}
 	var faults event.Faults
 	if errors.As(err, &faults) {
@@ -99,15 +103,17 @@ var errTold = errors.New("the definition has faults")
 // newApp returns the command table.
 func newApp(stdout, stderr io.Writer) *cli.App {
 	app := &cli.App{
-		Name:            "timeseam",
-		Usage:           "one feature definition; point-in-time-correct training sets",
-		Version:         version,
-		Writer:          stdout,
-		ErrWriter:       stderr,
-		HideHelpCommand: true,
-		Commands:        []*cli.Command{demoCommand(), validateCommand(), explainCommand(), backfillCommand(), describeCommand()},
-		OnUsageError:    usageError,
-		ExitErrHandler:  func(*cli.Context, error) {},
+		Name:                  "timeseam",
+		Usage:                 "one feature definition; point-in-time-correct training sets",
+		Version:               version,
+		Writer:                stdout,
+		ErrWriter:             stderr,
+		HideHelpCommand:       true,
+		Commands:              commands(),
+		CustomAppHelpTemplate: appHelp,
+		Flags:                 []cli.Flag{cli.HelpFlag}, // The library adds it only where it adds its own help command.
+		OnUsageError:          usageError,
+		ExitErrHandler:        func(*cli.Context, error) {},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return unknownCommand(c)
@@ -119,6 +125,14 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		c.HideHelpCommand = true // Its argument may be a file called help.
 	}
 	return app
+}
+
+// commands are what there is to do, in the order in which a newcomer does it.
+func commands() []*cli.Command {
+	return []*cli.Command{
+		demoCommand(), initCommand(), validateCommand(), testCommand(), explainCommand(), backfillCommand(),
+		listCommand(), describeCommand(), timelineCommand(), completionCommand(), helpCommand(), versionCommand(),
+	}
 }
 
 // The words of the flag library about a value that is not one of the flag's.
@@ -234,6 +248,9 @@ func environment(flag string) []string {
 
 // oneArgument returns the command's only argument.
 func oneArgument(c *cli.Context, what string) (string, error) {
+	if c.NArg() == 1 && c.Args().First() == "-" {
+		return "", wrongf("%s reads no standard input; write it to a file and name that", c.Command.Name)
+	}
 	if c.NArg() == 1 && c.Args().First() != "" {
 		return c.Args().First(), nil
 	}
@@ -244,4 +261,25 @@ func oneArgument(c *cli.Context, what string) (string, error) {
 		return "", wrongf("%s takes %s; see timeseam %s --help", c.Command.Name, what, c.Command.Name)
 	}
 	return "", wrongf("%s takes %s, not %d arguments; see timeseam %s --help", c.Command.Name, what, c.NArg(), c.Command.Name)
+}
+
+// severalArguments returns the arguments of a command that takes definitions.
+func severalArguments(c *cli.Context) ([]string, error) {
+	if c.NArg() == 0 || slices.Contains(c.Args().Slice(), "") {
+		return nil, wrongf("%[1]s takes at least one definition, none with an empty name; see timeseam %[1]s --help", c.Command.Name)
+	}
+	if slices.Contains(c.Args().Slice(), "-") {
+		return nil, wrongf("%s reads no standard input; write it to a file and name that", c.Command.Name)
+	}
+	return c.Args().Slice(), nil
+}
+
+// jsonFlag asks for what programs read.
+func jsonFlag(usage string) cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: usage, EnvVars: environment("json")}
+}
+
+// setFlag chooses one of a definition's training sets.
+func setFlag(usage string) cli.Flag {
+	return &cli.StringFlag{Name: "training-set", Aliases: []string{"t"}, Usage: usage, EnvVars: environment("training-set")}
 }

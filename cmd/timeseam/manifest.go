@@ -34,13 +34,40 @@ type manifest struct {
 	Labels      []string         `json:"labels"`
 	LabelCounts []labelEntry     `json:"label_counts"` // of labels from events
 	Columns     []columnEntry    `json:"columns"`
-	Marks       []columnEntry    `json:"marks"`         // split and sample_weight, behind the columns
-	Inner       []columnEntry    `json:"inner_columns"` // computed for others, not given out
+	Marks       []columnEntry    `json:"marks"`            // split and sample_weight, behind the columns
+	Inner       []columnEntry    `json:"inner_columns"`    // computed for others, not given out
+	Output      *outputEntry     `json:"output,omitempty"` // nil: standard output
 	Spine       tableEntry       `json:"spine"`
 	Inputs      []inputEntry     `json:"inputs"`
 	Ties        []tieEntry       `json:"ties"`
 	Counts      []countsEntry    `json:"counts"`
 	SpineCounts map[string]int64 `json:"spine_counts"`
+}
+
+// outputEntry says which files were written, and what of the values their format
+// does not hold.
+type outputEntry struct {
+	Format      string         `json:"format"`
+	PartitionBy string         `json:"partition_by,omitempty"`
+	Interval    *intervalEntry `json:"data_interval,omitempty"`
+	Rounded     []string       `json:"rounded_to_float32,omitempty"`
+	Files       []sink.Written `json:"files"`
+}
+
+type intervalEntry struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
+
+func newOutputEntry(t *sink.Target, o sink.Options, written event.Sink) *outputEntry {
+	e := &outputEntry{Format: t.Format(), PartitionBy: t.PartitionBy, Rounded: t.Rounded(o), Files: []sink.Written{}}
+	if v := t.Interval; v != nil {
+		e.Interval = &intervalEntry{time.UnixMicro(int64(v.Start)).UTC(), time.UnixMicro(int64(v.End)).UTC()}
+	}
+	if w, ok := written.(sink.Output); ok {
+		e.Files = append(e.Files, w.Written()...)
+	}
+	return e
 }
 
 type visibility struct {
@@ -96,7 +123,8 @@ type fileEntry struct {
 	Path      string `json:"path"` // within the table
 	Bytes     int64  `json:"bytes"`
 	Rows      int64  `json:"rows"`
-	FooterCRC string `json:"footer_crc32c"`
+	FooterCRC string `json:"footer_crc32c,omitempty"` // Parquet
+	Sum       string `json:"crc32c,omitempty"`        // CSV and JSON lines
 }
 
 type inputEntry struct {
@@ -121,7 +149,7 @@ func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifes
 	set := plan.TrainingSet
 	m := &manifest{Timeseam: version, Definition: plan.Definition.Name.Value, TrainingSet: set.Name.Value, Digest: plan.Digest(),
 		Visibility: newVisibility(set), Rows: r.Rows, Labels: []string{},
-		Spine: newTableEntry(set.Spine.Parquet.Value, in.spines[set.Name.Value]), SpineCounts: countsByName(&r.Spine)}
+		Spine: newTableEntry(set.Spine.Table.Path.Value, in.spines[set.Name.Value]), SpineCounts: countsByName(&r.Spine)}
 	for _, l := range set.Labels {
 		m.Labels = append(m.Labels, l.Value)
 	}
@@ -134,7 +162,7 @@ func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifes
 	m.Marks = columnEntries(plan.Marked())
 	for i, input := range plan.Inputs {
 		s := input.Source
-		m.Inputs = append(m.Inputs, inputEntry{s.Name.Value, names(input.Columns), r.Read[i][event.OutOfType], newTableEntry(s.History.Value, in.histories[s.Name.Value])})
+		m.Inputs = append(m.Inputs, inputEntry{s.Name.Value, names(input.Columns), r.Read[i][event.OutOfType], newTableEntry(s.History.Path.Value, in.histories[s.Name.Value])})
 	}
 	for _, v := range plan.Views {
 		m.Ties = append(m.Ties, tieEntry{v.Name, v.Order(plan)})
@@ -156,7 +184,13 @@ func columnEntries(described []features.Described) []columnEntry {
 func newTableEntry(path string, t *sources.Table) tableEntry {
 	e := tableEntry{Path: path, Rows: t.Rows()}
 	for _, f := range t.Files {
-		e.Files = append(e.Files, fileEntry{within(t.Path, f.Path), f.Size, f.Rows, fmt.Sprintf("%08x", f.FooterCRC)})
+		entry := fileEntry{Path: within(t.Path, f.Path), Bytes: f.Size, Rows: f.Rows}
+		if t.Format() == "parquet" {
+			entry.FooterCRC = fmt.Sprintf("%08x", f.FooterCRC)
+		} else {
+			entry.Sum = fmt.Sprintf("%08x", f.Sum)
+		}
+		e.Files = append(e.Files, entry)
 	}
 	return e
 }
@@ -177,20 +211,23 @@ func countsByName(c *event.Counts) map[string]int64 {
 
 // print writes the manifest as a person reads it.
 func (m *manifest) print(w io.Writer, r *runReport) {
-	fmt.Fprintf(w, "%s: %d rows, %d features, %.1f s\n", r.Output, m.Rows, len(m.Columns), r.Seconds)
+	fmt.Fprintf(w, "%s: %s, %s, %.1f s\n", r.Output, plural(int(m.Rows), "row"), plural(len(m.Columns), "feature"), r.Seconds)
 	fmt.Fprintf(w, "visibility %s", m.Visibility.Known)
 	if m.Visibility.Optimistic {
 		fmt.Fprint(w, " (optimistic: an event counts from its own time on, however late it arrived)")
 	}
 	fmt.Fprintf(w, "\ndigest %s\n", m.Digest)
+	if o := m.Output; o != nil && len(o.Rounded) > 0 {
+		fmt.Fprintf(w, "rounded to float32: %s\n", strings.Join(o.Rounded, ", "))
+	}
 	for _, l := range m.LabelCounts {
 		fmt.Fprintf(w, "label %s: %d positive, %d negative, %d not known yet\n", l.Label, l.Positive, l.Negative, l.Censored)
 	}
 	for _, c := range m.Counts {
-		fmt.Fprintf(w, "view %s: %d events%s\n", c.View, c.Events, remarks(c.Counts))
+		fmt.Fprintf(w, "view %s: %s%s\n", c.View, plural(int(c.Events), "event"), remarks(c.Counts))
 	}
 	if s := remarks(m.SpineCounts); s != "" {
-		fmt.Fprintf(w, "spine: %d rows%s\n", m.Rows, s)
+		fmt.Fprintf(w, "spine: %s%s\n", plural(int(m.Rows), "row"), s)
 	}
 }
 
@@ -199,11 +236,22 @@ func remarks(counts map[string]int64) string {
 	var words strings.Builder
 	new(event.Counts).Each(func(r event.Reason, _ int64) {
 		if n := counts[r.String()]; n > 0 {
-			fmt.Fprintf(&words, ", %d %s", n, strings.ReplaceAll(r.String(), "_", " "))
+			words.WriteString(", " + counted(n, strings.ReplaceAll(r.String(), "_", " ")))
 		}
 	})
 	return words.String()
 }
+
+// counted is a number of what a reason names, in the plural.
+func counted(n int64, what string) string {
+	if n == 1 {
+		return "1 " + strings.TrimSpace(oneOf.Replace(what+" "))
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+// oneOf makes one of many.
+var oneOf = strings.NewReplacer("events ", "event ", "queries ", "query ", "values ", "value ", "rows ", "row ", "divisions ", "division ", "duplicates ", "duplicate ", "ties ", "tie ", "negatives ", "negative ")
 
 // runReport says how a run went: times and machine, which no manifest holds.
 type runReport struct {

@@ -24,13 +24,6 @@ func printJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// printFaults prints a line a fault.
-func printFaults(w io.Writer, before string, faults []event.Fault) {
-	for _, f := range faults {
-		fmt.Fprintln(w, before+printable(f.Error()))
-	}
-}
-
 // printRows prints the first n rows of a table, one line a column.
 func printRows(ctx context.Context, w io.Writer, t *sources.Table, n int) error {
 	var shown event.Schema

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,6 +134,64 @@ func TestProcessTogether(t *testing.T) {
 	}
 }
 
+// TestProcessKilled kills runs that replace a folder, each when it has come a little
+// further: what is left is the old files or the new, whole, and the next run does
+// not mind.
+func TestProcessKilled(t *testing.T) {
+	t.Parallel()
+	dir := slowFiles(t)
+	backfill := func(args ...string) []string {
+		return append([]string{"backfill", "slow.yaml", "--format", "csv", "-o", "set/"}, args...)
+	}
+	whole := func(args ...string) string {
+		if out, err := command(t, dir, backfill(args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return seen(t, filepath.Join(dir, "set"))
+	}
+	replaced := whole("--file-size", "20KiB")
+	old := whole()
+	if old == replaced {
+		t.Fatal("the two sets are one")
+	}
+	for _, at := range []string{"set.lock", "set.partial", "set.partial/part-00000.csv", "set.partial/part-00001.csv", "set.partial/part-00003.csv"} {
+		run := started(t, dir, backfill("--file-size", "20KiB")...)
+		ended := make(chan error, 1)
+		go func() { ended <- run.Wait() }()
+		until(t, at, func() bool { return exists(filepath.Join(dir, at)) || len(ended) > 0 })
+		run.Process.Kill()
+		<-ended
+		if now := seen(t, filepath.Join(dir, "set")); now != old && now != replaced {
+			t.Errorf("killed at %s, neither the old files nor the new are there", at)
+		}
+		if whole() != old {
+			t.Errorf("the run after one that was killed at %s leaves other files", at)
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "set*"))
+	if err != nil || len(left) != 3 {
+		t.Errorf("there are %q (%v), want the set, its manifest and its report", left, err)
+	}
+}
+
+// seen is the names and the bytes of all files below a folder.
+func seen(t *testing.T, dir string) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		all.WriteString(path + "\n" + string(data))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
+}
+
 // TestProcessPipe holds that a reader who has seen enough is no reason to panic, and
 // that the run does not end as if all had been read.
 func TestProcessPipe(t *testing.T) {
@@ -171,4 +230,25 @@ func exitCode(err error) int {
 		return exit.ExitCode()
 	}
 	return -2
+}
+
+// TestProcessGone holds that a report whose reader has gone ends without a word.
+func TestProcessGone(t *testing.T) {
+	t.Parallel()
+	dir := slowFiles(t)
+	for _, args := range [][]string{{"list", "slow.yaml"}, {"explain", "slow.yaml"}, {"--help"}} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		cmd := command(t, dir, args...)
+		var stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = w, &stderr
+		err = cmd.Run()
+		w.Close()
+		if code := exitCode(err); code != -1 || stderr.Len() > 0 {
+			t.Errorf("%v ends with %d and says %q", args, code, stderr.String())
+		}
+	}
 }

@@ -38,11 +38,11 @@ func plainProgress(w io.Writer, now func() time.Time) func(timetravel.Progress) 
 	return func(p timetravel.Progress) {
 		mu.Lock()
 		defer mu.Unlock()
-		if p.Stage == stage && now().Sub(last) < plainEvery && (p.Total == 0 || p.Done < p.Total) {
+		if p.Stage == stage && now().Sub(last) < plainEvery && p.Done != p.Total {
 			return
 		}
 		stage, last = p.Stage, now()
-		if p.Total > 0 {
+		if p.Total > 0 && p.Done <= p.Total { // The total of CSV and JSON lines is a guess.
 			fmt.Fprintf(w, "%s: %d of %d\n", stageWords[p.Stage], p.Done, p.Total)
 			return
 		}

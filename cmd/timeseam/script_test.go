@@ -36,7 +36,7 @@ import (
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:      "testdata/script",
-		Deadline: time.Now().Add(2 * time.Minute),
+		Deadline: time.Now().Add(8 * time.Minute),
 		Setup:    setBase,
 		Condition: func(is string) (bool, error) {
 			if is != "plain-user" {
@@ -126,6 +126,8 @@ var (
 	insides = regexp.MustCompile(`panic|goroutine \d|\.go:\d|\*?\b(fs|os|yaml|strconv|event|features|sources|sink|expr|errors|parquet|format|thrift)\.[A-Z]\w+|%!|<nil>|0x[0-9a-f]{6}|interface \{|strconv|invalid syntax`)
 	// faultLine is how a fault of a definition begins.
 	faultLine = regexp.MustCompile(`^(note: )?[^ :]+(:\d+:\d+)?: \S`)
+	// quotedLine is a line of a definition below its fault, or the marks below that.
+	quotedLine = regexp.MustCompile(`^ +\d* \| .`)
 )
 
 // unclear says what is wrong with what was said of a failure: it is one sentence
@@ -142,8 +144,9 @@ func unclear(said string) string {
 	case strings.HasPrefix(said, "timeseam: ") && len(lines) > 2:
 		return "is more than one line"
 	}
-	for _, line := range lines[:len(lines)-1] {
+	for i, line := range lines[:len(lines)-1] {
 		switch {
+		case i > 0 && quotedLine.MatchString(line):
 		case !faultLine.MatchString(line):
 			return "has a line that does not begin with timeseam: or a place: " + line
 		case len(line) > 400:
@@ -218,14 +221,14 @@ func isJSON(ts *testscript.TestScript, neg bool, args []string) {
 func TestUnclear(t *testing.T) {
 	for _, said := range []string{
 		"timeseam: open x.parquet: it is empty\n",
-		"a.yaml:3:4: unknown key `x`\nnote: a.yaml: no history\n",
+		"a.yaml:3:4: unknown key `x`\n 3 |    x: 1\n   |    ^\nnote: a.yaml: no history\n",
 	} {
 		if why := unclear(said); why != "" {
 			t.Errorf("%q %s", said, why)
 		}
 	}
 	for _, said := range []string{
-		"", "timeseam: no end", "timeseam: two\nlines\n", "nobody says this\n",
+		"", "timeseam: no end", " 3 |    x: 1\n", "timeseam: two\nlines\n", "nobody says this\n",
 		"timeseam: panic: index out of range\n", "timeseam: strconv.ParseInt: parsing \"x\": invalid syntax\n",
 		"timeseam: open x: *fs.PathError\n", "timeseam: value is %!d(string=x)\n", "timeseam: main.go:12: oh\n",
 		"a.yaml:3:4: " + strings.Repeat("x", 400) + "\n",

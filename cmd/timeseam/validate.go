@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
@@ -17,7 +16,7 @@ func validateCommand() *cli.Command {
 		ArgsUsage: "SPEC...",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "schema", Usage: "print the JSON Schema of definitions, for editors"},
-			&cli.BoolFlag{Name: "json", Usage: "print the faults as JSON", EnvVars: environment("json")},
+			jsonFlag("print the faults as JSON"),
 		},
 		OnUsageError: usageError,
 		Action:       validate,
@@ -39,12 +38,13 @@ func validate(c *cli.Context) error {
 		_, err := fmt.Fprintln(c.App.Writer, string(features.JSONSchema()))
 		return err
 	}
-	if c.NArg() == 0 || slices.Contains(c.Args().Slice(), "") {
-		return wrongf("validate takes at least one definition, none with an empty name; see timeseam validate --help")
+	paths, err := severalArguments(c)
+	if err != nil {
+		return err
 	}
 	var verdicts []verdict
 	faulty := false
-	for _, path := range c.Args().Slice() {
+	for _, path := range paths {
 		v := verdict{File: path, Faults: []event.Fault{}, Lints: []event.Fault{}}
 		err := v.check(path)
 		faulty = faulty || err != nil

@@ -5,12 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
 	"github.com/timeseam/timeseam/sink"
 	"github.com/timeseam/timeseam/sources"
+	"github.com/urfave/cli/v2"
 )
 
 // inputs is the tables that a definition names, opened: footers are read, data is
@@ -27,7 +29,7 @@ type inputs struct {
 func openInputs(def *features.Definition, set string) *inputs {
 	in := &inputs{def: def, histories: map[string]*sources.Table{}, spines: map[string]*sources.Table{}, missing: map[string]error{}}
 	for _, s := range def.Sources {
-		t, err := in.open(s.History)
+		t, err := in.open(s.History, s.Fields)
 		if err != nil {
 			in.missing["source "+s.Name.Value] = fmt.Errorf("history of source %s: %w", s.Name.Value, err)
 			continue
@@ -38,7 +40,7 @@ func openInputs(def *features.Definition, set string) *inputs {
 		if set != "" && s.Name.Value != set {
 			continue
 		}
-		t, err := in.open(s.Spine.Parquet)
+		t, err := in.open(s.Spine.Table, s.Spine.Fields)
 		if err != nil {
 			in.missing["training set "+s.Name.Value] = fmt.Errorf("spine of training set %s: %w", s.Name.Value, err)
 			continue
@@ -49,8 +51,8 @@ func openInputs(def *features.Definition, set string) *inputs {
 }
 
 // open finds a table; a path that is not absolute is one beside the definition.
-func (in *inputs) open(address features.Text) (*sources.Table, error) {
-	path, fault := features.Expand(address, os.LookupEnv)
+func (in *inputs) open(at features.Table, fields []features.Declared) (*sources.Table, error) {
+	path, fault := features.Expand(at.Path, os.LookupEnv)
 	if fault != nil {
 		fault.File = in.def.File
 		return nil, event.Faults{*fault}
@@ -58,7 +60,10 @@ func (in *inputs) open(address features.Text) (*sources.Table, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(filepath.Dir(in.def.File), path)
 	}
-	return sources.Find(path)
+	if !at.Text() {
+		return sources.Find(path)
+	}
+	return sources.FindText(path, sources.Dialect{JSON: at.Format == "json", Delimiter: at.Delimiter, Quote: at.Quote, Headless: at.Headless, Null: at.Null, Fields: at.Columns(fields)})
 }
 
 // catalog is what the opened tables hold.
@@ -113,7 +118,11 @@ func (in *inputs) missingTables() (errs []error) {
 
 // spare returns an error if an output would destroy what the run reads, or would
 // be a part of it the next time.
-func (in *inputs) spare(out string) error {
+func (in *inputs) spare(out string, folder bool) error {
+	touches := touches
+	if folder {
+		touches = holds
+	}
 	for _, s := range in.def.Sources {
 		if t := in.histories[s.Name.Value]; t != nil && touches(out, t) {
 			return wrongf("output %s is, or would be, a file of the history of source %s; name one elsewhere", out, s.Name.Value)
@@ -139,7 +148,7 @@ func touches(out string, t *sources.Table) bool {
 	}
 	path, err := filepath.Abs(out)
 	table, tableErr := filepath.Abs(t.Path)
-	if err != nil || tableErr != nil || filepath.Ext(out) != ".parquet" {
+	if err != nil || tableErr != nil || !t.Takes(filepath.Base(out)) {
 		return false
 	}
 	if matched, err := filepath.Match(table, path); err == nil && matched {
@@ -149,24 +158,75 @@ func touches(out string, t *sources.Table) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// checkOutput refuses an output whose name says no format, and a compression that
-// the format does not have.
-func checkOutput(path, compression string) error {
-	what, takes := "Arrow files and streams", []string{"none", "zstd", "lz4"}
-	switch filepath.Ext(path) {
-	case ".arrow", ".feather", ".ipc":
-	case ".parquet":
-		what, takes = "Parquet files", []string{"snappy", "zstd", "gzip", "lz4", "none"}
-	default:
-		if path != "-" {
-			return wrongf("output %s: what ends so is no format that is built; name it *.parquet or *.arrow, or write - for an Arrow stream", path)
+// holds reports whether a folder has one of a table's files in it, or would itself
+// be found with them.
+func holds(folder string, t *sources.Table) bool {
+	path, err := filepath.Abs(folder)
+	table, tableErr := filepath.Abs(t.Path)
+	if err != nil || tableErr != nil {
+		return false
+	}
+	for _, f := range t.Files {
+		at, err := filepath.Abs(f.Path)
+		if err != nil {
+			continue
+		}
+		if rel, err := filepath.Rel(path, at); err == nil && filepath.IsLocal(rel) {
+			return true
 		}
 	}
-	if compression == "" || slices.Contains(takes, compression) {
-		return nil
-	}
-	return wrongf("--compression %s; %s take %s", compression, what, strings.Join(takes, ", "))
+	rel, err := filepath.Rel(table, path)
+	return err == nil && filepath.IsLocal(rel)
 }
+
+// outputOf checks what the flags say of an output; nil: it is a stream.
+func outputOf(c *cli.Context) (*sink.Target, error) {
+	p := sink.Place{Path: c.String("output"), Format: c.String("format"), Compression: c.String("compression"), PartitionBy: c.String("partition-by")}
+	var err error
+	if size := c.String("file-size"); size != "" {
+		if p.FileSize, err = fileSize(size); err != nil {
+			return nil, err
+		}
+	}
+	if start, end := c.String("data-interval-start"), c.String("data-interval-end"); start != "" || end != "" {
+		if p.Interval, err = sink.ParseInterval(start, end); err != nil {
+			return nil, wrong{err}
+		}
+	}
+	if p.Path != "-" {
+		t, err := p.Resolve()
+		if err != nil {
+			return nil, wrong{err}
+		}
+		return t, nil
+	}
+	switch {
+	case p.FileSize > 0 || p.PartitionBy != "":
+		return nil, wrongf("--file-size and --partition-by make a folder, and -o - is standard output; name a folder")
+	case p.Format != "" && p.Format != "arrow":
+		return nil, wrongf("--format %s; standard output takes an Arrow stream only; write a file", p.Format)
+	case p.Compression != "" && !slices.Contains(streamTakes, p.Compression):
+		return nil, wrongf("--compression %s; Arrow streams take %s", p.Compression, strings.Join(streamTakes, ", "))
+	}
+	return nil, nil
+}
+
+// streamTakes is how an Arrow stream may be compressed.
+var streamTakes = []string{"none", "zstd", "lz4"}
+
+// fileSize reads a number of bytes, such as 256MiB.
+func fileSize(text string) (int64, error) {
+	digits := strings.TrimRight(text, "KMGTiB")
+	unit, known := map[string]int64{"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "KB": 1e3, "MB": 1e6, "GB": 1e9}[text[len(digits):]]
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || !known || n < 1 || n > fileSizeMost/unit {
+		return 0, wrongf("--file-size %s; write a number of bytes with its unit, KiB, MiB or GiB, such as 256MiB", text)
+	}
+	return n * unit, nil
+}
+
+// fileSizeMost is above what any file system has in one file.
+const fileSizeMost = 1 << 50
 
 // missingNotes are the tables that could not be opened as validate tells them:
 // each at the address that names it.
@@ -177,22 +237,23 @@ func (in *inputs) missingNotes() (notes []event.Fault) {
 		}
 	}
 	for _, s := range in.def.Sources {
-		note(s.History, in.missing["source "+s.Name.Value])
+		note(s.History.Path, in.missing["source "+s.Name.Value])
 	}
 	for _, s := range in.def.TrainingSets {
-		note(s.Spine.Parquet, in.missing["training set "+s.Name.Value])
+		note(s.Spine.Table.Path, in.missing["training set "+s.Name.Value])
 	}
 	return notes
 }
 
-// newSink opens the sink that a path asks for: - is an Arrow stream to standard
-// output, .parquet a Parquet file, all else that checkOutput lets pass an Arrow file.
-func newSink(path string, o sink.Options, stdout *os.File) (event.Sink, error) {
-	switch {
-	case path == "-":
+// newSink opens the sink of a target; nil is an Arrow stream to standard output.
+func newSink(t *sink.Target, o sink.Options, stdout *os.File) (event.Sink, error) {
+	if t == nil {
 		return sink.NewArrowStream(stdout, o)
-	case filepath.Ext(path) == ".parquet":
-		return sink.NewParquet(path, o)
 	}
-	return sink.NewArrowFile(path, o)
+	if t.PartitionBy != "" {
+		if err := t.Check(o); err != nil {
+			return nil, wrong{err}
+		}
+	}
+	return t.Open(o)
 }

@@ -12,13 +12,22 @@ import (
 // `last` forgets only as a whole, so any change before the end starts the fold
 // over: O(rows) once, after which a range from row p.i on costs its length.
 // Eight bytes a row, and two to four table entries of 24 bytes a value (A3).
+//
+// distinct_last(x, n) walks back from the end of the range over rows whose value
+// does not come again in it, which after tells. It costs as many rows as it has
+// to pass until it has found n values; where a range holds fewer, its length.
 type distinct struct {
 	t      *track
 	c      *event.Column
 	before []int32 // -1: none
 	firsts []int32 // firsts[k]: how many of the first k rows had a new value
+	after  []int32 // the row that next has row k's value, or never; kept once distinct_last was asked for
+	linked bool
 	last   lastTable
 }
+
+// never is the next row of a value that does not come again.
+const never = math.MaxInt32
 
 func (f *distinct) reset() { f.changed(0) }
 
@@ -27,7 +36,7 @@ func (f *distinct) reset() { f.changed(0) }
 // held earlier.
 func (f *distinct) changed(from int) {
 	if from < len(f.before) {
-		f.before, f.firsts = f.before[:0], f.firsts[:0]
+		f.before, f.firsts, f.after = f.before[:0], f.firsts[:0], f.after[:0]
 		f.last.clear()
 	}
 }
@@ -39,34 +48,51 @@ func (f *distinct) settle() {
 		f.firsts = append(f.firsts, 0)
 	}
 	for k := len(f.before); k < f.t.len(); k++ {
-		b := f.last.swap(f.identity(f.t.row(k)), int32(k))
+		b := f.last.swap(identity(f.c, f.t.row(k)), int32(k))
 		news := f.firsts[k]
 		if b < 0 {
 			news++
 		}
 		f.before, f.firsts = append(f.before, b), append(f.firsts, news)
 	}
+	if f.linked {
+		f.link()
+	}
+}
+
+// link brings after up to before.
+func (f *distinct) link() {
+	for k := len(f.after); k < len(f.before); k++ {
+		f.after = append(f.after, never)
+		if b := f.before[k]; b >= 0 {
+			f.after[b] = int32(k)
+		}
+	}
 }
 
 // identity is equal for equal values and only for them. NaN is one value and
 // the zeros are one (S8.1, S8.4); decimals of a column share their scale, and
 // codes their dictionary, so that both stand for their values.
-func (f *distinct) identity(i int) event.Int128 {
-	switch f.c.Type.Kind {
+func identity(c *event.Column, i int) event.Int128 {
+	switch c.Type.Kind {
 	case event.Double:
-		return event.Int128{Lo: floatKey(f.c.Floats[i])}
+		return event.Int128{Lo: floatKey(c.Floats[i])}
 	case event.Decimal:
-		return f.c.Decimals[i]
+		return c.Decimals[i]
 	case event.String, event.Bytes:
-		return event.Int128{Lo: uint64(f.c.Codes[i])}
+		return event.Int128{Lo: uint64(c.Codes[i])}
 	}
-	return event.Int128{Lo: uint64(f.c.Ints[i])}
+	return event.Int128{Lo: uint64(c.Ints[i])}
 }
 
 // value counts the rows whose value the range has not shown before. A range
 // from row 0 on, as every lifetime's is, reads one number; others cost their
 // length.
-func (f *distinct) value(_ *Slot, p span, out *event.Column) {
+func (f *distinct) value(s *Slot, p span, out *event.Column) {
+	if s.Aggregate == DistinctLast {
+		f.newest(s, p, out)
+		return
+	}
 	f.settle()
 	n := int64(f.firsts[p.j])
 	if p.i > 0 {
@@ -80,14 +106,39 @@ func (f *distinct) value(_ *Slot, p span, out *event.Column) {
 	out.AppendInt(n)
 }
 
+// newest appends the list of the N values that the range has last, newest first,
+// each at its last place.
+func (f *distinct) newest(s *Slot, p span, out *event.Column) {
+	f.linked = true
+	f.settle()
+	f.walkBack(s, p, func(row int) { appendValue(out.Elem, f.c, row) })
+	out.EndList()
+}
+
+// walkBack calls do with the rows of the newest N values of a range.
+func (f *distinct) walkBack(s *Slot, p span, do func(row int)) {
+	for k, n := p.j-1, 0; k >= p.i && n < s.N; k-- {
+		if int(f.after[k]) >= p.j {
+			do(f.t.row(k))
+			n++
+		}
+	}
+}
+
 // keep marks the first row of every value: a later repeat must still find that
 // it is one. A count(distinct) over a lifetime is thus bounded by its values,
-// not by its events.
-func (f *distinct) keep(_ *Slot, n int, mark func(int)) {
+// not by its events. Of distinct_last the newest values are enough, as those that
+// come later only push them out.
+func (f *distinct) keep(s *Slot, n int, mark func(row int)) {
+	f.linked = f.linked || s.Aggregate == DistinctLast
 	f.settle()
+	if s.Aggregate == DistinctLast {
+		f.walkBack(s, span{j: n}, mark)
+		return
+	}
 	for k, b := range f.before[:n] {
 		if b < 0 {
-			mark(k)
+			mark(f.t.row(k))
 		}
 	}
 }
@@ -135,6 +186,19 @@ func (t *lastTable) swap(v event.Int128, row int32) int32 {
 	b := e.row
 	e.row = row
 	return b
+}
+
+// once returns the row that the value has, after giving it one if it had none.
+func (t *lastTable) once(v event.Int128, row int32) int32 {
+	if 2*t.used >= len(t.entries) {
+		t.grow()
+	}
+	e := t.find(v)
+	if e.age != t.age+1 {
+		*e = lastEntry{v, row, t.age + 1}
+		t.used++
+	}
+	return e.row
 }
 
 // find returns the value's entry, or the free one where it belongs.

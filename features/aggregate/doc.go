@@ -10,6 +10,9 @@
 //     here and nowhere else, so a fold never sees either.
 //   - fold: what makes an aggregate over a range of a track's rows quick. Each
 //     has the plain scan of the range as its meaning, and tests hold it to that.
+//   - group: the rows of a track that have one value of a column, a track of their
+//     own with folds over it; what answers a map by that column.
+//   - base: what is left in a fold of rows that were forgotten.
 //   - Slot: one aggregate over one window: a column of what a query gets.
 //
 // Invariants:

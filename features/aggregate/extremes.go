@@ -9,26 +9,32 @@ import (
 // fan is how many entries of one level make one of the next.
 const fan = 16
 
-// extremes answers min and max of any range from a pyramid of minima: level 0 is
-// the values as unsigned keys in their order, each higher level the minima of
-// fan entries of the one below. A range reads at most 2*fan entries a level,
-// wherever it lies, so that events above the instant of a query cost nothing.
-// max is the minimum of complemented keys. A heap or a monotonic deque answers
-// only windows that move forward; a run is asked by several windows at once, at
-// past instants too, and gets events in any order. The pyramid costs 8.5 bytes
-// a row; appending is O(1) on average, a range O(fan log n).
+// extremes answers min, max, arg_min and arg_max of any range from a pyramid of
+// minima: level 0 is the values as unsigned keys in their order, each higher
+// level the minima of fan entries of the one below. A range reads at most 2*fan
+// entries a level, wherever it lies, so that events above the instant of a query
+// cost nothing. max is the minimum of complemented keys. A heap or a monotonic
+// deque answers only windows that move forward; a run is asked by several windows
+// at once, at past instants too, and gets events in any order. The pyramid costs
+// 8.5 bytes a row; appending is O(1) on average, a range O(fan log n).
+//
+// Text and decimals have no key of 64 bits. Theirs is a pyramid of rows: above
+// level 0, which is the rows themselves, an entry is the first row of its block
+// that no other is beyond.
 type extremes struct {
-	t      *track
-	c      *event.Column
-	flip   uint64
-	levels [][]uint64
-	plain  bool // text and decimals: no 64-bit key, the range is scanned
+	t       *track
+	c       *event.Column
+	columns []event.Column // the run's: arg_min gives out others than it compares
+	flip    uint64
+	levels  [][]uint64
+	plain   bool      // text and decimals: no 64-bit key
+	rows    [][]int32 // plain: level l+1 of the pyramid, rows of the track
 }
 
 // newExtremes makes the fold of min, or of max where greatest is true. Level 0
 // is there from the start, so that settle needs not ask.
-func newExtremes(t *track, c *event.Column, greatest bool) *extremes {
-	f := &extremes{t: t, c: c, levels: make([][]uint64, 1), plain: c.Type.Text() || c.Type.Kind == event.Decimal}
+func newExtremes(t *track, c *event.Column, columns []event.Column, greatest bool) *extremes {
+	f := &extremes{t: t, c: c, columns: columns, levels: make([][]uint64, 1), plain: c.Type.Text() || c.Type.Kind == event.Decimal}
 	if greatest {
 		f.flip = math.MaxUint64
 	}
@@ -41,6 +47,10 @@ func (f *extremes) reset() { f.changed(0) }
 // of a level stands for fan entries of the one below; it exists only once all
 // of those do.
 func (f *extremes) changed(from int) {
+	if f.plain {
+		f.changedRows(from)
+		return
+	}
 	for l := range f.levels {
 		if from < len(f.levels[l]) {
 			f.levels[l] = f.levels[l][:from]
@@ -49,9 +59,22 @@ func (f *extremes) changed(from int) {
 	}
 }
 
+// changedRows is changed of the pyramid of rows.
+func (f *extremes) changedRows(from int) {
+	for l := range f.rows {
+		if from /= fan; from < len(f.rows[l]) {
+			f.rows[l] = f.rows[l][:from]
+		}
+	}
+}
+
 // settle appends the keys of new rows and each entry that they complete.
 // Nothing below what changed cut is read again.
 func (f *extremes) settle() {
+	if f.plain {
+		f.settleRows()
+		return
+	}
 	n := f.t.len()
 	keys := f.levels[0]
 	if len(keys) == n {
@@ -109,21 +132,51 @@ func floatOfKey(k uint64) float64 {
 	return math.Float64frombits(^k)
 }
 
-// value answers from the pyramid. Text and decimals are scanned instead: as
-// they have no key of 64 bits, a pyramid of rows would follow a row for each
-// comparison.
-func (f *extremes) value(_ *Slot, p span, out *event.Column) {
-	if f.plain {
-		appendValue(out, f.c, f.t.row(f.scan(p)))
-		return
-	}
+// value answers from the pyramid. min and max need the key alone, which is the
+// value; arg_min and arg_max the row that has it first.
+func (f *extremes) value(s *Slot, p span, out *event.Column) {
 	f.settle()
-	k := f.least(p.i, p.j) ^ f.flip
-	if f.c.Type.Kind == event.Double {
-		out.AppendFloat(floatOfKey(k))
-		return
+	switch {
+	case s.Aggregate.Decided():
+		appendRow(f.columns, s.Args[:len(s.Args)-1], f.t.row(f.first(p)), out)
+	case f.plain:
+		appendValue(out, f.c, f.t.row(f.first(p)))
+	case f.c.Type.Kind == event.Double:
+		out.AppendFloat(floatOfKey(f.least(p.i, p.j) ^ f.flip))
+	default:
+		out.AppendInt(int64(f.least(p.i, p.j) ^ f.flip ^ 1<<63))
 	}
-	out.AppendInt(int64(k ^ 1<<63))
+}
+
+// first is the first row of the range, in content order, that no other is beyond.
+func (f *extremes) first(p span) int {
+	if f.plain {
+		return f.firstRow(p)
+	}
+	return f.find(p.i, f.least(p.i, p.j))
+}
+
+// find returns the first row from i on whose key is m; there is one. It steps
+// over blocks whose minimum is above m, on the highest level that begins there,
+// and looks into others: O(fan log n).
+func (f *extremes) find(i int, m uint64) int {
+	l := 0
+	for {
+		switch a := f.levels[l]; {
+		case a[i] > m || l == 0 && a[i] < m:
+			i++
+			for i%fan == 0 && l+1 < len(f.levels) && i/fan < len(f.levels[l+1]) {
+				l, i = l+1, i/fan
+			}
+			for l > 0 && i >= len(f.levels[l]) {
+				l, i = l-1, i*fan
+			}
+		case l == 0:
+			return i
+		default:
+			l, i = l-1, i*fan
+		}
+	}
 }
 
 // least is the least key of rows i to j-1. At each level it reads the entries
@@ -144,24 +197,70 @@ func (f *extremes) least(i, j int) uint64 {
 	return m
 }
 
-// scan returns the first row of the range that no other is beyond. The first of
-// equals is taken; equals are the same value, so that it cannot be seen.
-func (f *extremes) scan(p span) int {
-	best := p.i
-	for k := p.i + 1; k < p.j; k++ {
-		c := event.Compare(f.c, f.t.row(k), f.c, f.t.row(best))
-		if c < 0 && f.flip == 0 || c > 0 && f.flip != 0 {
-			best = k
+// settleRows appends each entry of the pyramid of rows that new rows complete.
+func (f *extremes) settleRows() {
+	n := f.t.len()
+	for l := 0; n >= fan; l++ {
+		n /= fan
+		if l == len(f.rows) {
+			f.rows = append(f.rows, nil)
+		}
+		for b := len(f.rows[l]); b < n; b++ {
+			best := f.entry(l, b*fan)
+			for k := b*fan + 1; k < (b+1)*fan; k++ {
+				if next := f.entry(l, k); f.beyond(next, best) {
+					best = next
+				}
+			}
+			f.rows[l] = append(f.rows[l], best)
 		}
 	}
-	return best
 }
 
-// keep marks one row: of what has settled only the best can be the answer,
-// whatever comes.
-func (f *extremes) keep(_ *Slot, n int, mark func(int)) {
+// entry is entry k of a level of the pyramid of rows.
+func (f *extremes) entry(level, k int) int32 {
+	if level == 0 {
+		return int32(k)
+	}
+	return f.rows[level-1][k]
+}
+
+// beyond reports whether row k's value lies beyond row best's, or is equal and
+// its row the one before.
+func (f *extremes) beyond(k, best int32) bool {
+	c := event.Compare(f.c, f.t.row(int(k)), f.c, f.t.row(int(best)))
+	if f.flip != 0 {
+		c = -c
+	}
+	return c < 0 || c == 0 && k < best
+}
+
+// firstRow is first on the pyramid of rows; it goes up as least does.
+func (f *extremes) firstRow(p span) int {
+	best, i, j := int32(p.i), p.i, p.j
+	take := func(l, k int) {
+		if next := f.entry(l, k); f.beyond(next, best) {
+			best = next
+		}
+	}
+	for l := 0; i < j; l++ {
+		for ; i < j && i%fan != 0; i++ {
+			take(l, i)
+		}
+		for ; i < j && j%fan != 0; j-- {
+			take(l, j-1)
+		}
+		i, j = i/fan, j/fan
+	}
+	return int(best)
+}
+
+// keep marks one row: of what has settled only the first of the best can be the
+// answer, whatever comes.
+func (f *extremes) keep(_ *Slot, n int, mark func(row int)) {
 	if n > 0 {
-		mark(f.scan(span{i: 0, j: n}))
+		f.settle()
+		mark(f.t.row(f.first(span{i: 0, j: n})))
 	}
 }
 

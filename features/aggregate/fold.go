@@ -19,9 +19,10 @@ type fold interface {
 	// value appends to out the aggregate of rows i to j-1, of which there is at
 	// least one, or which stand on what was absorbed where whole is true.
 	value(s *Slot, r span, out *event.Column)
-	// keep marks those of the first n rows without which a window that has
-	// settled on them could not be answered; the others will be absorbed.
-	keep(s *Slot, n int, mark func(k int))
+	// keep marks those of the first n rows, by their places in the run, without
+	// which a window that has settled on them could not be answered; the others
+	// will be absorbed.
+	keep(s *Slot, n int, mark func(row int))
 	// absorb takes row k, which is about to leave the run, into the base that
 	// stands for all that left.
 	absorb(k int)
@@ -47,12 +48,16 @@ const (
 	maxFold
 	distinctFold
 	sortedFold
+	pairFold
+	frequencyFold
+	groupFold
 )
 
-// foldSpec is which fold stands over which track's column.
+// foldSpec is which fold stands over which track's column; of a pairFold, over
+// column and other.
 type foldSpec struct {
-	kind          foldKind
-	track, column int
+	kind                 foldKind
+	track, column, other int
 }
 
 // foldFor returns the fold a slot needs. Counts and picks need none: the range
@@ -61,30 +66,43 @@ type foldSpec struct {
 func foldFor(s *Slot) (foldSpec, bool) {
 	kinds := map[Aggregate]foldKind{CountDistinct: distinctFold, Sum: sumFold, Avg: sumFold, Min: minFold, Max: maxFold,
 		VarSamp: momentFold, VarPop: momentFold, StddevSamp: momentFold, StddevPop: momentFold,
-		QuantileCont: sortedFold, QuantileDisc: sortedFold, TopK: sortedFold, BottomK: sortedFold}
+		QuantileCont: sortedFold, QuantileDisc: sortedFold, TopK: sortedFold, BottomK: sortedFold,
+		ArgMin: minFold, ArgMax: maxFold, DistinctLast: distinctFold, CovarSamp: pairFold, CovarPop: pairFold, Corr: pairFold,
+		Mode: frequencyFold, TopKFrequent: frequencyFold, Histogram: frequencyFold, Entropy: frequencyFold}
 	kind, ok := kinds[s.Aggregate]
 	if !ok {
 		return foldSpec{}, false
 	}
-	return foldSpec{kind: kind, track: s.track, column: s.Args[0]}, true
+	spec := foldSpec{kind: kind, track: s.track, column: s.Args[0]}
+	if s.Aggregate.Decided() {
+		spec.column = s.Args[len(s.Args)-1]
+	}
+	if kind == pairFold {
+		spec.other = s.Args[1]
+	}
+	return spec, true
 }
 
-// newFold makes the fold of spec over a run's track and column. It keeps
-// pointers into the run, whose tracks and columns must therefore never be
-// reallocated.
-func newFold(spec foldSpec, r *Run) fold {
-	t, c := &r.tracks[spec.track], &r.columns[spec.column]
+// newFold makes the fold of spec over a track, the run's or a group's, and the
+// run's columns. It keeps pointers to both: the run's tracks and columns must
+// therefore never be reallocated.
+func newFold(spec foldSpec, t *track, r *Run) fold {
+	c := &r.columns[spec.column]
 	switch spec.kind {
 	case sumFold:
 		return &sums{t: t, c: c, counts: r.counts}
 	case momentFold:
 		return &moments{sums: sums{t: t, c: c, counts: r.counts, squared: true}}
 	case minFold:
-		return newExtremes(t, c, false)
+		return newExtremes(t, c, r.columns, false)
 	case maxFold:
-		return newExtremes(t, c, true)
+		return newExtremes(t, c, r.columns, true)
 	case distinctFold:
 		return &distinct{t: t, c: c}
+	case pairFold:
+		return newPairs(t, c, &r.columns[spec.other], r.counts)
+	case frequencyFold:
+		return &frequencies{t: t, c: c}
 	}
 	return &sorted{t: t, c: c}
 }

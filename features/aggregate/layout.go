@@ -29,32 +29,52 @@ const (
 	QuantileDisc
 	TopK
 	BottomK
+	ArgMin
+	ArgMax
+	CovarSamp
+	CovarPop
+	Corr
+	Mode
+	TopKFrequent
+	Histogram
+	Entropy
+	DistinctLast
 )
 
 var aggregateNames = [...]string{"count", "count_distinct", "sum", "avg", "min", "max", "var_samp", "var_pop", "stddev_samp", "stddev_pop",
-	"first", "last", "lag", "quantile_cont", "quantile_disc", "top_k", "bottom_k"}
+	"first", "last", "lag", "quantile_cont", "quantile_disc", "top_k", "bottom_k",
+	"arg_min", "arg_max", "covar_samp", "covar_pop", "corr", "mode", "top_k_frequent", "histogram", "entropy", "distinct_last"}
 
 // String is the aggregate's name.
 func (a Aggregate) String() string { return aggregateNames[a] }
 
 // Ordered reports whether the order of events of one time can change the value.
-func (a Aggregate) Ordered() bool { return a == First || a == Last || a == Lag }
+func (a Aggregate) Ordered() bool {
+	return a == First || a == Last || a == Lag || a == DistinctLast || a.Decided()
+}
+
+// Decided reports whether the value is that of the one event which the slot's
+// last argument decides on.
+func (a Aggregate) Decided() bool { return a == ArgMin || a == ArgMax }
 
 // additive reports whether what Forget took out is told by a base; the others
 // keep the rows that they need. That decides whether an empty range with a base
 // is an answer (sums) or null.
-func (a Aggregate) additive() bool { return a == Sum || a == Avg || a >= VarSamp && a <= StddevPop }
+func (a Aggregate) additive() bool {
+	return a == Sum || a == Avg || a >= VarSamp && a <= StddevPop || a >= CovarSamp && a <= Entropy
+}
 
 // Slot is one aggregate over one window: one column of what a query gets. Slots
 // that differ in nothing are one; the compiler sees to it. After Prepare a slot
 // is read only.
 type Slot struct {
 	Aggregate    Aggregate
-	Args         []int // run columns: none for count(*), several for row(...)
+	Args         []int // run columns: none for count(*), several for row(...); of arg_min and arg_max the last decides
+	By           []int // none, or the run column by whose values the answer is a map
 	Filter       int   // run column of kind Bool, or -1
 	RespectNulls bool  // take rows whose argument is null; of row(...) always
 	Window       Window
-	N            int     // first, last, lag, top_k, bottom_k: how many
+	N            int     // first, last, lag, top_k and their like: how many
 	P            float64 // quantiles: 0..1
 	Num, Den     uint64  // quantile_disc: P as it was written, at most 1/1
 	List         bool    // first(x, n), last(x, n): a list
@@ -62,6 +82,7 @@ type Slot struct {
 	Type         event.Type
 
 	window, track, fold int // places in the layout; fold -1: the range alone tells
+	inner               int // By: place among the folds of each group; -1: the range alone tells
 }
 
 // Order is a run column by which events of one time are ordered.
@@ -85,6 +106,7 @@ type Layout struct {
 	windows []Window
 	tracks  []trackSpec
 	folds   []foldSpec
+	inner   [][]foldSpec // of each fold, those that every group of it has
 }
 
 // Prepare finds the windows, tracks and folds that the slots share. It is called
@@ -96,11 +118,27 @@ func (l *Layout) Prepare() {
 		s := &l.Slots[i]
 		s.window = place(&l.windows, s.Window, func(a, b Window) bool { return a == b })
 		s.track = place(&l.tracks, newTrackSpec(s), trackSpec.equal)
-		s.fold = -1
-		if spec, ok := foldFor(s); ok {
-			s.fold = place(&l.folds, spec, func(a, b foldSpec) bool { return a == b })
-		}
+		l.placeFold(s)
 		l.Ordered = l.Ordered || s.Aggregate.Ordered()
+	}
+}
+
+// placeFold finds a slot's fold. Slots that answer by one column over one track
+// share its groups, and within each group their folds.
+func (l *Layout) placeFold(s *Slot) {
+	equal := func(a, b foldSpec) bool { return a == b }
+	spec, folded := foldFor(s)
+	s.fold, s.inner = -1, -1
+	if len(s.By) > 0 {
+		s.fold = place(&l.folds, foldSpec{kind: groupFold, track: s.track, column: s.By[0]}, equal)
+	} else if folded {
+		s.fold = place(&l.folds, spec, equal)
+	}
+	for len(l.inner) < len(l.folds) {
+		l.inner = append(l.inner, nil)
+	}
+	if len(s.By) > 0 && folded {
+		s.inner = place(&l.inner[s.fold], spec, equal)
 	}
 }
 

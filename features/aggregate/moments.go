@@ -52,14 +52,7 @@ func (f *moments) variance(p span, n, den uint64) float64 {
 	if f.wides != nil || f.based(p) || n >= 1<<31 {
 		return f.slow(p, n, den)
 	}
-	i, j := &f.squares[p.i], &f.squares[p.j]
-	var s2 [4]uint64
-	var c uint64
-	for k := range s2 {
-		s2[k], c = bits.Sub64(j[k], i[k], c)
-	}
-	hi, lo := f.prefix[p.j].Sub(f.prefix[p.i]).Abs()
-	num := timesMinusSquare(s2, n, hi, lo)
+	num := f.numerator(p, n)
 	if num == [5]uint64{} {
 		return 0
 	}
@@ -67,6 +60,18 @@ func (f *moments) variance(p span, n, den uint64) float64 {
 		return f.unscaled(num, n, den, d)
 	}
 	return divide(false, num[:], 2*f.exp, n*den)
+}
+
+// numerator is n*S2 - S1^2 of the narrow form.
+func (f *moments) numerator(p span, n uint64) [5]uint64 {
+	i, j := &f.squares[p.i], &f.squares[p.j]
+	var s2 [4]uint64
+	var c uint64
+	for k := range s2 {
+		s2[k], c = bits.Sub64(j[k], i[k], c)
+	}
+	hi, lo := f.prefix[p.j].Sub(f.prefix[p.i]).Abs()
+	return timesMinusSquare(s2, n, hi, lo)
 }
 
 // unscaled divides what was computed of the unscaled values of decimals: their
@@ -108,11 +113,22 @@ func timesMinusSquare(s2 [4]uint64, n, hi, lo uint64) (num [5]uint64) {
 }
 
 // slow is variance in integers of any size, for values that no one unit fits,
-// decimals, and what stands on a base. It squares every row of the range anew
-// and allocates, O(length); kept prefixes of such squares would be 500 bytes a
-// row. Decimals of scale k are k digits too large, their squares 2k: the
-// denominator takes them.
+// decimals, and what stands on a base. Decimals of scale k are k digits too
+// large, their squares 2k: the denominator takes them.
 func (f *moments) slow(p span, n, den uint64) float64 {
+	num := f.numeratorSlow(p, n)
+	d := new(big.Int).Mul(new(big.Int).SetUint64(n), new(big.Int).SetUint64(den))
+	if k := f.scale(); k > 0 {
+		d.Mul(d, event.Pow10(k).Big())
+		d.Mul(d, event.Pow10(k).Big())
+	}
+	return quotient(num, -2*wideUnit, d)
+}
+
+// numeratorSlow is n*S2 - S1^2 in units of 2^-2176. It squares every row of the
+// range anew and allocates, O(length); kept prefixes of such squares would be 500
+// bytes a row.
+func (f *moments) numeratorSlow(p span, n uint64) *big.Int {
 	s2 := new(big.Int)
 	if p.whole && f.base.squares != nil {
 		s2.Set(f.base.squares)
@@ -124,11 +140,5 @@ func (f *moments) slow(p span, n, den uint64) float64 {
 	}
 	s1 := f.wideSum(p).big()
 	num := s2.Mul(s2, new(big.Int).SetUint64(n))
-	num.Sub(num, s1.Mul(s1, s1))
-	d := new(big.Int).Mul(new(big.Int).SetUint64(n), new(big.Int).SetUint64(den))
-	if k := f.scale(); k > 0 {
-		d.Mul(d, event.Pow10(k).Big())
-		d.Mul(d, event.Pow10(k).Big())
-	}
-	return quotient(num, -2*wideUnit, d)
+	return num.Sub(num, s1.Mul(s1, s1))
 }

@@ -6,8 +6,7 @@ import "github.com/timeseam/timeseam/features/event"
 // order (S5). The span is not empty. It needs no fold and costs what it gives
 // out. The track has decided about nulls already, so that `respect nulls` is no
 // case of its own (S7.2). A list is never null here and may be shorter than N.
-func (r *Run) pick(s *Slot, p span, out *event.Column) {
-	t := &r.tracks[s.track]
+func (r *Run) pick(s *Slot, t *track, p span, out *event.Column) {
 	switch {
 	case s.Aggregate == Lag:
 		// lag(x, n) is the n-th of last(x, n); lag(x, 1) is the newest.
@@ -33,15 +32,18 @@ func (r *Run) pick(s *Slot, p span, out *event.Column) {
 	}
 }
 
-// copyRow appends the argument of row i: a value, or the struct of several. A
-// struct is never null, even if all its fields are.
-func (r *Run) copyRow(s *Slot, i int, out *event.Column) {
+// copyRow appends the argument of row i.
+func (r *Run) copyRow(s *Slot, i int, out *event.Column) { appendRow(r.columns, s.Args, i, out) }
+
+// appendRow appends what columns hold in row i: a value, or the struct of
+// several. A struct is never null, even if all its fields are.
+func appendRow(columns []event.Column, args []int, i int, out *event.Column) {
 	if out.Type.Kind != event.Struct {
-		appendValue(out, &r.columns[s.Args[0]], i)
+		appendValue(out, &columns[args[0]], i)
 		return
 	}
-	for f, c := range s.Args {
-		appendValue(&out.Fields[f], &r.columns[c], i)
+	for f, c := range args {
+		appendValue(&out.Fields[f], &columns[c], i)
 	}
 	out.Rows++
 	out.NotNull()
@@ -62,15 +64,15 @@ func appendValue(out, c *event.Column, i int) {
 // still need. first needs its N oldest: a late event may come before them, and
 // then fewer are read. last and lag need the N newest of what has settled;
 // those that come later only push them out.
-func keepPicked(s *Slot, n int, mark func(k int)) {
+func keepPicked(s *Slot, t *track, n int, mark func(row int)) {
 	many := max(1, s.N)
 	if s.Aggregate == First {
 		for k := range min(n, many) {
-			mark(k)
+			mark(t.row(k))
 		}
 		return
 	}
 	for k := max(0, n-many); k < n; k++ {
-		mark(k)
+		mark(t.row(k))
 	}
 }

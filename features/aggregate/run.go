@@ -51,8 +51,13 @@ func NewRun(l *Layout, symbols *event.Symbols, counts *event.Counts) *Run {
 	for i, s := range l.tracks {
 		r.tracks[i].spec = s
 	}
-	for _, s := range l.folds {
-		r.folds = append(r.folds, newFold(s, r))
+	for i, s := range l.folds {
+		t := &r.tracks[s.track]
+		if s.kind == groupFold {
+			r.folds = append(r.folds, newGroups(t, &r.columns[s.column], r, l.inner[i]))
+			continue
+		}
+		r.folds = append(r.folds, newFold(s, t, r))
 	}
 	return r
 }
@@ -297,8 +302,23 @@ func (r *Run) Value(at event.Time, out []event.Column) {
 	}
 	for s := range r.layout.Slots {
 		slot := &r.layout.Slots[s]
-		r.answer(slot, r.spanOf(slot), &out[s])
+		p := r.spanOf(slot)
+		switch {
+		case len(slot.By) > 0:
+			r.folds[slot.fold].value(slot, p, &out[s])
+		case slot.fold >= 0:
+			r.answer(slot, p, stand{&r.tracks[slot.track], r.folds[slot.fold]}, &out[s])
+		default:
+			r.answer(slot, p, stand{&r.tracks[slot.track], nil}, &out[s])
+		}
 	}
+}
+
+// stand is a track, the run's own or that of a group, and the fold over it; nil
+// where the range alone tells.
+type stand struct {
+	t *track
+	f fold
 }
 
 // settle brings tracks and folds up to the events. Tracks come first: a fold is
@@ -374,14 +394,14 @@ func (r *Run) spanOf(s *Slot) span {
 	return span{t.at(h.i), t.at(h.j), s.Window.Lifetime}
 }
 
-// answer appends one slot's value over a range of its track. The order of the
+// answer appends one slot's value over a range of a track. The order of the
 // cases is the meaning: min_count makes even a count null (S7.3); else nothing
 // taken is 0 for counts and null for the rest (S15.1). A fold is thus never
 // asked about an empty range, unless absorbed rows stand behind it.
-func (r *Run) answer(s *Slot, p span, out *event.Column) {
+func (r *Run) answer(s *Slot, p span, at stand, out *event.Column) {
 	taken := int64(p.j - p.i)
 	if p.whole {
-		taken += r.tracks[s.track].dropped
+		taken += at.t.dropped
 	}
 	switch {
 	case taken < s.MinCount:
@@ -394,10 +414,10 @@ func (r *Run) answer(s *Slot, p span, out *event.Column) {
 		out.AppendNull()
 	case taken == 0:
 		out.AppendNull()
-	case s.fold >= 0:
-		r.folds[s.fold].value(s, p, out)
+	case at.f != nil:
+		at.f.value(s, p, out)
 	default:
-		r.pick(s, p, out)
+		r.pick(s, at.t, p, out)
 	}
 }
 
@@ -464,9 +484,9 @@ func (r *Run) kept(n int) []bool {
 				kept[i] = true
 			}
 		case slot.Window.Lifetime && slot.fold >= 0:
-			r.folds[slot.fold].keep(slot, t.at(n), func(k int) { kept[t.row(k)] = true })
+			r.folds[slot.fold].keep(slot, t.at(n), func(row int) { kept[row] = true })
 		case slot.Window.Lifetime && slot.Aggregate != Count:
-			keepPicked(slot, t.at(n), func(k int) { kept[t.row(k)] = true })
+			keepPicked(slot, t, t.at(n), func(row int) { kept[row] = true })
 		}
 	}
 	if slices.Contains(kept, false) {

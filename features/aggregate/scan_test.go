@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/big"
@@ -75,13 +76,21 @@ func scan(s *Slot, rows []row, at event.Time) string {
 			continue
 		}
 		null := false
-		for _, a := range s.Args {
-			null = null || r.text(a) == "∅"
+		for k, a := range s.Args {
+			decides := s.Aggregate.Decided() && k == len(s.Args)-1
+			null = null || r.text(a) == "∅" && (decides || !s.RespectNulls)
 		}
-		if !null || s.RespectNulls {
+		if !null {
 			taken = append(taken, r)
 		}
 	}
+	if len(s.By) > 0 {
+		return scanBy(s, taken)
+	}
+	return scanGroup(s, taken)
+}
+
+func scanGroup(s *Slot, taken []row) string {
 	if int64(len(taken)) < s.MinCount {
 		return "∅"
 	}
@@ -105,13 +114,21 @@ func scanTaken(s *Slot, taken []row) string {
 	texts := make([]string, len(taken))
 	for i, r := range taken {
 		texts[i] = r.text(s.Args[0])
-		if len(s.Args) > 1 {
+		if kind := s.Type.Kind; kind == event.Struct || kind == event.List && s.Type.Elem.Kind == event.Struct {
 			texts[i] = "{" + r.text(s.Args[0]) + " " + r.text(s.Args[1]) + "}"
 		}
 	}
 	switch s.Aggregate {
 	case First, Last, Lag:
 		return scanPick(s, texts)
+	case DistinctLast:
+		return scanDistinctLast(s, texts)
+	case ArgMin, ArgMax:
+		return texts[scanDecided(s, taken)]
+	case Mode, TopKFrequent, Histogram, Entropy:
+		return scanFrequent(s, taken)
+	case CovarSamp, CovarPop, Corr:
+		return scanPair(s, taken)
 	case Min, Max, QuantileDisc, TopK, BottomK, QuantileCont:
 		return scanSorted(s, taken)
 	}
@@ -176,10 +193,13 @@ func compareCells(a, b row, c int) int {
 		return event.CompareFloat(*a.f, *b.f)
 	case 4:
 		return slices.Compare([]byte(*a.s), []byte(*b.s))
+	case 5:
+		return map[bool]int{true: 1}[*a.ok] - map[bool]int{true: 1}[*b.ok]
 	}
-	x, _ := new(big.Rat).SetString(a.text(c))
-	y, _ := new(big.Rat).SetString(b.text(c))
-	return x.Cmp(y)
+	if c == 3 {
+		return cmp.Compare(*a.d, *b.d)
+	}
+	return cmp.Compare(*a.i, *b.i)
 }
 
 // scanSum is sums, means and variances in rationals, rounded once.
@@ -299,6 +319,12 @@ func cellText(c *event.Column, i int) string {
 		return string(c.Text(i))
 	case event.Bool:
 		return fmt.Sprint(c.Ints[i] == 1)
+	case event.Map:
+		var out []string
+		for k := c.Offsets[i]; k < c.Offsets[i+1]; k++ {
+			out = append(out, cellText(&c.Elem.Fields[0], int(k))+":"+cellText(&c.Elem.Fields[1], int(k)))
+		}
+		return fmt.Sprint(out)
 	case event.List:
 		var out []string
 		for k := c.Offsets[i]; k < c.Offsets[i+1]; k++ {
@@ -352,11 +378,26 @@ func testSlots(windows []Window, ids bool) []Slot {
 			add(Slot{Aggregate: Last, Args: []int{c}, Filter: filter, N: 3, List: true, Type: event.ListOf(t)})
 			add(Slot{Aggregate: First, Args: []int{c}, Filter: filter, N: 2, List: true, Type: event.ListOf(t)})
 			add(Slot{Aggregate: Lag, Args: []int{c}, Filter: filter, N: 2, Type: t})
+			add(Slot{Aggregate: Mode, Args: []int{c}, Filter: filter, Type: t})
+			add(Slot{Aggregate: TopKFrequent, Args: []int{c}, Filter: filter, N: 2, Type: event.ListOf(t)})
+			add(Slot{Aggregate: Entropy, Args: []int{c}, Filter: filter, Type: double})
+			add(Slot{Aggregate: DistinctLast, Args: []int{c}, Filter: filter, N: 3, Type: event.ListOf(t)})
+			add(Slot{Aggregate: ArgMin, Args: []int{4, c}, Filter: filter, Type: testColumns[4], RespectNulls: filter < 0})
+			add(Slot{Aggregate: ArgMax, Args: []int{2, c}, Filter: filter, Type: testColumns[2]})
+			if c > 1 {
+				add(Slot{Aggregate: Histogram, Args: []int{c}, Filter: filter, Type: event.MapOf(t, event.Of(event.Int))})
+			}
+		}
+		for _, a := range []Aggregate{CovarSamp, CovarPop, Corr} {
+			for _, args := range [][]int{{1, 2}, {2, 3}, {3, 3}} {
+				add(Slot{Aggregate: a, Args: args, Filter: filter, Type: double})
+			}
 		}
 	}
 	pair := event.StructOf(event.Field{Name: "a", Type: double}, event.Field{Name: "b", Type: event.Of(event.String)})
 	add(Slot{Aggregate: Last, Args: []int{1, 4}, RespectNulls: true, Filter: -1, N: 1, Type: pair})
-	return slots
+	add(Slot{Aggregate: ArgMax, Args: []int{1, 4, 2}, RespectNulls: true, Filter: -1, Type: pair})
+	return append(slots, bySlots(slots)...)
 }
 
 func testLayout(windows []Window, ids bool) *Layout {
@@ -448,7 +489,7 @@ func compareWithScan(t *testing.T, l *Layout, r *Run, rows []row, at event.Time)
 	for i := range l.Slots {
 		s := &l.Slots[i]
 		if got, want := cellText(&out[i], 0), scan(s, rows, at); got != want {
-			t.Fatalf("%s%v filter %d n %d list %t min_count %d over %s at %d: got %s, scan says %s", s.Aggregate, s.Args, s.Filter, s.N, s.List, s.MinCount, s.Window, at, got, want)
+			t.Fatalf("%s%v by %v filter %d n %d list %t min_count %d over %s at %d: got %s, scan says %s", s.Aggregate, s.Args, s.By, s.Filter, s.N, s.List, s.MinCount, s.Window, at, got, want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/big"
+	"slices"
 
 	"github.com/timeseam/timeseam/features/event"
 )
@@ -31,17 +32,73 @@ func (r *Run) Snapshot(b []byte) []byte {
 		b = binary.AppendUvarint(b, uint64(r.tracks[t].dropped))
 	}
 	for f, spec := range r.layout.folds {
-		if r.tracks[spec.track].dropped == 0 {
-			continue
-		}
-		switch f := r.folds[f].(type) {
-		case *sums:
-			b = f.base.append(b)
-		case *moments:
-			b = f.base.append(b)
+		if r.tracks[spec.track].dropped > 0 {
+			b = appendBase(b, r.folds[f])
 		}
 	}
 	return b
+}
+
+// appendBase appends what a fold holds of forgotten rows; of most folds nothing.
+func appendBase(b []byte, f fold) []byte {
+	switch f := f.(type) {
+	case *sums:
+		return f.base.append(b)
+	case *moments:
+		return f.base.append(b)
+	case *pairs:
+		b = f.y.base.append(f.x.base.append(b))
+		return appendSigned(b, f.base)
+	case *frequencies:
+		return f.appendBase(b, nil)
+	case *groups:
+		return f.by.appendBase(b, func(b []byte, id int32) []byte {
+			for _, inner := range f.list[id].folds {
+				b = appendBase(b, inner)
+			}
+			return b
+		})
+	}
+	return b
+}
+
+// appendBase appends the values of the base in their order, each with its number
+// of rows and whatever else more appends of it. The numbers of values are not
+// written, as they depend on the order of arrival.
+func (f *frequencies) appendBase(b []byte, more func(b []byte, id int32) []byte) []byte {
+	var ids []int32
+	for id, n := range f.base {
+		if n > 0 {
+			ids = append(ids, int32(id))
+		}
+	}
+	slices.SortFunc(ids, f.compare)
+	b = binary.AppendUvarint(b, uint64(len(ids)))
+	value := event.Make(f.c.Type)
+	for _, id := range ids {
+		truncate(&value, 0)
+		f.put(&value, id)
+		b = appendValueBytes(b, &value, 0)
+		b = binary.AppendUvarint(b, uint64(f.base[id]))
+		if more != nil {
+			b = more(b, id)
+		}
+	}
+	return b
+}
+
+// appendSigned appends an integer of any size: 1 for one below zero, else 0; its
+// length, and its bytes.
+func appendSigned(b []byte, x *big.Int) []byte {
+	if x == nil {
+		x = new(big.Int)
+	}
+	sign := byte(0)
+	if x.Sign() < 0 {
+		sign = 1
+	}
+	b = binary.AppendUvarint(append(b, sign), uint64(len(x.Bytes())))
+	return append(b, x.Bytes()...)
 }
 
 // errSnapshot is what Restore says of bytes that no Snapshot wrote.
@@ -66,14 +123,8 @@ func (r *Run) Restore(b []byte, symbols *event.Symbols) ([]byte, error) {
 		r.tracks[t].dropped = int64(d.uvarint())
 	}
 	for f, spec := range r.layout.folds {
-		if r.tracks[spec.track].dropped == 0 {
-			continue
-		}
-		switch f := r.folds[f].(type) {
-		case *sums:
-			d.base(&f.base)
-		case *moments:
-			d.base(&f.base)
+		if r.tracks[spec.track].dropped > 0 {
+			d.foldBase(r.folds[f], symbols)
 		}
 	}
 	for i := 1; i < len(r.times); i++ {
@@ -98,21 +149,24 @@ func appendColumn(b []byte, c *event.Column) []byte {
 			b = append(b, 1)
 			continue
 		}
-		b = append(b, 0)
-		switch c.Type.Kind {
-		case event.Double:
-			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(c.Floats[i]))
-		case event.Decimal:
-			b = binary.LittleEndian.AppendUint64(b, c.Decimals[i].Lo)
-			b = binary.LittleEndian.AppendUint64(b, uint64(c.Decimals[i].Hi))
-		case event.String, event.Bytes:
-			b = binary.AppendUvarint(b, uint64(len(c.Text(i))))
-			b = append(b, c.Text(i)...)
-		default:
-			b = binary.LittleEndian.AppendUint64(b, uint64(c.Ints[i]))
-		}
+		b = appendValueBytes(append(b, 0), c, i)
 	}
 	return b
+}
+
+// appendValueBytes appends row i, which is not null.
+func appendValueBytes(b []byte, c *event.Column, i int) []byte {
+	switch c.Type.Kind {
+	case event.Double:
+		return binary.LittleEndian.AppendUint64(b, math.Float64bits(c.Floats[i]))
+	case event.Decimal:
+		b = binary.LittleEndian.AppendUint64(b, c.Decimals[i].Lo)
+		return binary.LittleEndian.AppendUint64(b, uint64(c.Decimals[i].Hi))
+	case event.String, event.Bytes:
+		b = binary.AppendUvarint(b, uint64(len(c.Text(i))))
+		return append(b, c.Text(i)...)
+	}
+	return binary.LittleEndian.AppendUint64(b, uint64(c.Ints[i]))
 }
 
 // The base's words are exact, and so are equal for equal events (A4). Squares
@@ -188,19 +242,80 @@ func (d *decoder) column(c *event.Column, n int, symbols *event.Symbols) {
 			c.AppendNull()
 			continue
 		}
-		switch c.Type.Kind {
-		case event.Double:
-			c.AppendFloat(math.Float64frombits(d.word()))
-		case event.Decimal:
-			lo := d.word()
-			c.AppendDecimal(event.Int128{Hi: int64(d.word()), Lo: lo})
-		case event.String, event.Bytes:
-			text := d.bytes(d.count(1))
-			c.AppendCode(symbols.Intern(text, event.HashBytes(text)))
-		default:
-			c.AppendInt(int64(d.word()))
+		d.value(c, symbols)
+	}
+}
+
+// value reads what appendValueBytes wrote.
+func (d *decoder) value(c *event.Column, symbols *event.Symbols) {
+	switch c.Type.Kind {
+	case event.Double:
+		c.AppendFloat(math.Float64frombits(d.word()))
+	case event.Decimal:
+		lo := d.word()
+		c.AppendDecimal(event.Int128{Hi: int64(d.word()), Lo: lo})
+	case event.String, event.Bytes:
+		text := d.bytes(d.count(1))
+		c.AppendCode(symbols.Intern(text, event.HashBytes(text)))
+	default:
+		c.AppendInt(int64(d.word()))
+	}
+}
+
+// foldBase reads what appendBase wrote of a fold that is empty.
+func (d *decoder) foldBase(f fold, symbols *event.Symbols) {
+	switch f := f.(type) {
+	case *sums:
+		d.base(&f.base)
+	case *moments:
+		d.base(&f.base)
+	case *pairs:
+		d.base(&f.x.base)
+		d.base(&f.y.base)
+		f.base = d.signed()
+	case *frequencies:
+		d.frequencies(f, symbols, nil)
+	case *groups:
+		d.frequencies(&f.by, symbols, func(id int32) {
+			g := f.group(id)
+			g.track.dropped = f.by.base[id]
+			for _, inner := range g.folds {
+				d.foldBase(inner, symbols)
+			}
+		})
+	}
+}
+
+// frequencies reads a base. Its values must ascend, as Snapshot writes them: else
+// one that came twice could be numbered but once. A value's rows are at least
+// one, and all together those that the track has dropped.
+func (d *decoder) frequencies(f *frequencies, symbols *event.Symbols, more func(id int32)) {
+	total := uint64(0)
+	for k := range d.count(2) {
+		value := event.Column{Type: f.c.Type, Dict: f.c.Dict}
+		d.value(&value, symbols)
+		n := d.uvarint()
+		total += min(n, 1<<62)
+		id := f.number(identity(&value, 0))
+		if d.bad = d.bad || n == 0 || total >= 1<<62 || int(id) != k || k > 0 && f.compare(id-1, id) >= 0; d.bad {
+			return
+		}
+		f.add(f.values[id], int64(n))
+		if more != nil {
+			more(id)
 		}
 	}
+	d.bad = d.bad || total != uint64(f.t.dropped)
+}
+
+// signed reads what appendSigned wrote.
+func (d *decoder) signed() *big.Int {
+	sign := d.bytes(1)
+	x := new(big.Int).SetBytes(d.bytes(d.count(1)))
+	if sign != nil && sign[0] != 0 {
+		x.Neg(x)
+	}
+	return x
 }
 
 // base reads what base.append wrote.

@@ -228,10 +228,10 @@ func selectKey(a []uint64, k int) uint64 {
 // keep marks what a lifetime's answer may still need: the k best, or, for a
 // quantile, every row. A quantile over a lifetime is thus not bounded by
 // Forget: any value may come to be the median.
-func (f *sorted) keep(s *Slot, n int, mark func(int)) {
+func (f *sorted) keep(s *Slot, n int, mark func(row int)) {
 	if s.Aggregate == QuantileCont || s.Aggregate == QuantileDisc {
 		for k := range n {
-			mark(k)
+			mark(f.t.row(k))
 		}
 		return
 	}
@@ -247,6 +247,6 @@ func (f *sorted) keep(s *Slot, n int, mark func(int)) {
 		return c
 	})
 	for _, k := range order[:min(n, s.N)] {
-		mark(k)
+		mark(f.t.row(k))
 	}
 }

@@ -10,9 +10,13 @@ type trackSpec struct {
 
 func newTrackSpec(s *Slot) trackSpec {
 	t := trackSpec{filter: s.Filter}
-	if !s.RespectNulls {
+	switch {
+	case !s.RespectNulls:
 		t.nonNull = s.Args
+	case s.Aggregate.Decided():
+		t.nonNull = s.Args[len(s.Args)-1:]
 	}
+	t.nonNull = slices.Concat(t.nonNull, s.By)
 	return t
 }
 
@@ -119,8 +123,8 @@ func (t *track) takesAll(r *Run) bool {
 
 // takes reports whether the aggregate takes row i: the filter is true and no
 // argument is null (S7). A filter that is null does not take the row (S7.1).
-// All arguments must be there: only first, last and lag have several, and those
-// take rows whatever is null (S7.2).
+// All arguments that are listed must be there: those of corr both, of row(...)
+// none (S7.2), and what a map is by always (S7.6).
 func (t *track) takes(r *Run, i int) bool {
 	if f := t.spec.filter; f >= 0 && (r.columns[f].IsNull(i) || r.columns[f].Ints[i] == 0) {
 		return false

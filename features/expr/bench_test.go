@@ -32,6 +32,10 @@ func BenchmarkEval(b *testing.B) {
 	for _, text := range []string{
 		"amount * 2 + 1", "status = 'approved' and amount > 10", "case when status = 'approved' then amount else 0 end", "price * 2 + 1",
 		"n % 7 = 0 or n between 100 and 200", "upper(status) like 'APP%'", "ln(amount + 1)", "haversine_km(amount, amount, 10, 20)",
+		"log1p(amount)", "expm1(-amount)", "tanh(amount)", "sigmoid(amount)", "cbrt(amount)", "hypot(amount, 3)", "bucketize(amount, [1, 10, 50, 90])", "width_bucket(amount, 0, 100, 20)", "clamp(amount, 10, 50)", "hash(n)", "hash(status)", "hash_bucket(n, 1000)", "hash_bucket(price, 1000)", "geohash(amount - 50, amount, 7)",
+		"regexp_extract(status, 'p+')", "initcap(status)", "string_split(status, 'p')[1]", "levenshtein(status, 'approve')", "length('{}' || status ->> '$.a')",
+		"hour(to_timestamp(n * 1000000) at time zone 'Europe/Oslo')", "date_trunc('day', to_timestamp(n * 1000000), 'Europe/Oslo')", "to_timestamp(n) + interval '1 month'", "strftime(to_timestamp(n), '%Y-%m-%d')",
+		"list_sum([amount, 1, 2])", "list_contains([1, 5, n], 7)", "list_sort([n, 5, 3])[1]",
 	} {
 		x := compiled(b, s, text)
 		b.Run(text, func(b *testing.B) {
@@ -55,7 +59,7 @@ func BenchmarkCompile(b *testing.B) {
 
 // TestAllocations holds that the number of allocations does not grow with rows.
 func TestAllocations(t *testing.T) {
-	for _, text := range []string{"amount * 2 + 1", "status = 'approved' and amount > 10", "price * 2 + n", "case when n > 5 then amount end"} {
+	for _, text := range []string{"amount * 2 + 1", "status = 'approved' and amount > 10", "price * 2 + n", "case when n > 5 then amount end", "bucketize(amount, [1, 10])", "clamp(log1p(amount), 1, 2)", "hash(n, amount)", "list_sum([amount, 1])", "regexp_extract(status, 'p+')", "status ->> '$.a'", "to_timestamp(n) at time zone 'Europe/Oslo' + interval '1 month'", "list_contains([1, 5], n)"} {
 		var got [2]float64
 		for k, rows := range []int{100, 10_000} {
 			s := payments(rows)

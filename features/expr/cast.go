@@ -60,6 +60,8 @@ func convert(x *code, t event.Type) *code {
 // has.
 func mayFail(from, to event.Type) bool {
 	switch {
+	case from.Kind == event.List && to.Kind == event.List:
+		return mayFail(*from.Elem, *to.Elem)
 	case from.Text():
 		return true
 	case to.Kind == event.Int || to.Kind == event.Decimal:
@@ -80,6 +82,8 @@ func castKernel(from, to event.Type) kernel {
 		return castToDecimal(from, to)
 	case event.String:
 		return castToString(from)
+	case event.List:
+		return castList(from, to)
 	case event.Bytes:
 		if from.Kind == event.String {
 			return func(f *frame, v []vec) vec { return retyped(v[0], to) }
@@ -345,40 +349,42 @@ func parseDecimal(s string, scale int) (event.Int128, bool) {
 	return d, err == nil
 }
 
-// castToString writes values as PostgreSQL does, times as ISO 8601. These
-// spellings are part of the meaning of a feature, and no setting and no locale
-// changes them (S1.1).
+// castToString writes values as PostgreSQL does, times as ISO 8601, and nested
+// values as JSON. These spellings are part of the meaning of a feature, and no
+// setting and no locale changes them (S1.1).
 func castToString(from event.Type) kernel {
-	write := func(at func(out []byte, v *vec, i int) []byte) kernel {
-		return func(f *frame, v []vec) vec {
-			t, u := newTexts(f.rows), unite(f.rows, v)
-			var buffer []byte
-			for i := range f.rows {
-				if !u.is(i) {
-					buffer = at(buffer[:0], &v[0], i)
-					t.put(i, buffer)
-				}
-			}
-			return t.vec(event.String, u)
-		}
-	}
-	switch from.Kind {
-	case event.Bool:
-		return write(func(out []byte, v *vec, i int) []byte { return strconv.AppendBool(out, v.Ints[i] != 0) })
-	case event.Int:
-		return write(func(out []byte, v *vec, i int) []byte { return strconv.AppendInt(out, v.Ints[i], 10) })
-	case event.Double:
-		return write(func(out []byte, v *vec, i int) []byte { return appendDouble(out, v.Floats[i]) })
-	case event.Decimal:
-		return write(func(out []byte, v *vec, i int) []byte { return append(out, v.Decimals[i].Text(from.Scale)...) })
-	case event.Date:
-		return write(func(out []byte, v *vec, i int) []byte { return append(out, formatDate(v.Ints[i])...) })
-	case event.Timestamp:
-		return write(func(out []byte, v *vec, i int) []byte { return append(out, formatTime(v.Ints[i])...) })
-	case event.Bytes:
+	write := scalarWriters[from.Kind]
+	switch {
+	case from.Kind == event.Bytes:
 		return bytesToString
+	case from.Elem != nil || from.Kind == event.Struct:
+		write = appendJSON
+	case write == nil:
+		return nil
 	}
-	return nil
+	return func(f *frame, v []vec) vec {
+		t, u := newTexts(f.rows), unite(f.rows, v)
+		var buffer []byte
+		for i := range f.rows {
+			if !u.is(i) {
+				buffer = write(buffer[:0], &v[0].Column, i)
+				t.put(i, buffer)
+			}
+		}
+		return t.vec(event.String, u)
+	}
+}
+
+// scalarWriters write a row that is not null, by its kind.
+var scalarWriters = map[event.Kind]func(out []byte, c *event.Column, i int) []byte{
+	event.Bool:   func(out []byte, c *event.Column, i int) []byte { return strconv.AppendBool(out, c.Ints[i] != 0) },
+	event.Int:    func(out []byte, c *event.Column, i int) []byte { return strconv.AppendInt(out, c.Ints[i], 10) },
+	event.Double: func(out []byte, c *event.Column, i int) []byte { return appendDouble(out, c.Floats[i]) },
+	event.Decimal: func(out []byte, c *event.Column, i int) []byte {
+		return append(out, c.Decimals[i].Text(c.Type.Scale)...)
+	},
+	event.Date:      func(out []byte, c *event.Column, i int) []byte { return append(out, formatDate(c.Ints[i])...) },
+	event.Timestamp: func(out []byte, c *event.Column, i int) []byte { return append(out, formatTime(c.Ints[i])...) },
 }
 
 // appendDouble is the shortest text that reads back as x. Shortest is unique, so
@@ -388,6 +394,8 @@ func appendDouble(out []byte, x float64) []byte {
 	switch a := math.Abs(x); {
 	case x != x:
 		return append(out, "NaN"...)
+	case x == 0:
+		return append(out, '0') // zero has no sign (S8.4)
 	case a > math.MaxFloat64:
 		return append(out, strings.TrimPrefix(strconv.FormatFloat(x, 'f', -1, 64), "+")+"inity"...)
 	case a != 0 && (a < 1e-4 || a >= 1e15):

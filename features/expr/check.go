@@ -15,7 +15,17 @@ import (
 type checker struct {
 	scope  Scope
 	faults []*Error
-	places int // taken by shared
+	places int      // taken by shared
+	tables []string // see depend
+}
+
+// depend notes a table beyond the definition that a value hangs on, with its
+// version: the rules of a time zone, the letters of Unicode. It belongs to the
+// meaning and so to the digest (S13.1).
+func (c *checker) depend(table string) {
+	if !slices.Contains(c.tables, table) {
+		c.tables = append(c.tables, table)
+	}
 }
 
 // fail notes a fault at the words of n. It returns nil for its callers to return.
@@ -230,11 +240,18 @@ func rowOf(names []string, args []*code) *code {
 	return x
 }
 
-// index takes an element of a list, from 1; outside the list it is null. Counting
-// from 1 is SQL's; l[0], l[-1] and what lies beyond the end count nothing, for a
-// list is as long as its key has events.
+// index takes an element of a list, from 1, or from the end if the place is
+// negative; outside the list it is null. Counting from 1 is SQL's; what lies
+// beyond either end counts nothing, for a list is as long as its key has events.
+// Of a map it takes the value of a key.
 func (c *checker) index(n *Node, list, at *code) *code {
-	if list.t.Kind != event.List {
+	switch list.t.Kind {
+	case event.Map:
+		return c.entry(n, list, at)
+	case event.Null:
+		return list
+	case event.List:
+	default:
 		return c.fail(n, fmt.Sprintf("%s is no list: it is of type %s", n.Args[0], list.t), "")
 	}
 	if at.t.Kind != event.Int && at.t.Kind != event.Null {
@@ -248,7 +265,11 @@ func (c *checker) index(n *Node, list, at *code) *code {
 		for i := range places {
 			from, to := l.Offsets[i&ml], l.Offsets[i&ml+1]
 			places[i] = -1
-			if at := k[i&mk]; !u.is(i) && at >= 1 && at <= int64(to-from) {
+			at := k[i&mk]
+			if at < 0 {
+				at += int64(to-from) + 1
+			}
+			if !u.is(i) && at >= 1 && at <= int64(to-from) {
 				places[i] = from + int32(at) - 1
 			}
 		}
@@ -277,15 +298,12 @@ func (c *checker) call(n *Node) *code {
 }
 
 // noFunction says why a call can not be compiled, after looking for faults in its
-// arguments. A name of the language that is not built is refused as such (S17.2)
-// and not called unknown: the user's spelling was right.
+// arguments.
 func (c *checker) noFunction(n *Node) *code {
 	for _, a := range n.Args {
 		c.checkInside(a)
 	}
 	switch {
-	case NotBuilt(n.Name):
-		return c.fail(n, fmt.Sprintf("aggregate %s is not built yet", n.Name), "")
 	case len(n.Args) > 1 && (n.Name == "max" || n.Name == "min"):
 		better := map[string]string{"max": "greatest", "min": "least"}[n.Name]
 		return c.fail(n, fmt.Sprintf("aggregate %s is not allowed here", n.Name), fmt.Sprintf("write %s(a, b) for the %s of several values", better, better))

@@ -22,7 +22,7 @@ func TestFaults(t *testing.T) {
 		{"i.a", "0:3 i has no field a: it is of type int64"},
 		{"sum(i) + 1", "0:6 aggregate sum is not allowed here"},
 		{"max(i, j)", "0:9 aggregate max is not allowed here; write greatest(a, b) for the greatest of several values"},
-		{"histogram(i)", "0:12 aggregate histogram is not built yet"},
+		{"histogram(i)", "0:12 aggregate histogram is not allowed here"},
 		{"sum(sum(x))", "0:11 aggregate sum is not allowed here|8:9 unknown column x"},
 		{"lowr(s)", "0:4 unknown function lowr; did you mean lower?"},
 		{"lower(s, s)", "0:11 lower does not take 2 arguments; write lower(s string) string"},
@@ -58,7 +58,37 @@ func TestFaults(t *testing.T) {
 		{"i::timestamp", "0:12 int64 can not be cast to timestamp; use to_timestamp(x) for seconds, to_timestamp_ms(x) or to_timestamp_us(x)"},
 		{"ts::int", "0:7 timestamp can not be cast to int64; use epoch(x), epoch_ms(x) or epoch_us(x)"},
 		{"d::bool", "0:7 double can not be cast to bool; compare it, <> 0 for one"},
-		{"l::string", "0:9 list<int64> can not be cast to string; cast its elements or fields"},
+		{"l::int", "0:6 list<int64> can not be cast to int64; cast its elements or fields"},
+		{"regexp_matches(s, '(')", "18:21 the pattern is none: missing closing ), at '('; patterns are those of RE2, without look-around or back references"},
+		{"regexp_matches(s, t)", "18:19 a pattern must be a literal text; write it in single quotes"},
+		{"regexp_matches(s, 'a', 'g')", "23:26 'g' is no flag of regexp_matches; flags are the letters i, s, m"},
+		{"regexp_extract(s, '(a)(b)', 3)", "28:29 3 is no group of the pattern; groups are numbers from 0, the whole match, to 2"},
+		{`regexp_replace(s, 'a', '\1')`, `23:27 \1 is no group of the pattern; groups are \0, the whole match, to \0; write \\ for a backslash`},
+		{"ts at time zone 'Europe/Olso'", "16:29 'Europe/Olso' is no time zone; did you mean 'Europe/Oslo'?"},
+		{"ts at time zone s", "16:17 a time zone must be a literal text; write it in single quotes"},
+		{"ts at time zone 'UTC' at time zone 'UTC'", "0:40 this is at a time zone already; write to_utc_timestamp(local, 'Europe/Oslo') for the instant of a local time"},
+		{"date_trunc('day', ts, 'Mars')", "22:28 'Mars' is no time zone; zones have names of the IANA database, as 'Europe/Oslo' or 'UTC'"},
+		{"strftime(ts, '%Y-%Q')", "13:20 %Q is no code of this format; codes are %F, %T, %Y, %y, %m, %d, %H, %I, %M, %S, %f, %L, %p, %j, %u, %w, %V, %G, %a, %A, %b, %B, %s, %%"},
+		{"strptime(s, '%H:%M')", "12:19 the format reads no date; read year, month and day, %Y-%m-%d, or seconds since 1970, %s"},
+		{"strptime(s, '%F %I')", "12:19 %I and %p belong together; write %H for hours of 0 to 23"},
+		{"date_add('fortnight', 1, ts)", "9:20 'fortnight' is no unit of time; write one of 'microsecond', 'millisecond', 'second', 'minute', 'hour', 'day', 'week', 'month', 'quarter', 'year'"},
+		{"s ->> '$.a['", "6:12 '$.a[' is no path; write '$.key.other[0]', and '$.\"any key\"' where a key holds points or brackets"},
+		{"json_extract(s, t)", "16:17 a path must be a literal text; write it in single quotes"},
+		{"[1, 'a']", "4:7 a list would be both int64 and string; cast one of them"},
+		{"[]", "0:2 the elements of list_value() have no type; cast it, as []::list<string>"},
+		{"row(i, [null] as a)", "0:19 the elements of row(i, list_value(null) as a) have no type; cast it, as []::list<string>"},
+		{"list_contains(l, 'a')", "0:21 int64 and string can not be compared; cast the text to a number, or the number to a text"},
+		{"list_sum(['a'])", "9:14 list_sum takes a list of numbers, not list<string>"},
+		{"list_sum(i)", "9:10 argument 1 of list_sum is int64, not list; write list_sum(l list) number"},
+		{"mp[1]", "0:5 string and int64 can not be compared; cast the text to a number, or the number to a text"},
+		{"map([1.5e0], [1])", "4:11 a map cannot have keys of type double; key it by text, integers, decimals, booleans, dates or timestamps"},
+		{"flatten(l)", "8:9 flatten takes a list of lists, not list<int64>"},
+		{"length(i)", "7:8 argument 1 of length is int64, not string, list or map; cast it to string"},
+		{"bucketize(i, l)", "13:14 bounds must be a literal list; write [1, 10, 100]"},
+		{"bucketize(i, [1, 1])", "13:19 bounds ascend, none of them null or twice; write [1, 10, 100]"},
+		{"clamp(i, s, 1)", "9:10 clamp would be both int64 and string; cast one of them"},
+		{"xxhash64(i)", "0:8 unknown function xxhash64; write hash(x), whose values are others"},
+		{"date_part('hour', ts)", "0:9 unknown function date_part; write extract(hour from t)"},
 		{"i[1]", "0:4 i is no list: it is of type int64"},
 		{"l['a']", "2:5 a place in a list is an integer, not string"},
 		{"date_trunc('hours', ts)", "11:18 'hours' is no unit of time; did you mean 'hour'?"},
@@ -105,7 +135,7 @@ func TestTypes(t *testing.T) {
 
 func TestColumns(t *testing.T) {
 	s := sample(t)
-	for expr, want := range map[string]string{"i + j * i": "[0 1]", "1 + 2": "[]", "st.a": "[23]", "case when yes then d else 1 end": "[4 14]", "i + null": "[]"} {
+	for expr, want := range map[string]string{"i + j * i": "[0 1]", "1 + 2": "[]", "st.a": "[28]", "case when yes then d else 1 end": "[4 14]", "i + null": "[]"} {
 		x := compiled(t, s, expr)
 		if got := fmt.Sprint(x.Columns()); got != want {
 			t.Errorf("%s reads %s, want %s", expr, got, want)
@@ -290,11 +320,14 @@ func TestFunctions(t *testing.T) {
 		if (f.kernel == nil) == (f.compile == nil) || f.kernel != nil && f.result.Kind == event.Unknown {
 			t.Errorf("%s: neither kernel nor compile, or both, or no result", f.Signature)
 		}
+		if elsewhere[f.Name] != "" {
+			t.Errorf("%s is a function and known as one of other tools", f.Name)
+		}
 		if f.Doc == "" || f.Group == "" {
 			t.Errorf("%s has no doc", f.Name)
 		}
 		for _, p := range f.params {
-			if _, ok := plainTypes[p.class]; !ok && p.class != "any" && p.class != "number" && p.class != "scalar" && p.class != "text" {
+			if _, ok := plainTypes[p.class]; !ok && p.class != "any" && p.class != "number" && p.class != "scalar" && p.class != "text" && p.class != "list" && p.class != "map" {
 				t.Errorf("%s: unknown class %q", f.Signature, p.class)
 			}
 		}

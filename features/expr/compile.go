@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/timeseam/timeseam/features/event"
@@ -20,8 +21,9 @@ type Scope interface {
 // knows no schema: the batches given to Eval must have the columns, at the places
 // and of the types, that the scope resolved.
 type Expr struct {
-	Type event.Type
-	code *code
+	Type   event.Type
+	code   *code
+	tables []string
 }
 
 // Compile checks the types of n and makes it ready to run. It returns every
@@ -35,8 +37,25 @@ func Compile(n *Node, s Scope) (*Expr, []*Error) {
 		slices.SortStableFunc(c.faults, func(a, b *Error) int { return a.Pos - b.Pos })
 		return nil, c.faults
 	}
+	if unsettled(x.t) {
+		c.fail(n, fmt.Sprintf("the elements of %s have no type", n), "cast it, as []::list<string>")
+		return nil, c.faults
+	}
 	x = perEntry(x)
-	return &Expr{Type: x.t, code: x}, nil
+	slices.Sort(c.tables)
+	return &Expr{Type: x.t, code: x, tables: c.tables}, nil
+}
+
+// unsettled reports whether t is a nested type with a part that only ever was
+// null. No column of a file can be of it.
+func unsettled(t event.Type) bool {
+	null := func(t event.Type) bool { return t.Kind == event.Null || unsettled(t) }
+	for _, f := range t.Fields {
+		if unsettled(f.Type) {
+			return true
+		}
+	}
+	return t.Elem != nil && t.Kind == event.List && null(*t.Elem) || t.Kind == event.Map && null(t.ValueType())
 }
 
 // As is the expression as a value of another type: of one that it widens to
@@ -50,7 +69,7 @@ func (e *Expr) As(t event.Type) (*Expr, bool) {
 	if !WidensTo(e.Type, t) && !e.exactAs(t) {
 		return nil, false
 	}
-	return &Expr{Type: t, code: convert(e.code, t)}, true
+	return &Expr{Type: t, code: convert(e.code, t), tables: e.tables}, true
 }
 
 // exactAs reports whether e is a constant number that t holds unchanged. It
@@ -87,6 +106,10 @@ func (e *Expr) Eval(b *event.Batch, n *event.Counts) event.Column {
 
 // Columns are the distinct columns of a batch that the expression reads, in order.
 func (e *Expr) Columns() []int { return slices.Clone(e.code.columns) }
+
+// Tables are what the values hang on beyond the definition, each with its version:
+// "unicode 15.0.0", "zone Europe/Oslo" with a fingerprint of the zone's rules.
+func (e *Expr) Tables() []string { return slices.Clone(e.tables) }
 
 // Constant reports whether the expression reads no column. It may still count
 // something for each row, as 1/0 does, and then is no constant to the compiler.

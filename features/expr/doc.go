@@ -25,18 +25,25 @@
 //	X4  Every result is the same to the last bit on every platform: products stand
 //	    in float64(), so that none is fused with a sum; NaN is event.CanonicalNaN;
 //	    exp, ln, sin and their like are written here (twofold.go, elementary.go,
-//	    trig.go) and not taken from package math, which has assembly for some
+//	    hyperbolic.go, trig.go) and not taken from package math, which has assembly for some
 //	    platforms.
 //	X5  Work on texts is done once for each text that occurs in a batch and not
 //	    once for each row (perEntry), unless the dictionary is larger than the batch.
+//	X6  What is read from outside the definition is named by Tables, with its
+//	    version: rules of time zones, which come from zoneinfo.zip alone, and
+//	    Unicode's letters.
+//	X7  Short spellings (intervals, at time zone, arrows, slices, list literals)
+//	    are calls in the tree, and no text is read whose calls could not be read
+//	    back (X1).
 //
 // Decisions where SQL dialects differ: / is always a double, div and % are for
 // integers; a number with a point is a decimal, with an exponent a double;
 // round takes halves away from zero, a cast of a double to an integer takes them
-// to the even one, as PostgreSQL does; NaN is the greatest double and equal to
-// itself; integers, decimals and doubles compare by exact value.
+// to the even one, as PostgreSQL does; regexp_replace replaces the first match
+// unless told g; what a pattern does not find is null; NaN is the greatest double
+// and equal to itself; integers, decimals and doubles compare by exact value.
 //
 // Read node.go, parse.go and print.go for the language, check.go and compile.go
-// for how a tree becomes code, vec.go and arith.go for how code runs, funcs.go
-// for the table of functions.
+// for how a tree becomes code, vec.go and arith.go for how code runs, funcs.go and
+// funcs_table.go for the table of functions.
 package expr

@@ -47,8 +47,19 @@ func expTwofold(x twofold) float64 {
 	}
 	k := math.RoundToEven(float64(x.hi * log2e.hi))
 	r := sumExact(x.hi-float64(k*ln2.hi), x.lo-float64(k*ln2.lo))
+	v := expNear(r)
+	return scaled(v.hi+v.lo, int(k))
+}
+
+// expNear is e^r for |r| < 0.3467, unrounded: good to some 57 bits.
+func expNear(r twofold) twofold {
 	y := r.hi
-	// The series of e^y - 1 - y from its last term to its first; |y| < 0.3467.
+	s := sumFast(1, y)
+	return twofold{s.hi, s.lo + (r.lo + float64(r.lo*y)) + expTail(y)}
+}
+
+// expTail is e^y - 1 - y for |y| < 0.3467, from its last term to its first.
+func expTail(y float64) float64 {
 	p := 1.0 / 6227020800
 	p = 1.0/479001600 + float64(p*y)
 	p = 1.0/39916800 + float64(p*y)
@@ -61,10 +72,7 @@ func expTwofold(x twofold) float64 {
 	p = 1.0/24 + float64(p*y)
 	p = 1.0/6 + float64(p*y)
 	p = 0.5 + float64(p*y)
-	p = float64(p * float64(y*y))
-	s := sumFast(1, y)
-	tail := s.lo + (r.lo + float64(r.lo*y)) + p
-	return scaled(s.hi+tail, int(k))
+	return float64(p * float64(y*y))
 }
 
 // logTwofold is ln x for finite x > 0, as an exponent of two and the logarithm of
@@ -77,7 +85,11 @@ func logTwofold(x float64) (exponent float64, log twofold) {
 	if m < math.Sqrt2/2 {
 		m, k = float64(m*2), k-1
 	}
-	s := twofold{m - 1, 0}.over(sumExact(m, 1))
+	return float64(k), artanhSeries(twofold{m - 1, 0}.over(sumExact(m, 1)))
+}
+
+// artanhSeries is 2 artanh s for |s| < 0.172.
+func artanhSeries(s twofold) twofold {
 	z := s.times(s)
 	y := z.hi // below 0.0295
 	t := 2.0 / 27
@@ -94,7 +106,7 @@ func logTwofold(x float64) (exponent float64, log twofold) {
 	series := twoFifths.plus(twofold{float64(t * y), 0})
 	series = twoThirds.plus(z.times(series))
 	series = twofold{2, 0}.plus(z.times(series))
-	return float64(k), s.times(series)
+	return s.times(series)
 }
 
 // logOf is ln x for finite x > 0, unrounded. Its relative error stays far below

@@ -51,6 +51,13 @@ func appendValue(t *testing.T, c *event.Column, value string) {
 	switch {
 	case value == "null":
 		c.AppendNull()
+	case c.Type.Kind == event.Map:
+		for k, e := range strings.Fields(strings.Trim(value, "[]")) {
+			if appendValue(t, &c.Elem.Fields[k%2], e); k%2 == 1 {
+				c.Elem.Rows++
+			}
+		}
+		c.EndList()
 	case c.Type.Kind == event.List:
 		for _, e := range strings.Fields(strings.Trim(value, "[]")) {
 			appendValue(t, c.Elem, e)
@@ -101,6 +108,12 @@ func show(c *event.Column, i int) string {
 			parts = append(parts, show(c.Elem, int(k)))
 		}
 		return "[" + strings.Join(parts, " ") + "]"
+	case event.Map:
+		var parts []string
+		for k := c.Offsets[i]; k < c.Offsets[i+1]; k++ {
+			parts = append(parts, show(&c.Elem.Fields[0], int(k))+"="+show(&c.Elem.Fields[1], int(k)))
+		}
+		return "{" + strings.Join(parts, " ") + "}"
 	case event.Struct:
 		var parts []string
 		for k := range c.Fields {
@@ -121,7 +134,7 @@ func sample(t *testing.T) *table {
 		{"s", "string", "'Hello'"}, {"t", "string", "'größe 1'"}, {"empty", "string", "''"}, {"raw", "bytes", "'abc'"},
 		{"yes", "bool", "true"}, {"no", "bool", "false"}, {"none", "int64", "null"}, {"unknown", "bool", "null"}, {"nothing", "string", "null"},
 		{"ts", "timestamp", "timestamp '2024-02-29 13:45:59.123456'"}, {"old", "timestamp", "timestamp '1969-12-31 23:59:59.999999'"}, {"dt", "date", "date '2024-02-29'"},
-		{"l", "list<int64>", "[10 20 null]"}, {"st", "struct<a: int64, b: string>", "{1 'x'}"}, {"ls", "list<struct<a: int64>>", "[{5} {6}]"},
+		{"l", "list<int64>", "[10 20 null]"}, {"ld", "list<double>", "[0.1e0 0.2e0 0.3e0 null]"}, {"lm", "list<decimal(5,2)>", "[1.50 -0.25]"}, {"lt", "list<string>", "['b' 'a' 'b']"}, {"mp", "map<string,int64>", "['DE' 2 'NO' 1]"}, {"el", "list<int64>", "[]"}, {"st", "struct<a: int64, b: string>", "{1 'x'}"}, {"ls", "list<struct<a: int64>>", "[{5} {6}]"},
 	} {
 		s.add(t, c.name, c.typ, c.value, "null", c.value)
 	}
@@ -144,7 +157,7 @@ func counted(n event.Counts) string {
 func unfold(n *Node, s *table) *Node {
 	n = clone(n)
 	Walk(n, func(n *Node) bool {
-		if n.Op == Call && (n.Name == "date_trunc" || n.Name == "date_diff" || n.Name == "round") || n.Op == Like {
+		if n.Op == Call && (constantArgs[n.Name] || strings.HasPrefix(n.Name, "regexp_") || strings.HasPrefix(n.Name, "json_")) || n.Op == Like {
 			return false
 		}
 		if n.Op != Literal || n.Value.Type.Kind == event.Null {
@@ -161,6 +174,11 @@ func unfold(n *Node, s *table) *Node {
 	})
 	return n
 }
+
+// constantArgs are functions with an argument that must be constant, or whose type
+// hangs on one.
+var constantArgs = map[string]bool{"date_trunc": true, "date_diff": true, "date_add": true, "round": true, "at_timezone": true, "to_utc_timestamp": true,
+	"strftime": true, "strptime": true, "list_sort": true, "bucketize": true}
 
 func constantColumn(v Value) event.Column { return literalOf(v).value.Column }
 
@@ -297,7 +315,7 @@ func TestChoice(t *testing.T) {
 
 func TestNested(t *testing.T) {
 	checkRows(t, []row{
-		{"st.a + 1", "2", ""}, {"st.b", "x", ""}, {"l[1]", "10", ""}, {"l[3]", "null", ""}, {"l[4]", "null", ""}, {"l[0]", "null", ""}, {"l[-1]", "null", ""}, {"l[none]", "null", ""}, {"l[j + 5]", "20", ""},
+		{"st.a + 1", "2", ""}, {"st.b", "x", ""}, {"l[1]", "10", ""}, {"l[3]", "null", ""}, {"l[4]", "null", ""}, {"l[0]", "null", ""}, {"l[-1]", "null", ""}, {"l[none]", "null", ""}, {"l[j + 5]", "20", ""}, {"l[-2]", "20", ""}, {"l[-3]", "10", ""}, {"l[-4]", "null", ""}, {"l[low]", "null", ""}, {"mp['NO']", "1", ""}, {"mp['XX']", "null", ""}, {"mp[nothing]", "null", ""}, {"mp[upper('de')]", "2", ""}, {"map([1, 2], [3.5, null])[2.0]", "null", ""},
 		{"ls[2].a", "6", ""}, {"(st).b = 'x'", "true", ""}, {"row(i, s as k, 1)", "{i: 7, k: Hello, f3: 1}", ""}, {"row(i, s).s", "Hello", ""}, {"row(none).none is null", "true", ""}, {"upper(st.b)", "X", ""},
 	})
 }

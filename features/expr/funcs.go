@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/timeseam/timeseam/features/event"
 )
@@ -15,7 +16,7 @@ import (
 type Function struct {
 	Name      string
 	Aliases   []string
-	Group     string // text, time, math or choice
+	Group     string // text, time, json, lists, hashing, math or choice
 	Signature string // substr(s string, start int64, [n int64]) string
 	Doc       string
 
@@ -25,12 +26,13 @@ type Function struct {
 	kernel   kernel
 	compile  func(*checker, *Node, []*code) *code // in place of result and kernel
 	counts   bool
+	unicode  bool // hangs on the tables of letters, which change with Unicode
 }
 
 // param is an argument of a function. A class wider than one type leaves the
 // function to look at what came.
 type param struct {
-	class    string // a type; number, scalar or any; instants and numbers are widened
+	class    string // a type; number, scalar, text, list, map or any; instants and numbers are widened
 	optional bool
 }
 
@@ -48,7 +50,8 @@ func Functions() []Function {
 // functions is made once and never changed; its order is that of the
 // documentation.
 var functions = slices.Concat(
-	group("text", textFunctions()), group("time", timeFunctions()), group("math", mathFunctions()), group("choice", choiceFunctions()))
+	group("text", textFunctions()), group("time", timeFunctions()), group("JSON", jsonFunctions()), group("lists and maps", nestedFunctions()),
+	group("hashing and buckets", hashFunctions()), group("math", mathFunctions()), group("choice", choiceFunctions()))
 
 // byName holds aliases too, but only the parser meets them (canonicalName).
 var byName = func() map[string]*Function {
@@ -71,7 +74,7 @@ func group(name string, rows []Function) []*Function {
 		head, rest, _ := strings.Cut(f.Signature, "(")
 		list, result, _ := strings.Cut(rest, ") ")
 		f.Name = head
-		f.result = event.Of(plainTypes[result])
+		f.result = resultType(result)
 		for _, p := range strings.Split(list, ", ") {
 			optional := strings.HasPrefix(p, "[")
 			word := strings.Fields(strings.Trim(p, "[]"))
@@ -85,6 +88,15 @@ func group(name string, rows []Function) []*Function {
 		out[i] = f
 	}
 	return out
+}
+
+// resultType is what stands after a signature. A word that is no type, as number,
+// leaves the result to compile.
+func resultType(word string) event.Type {
+	if elem, is := strings.CutPrefix(word, "list<"); is {
+		return event.ListOf(resultType(strings.TrimSuffix(elem, ">")))
+	}
+	return event.Of(plainTypes[word])
 }
 
 // canonicalName is the one name of a function that has several. The tree holds
@@ -120,7 +132,7 @@ func (c *checker) apply(n *Node, f *Function, args []*code) *code {
 	if len(args) < least || len(args) > len(f.params) && !f.variadic {
 		return c.fail(n, fmt.Sprintf("%s does not take %d arguments", f.Name, len(args)), "write "+f.Signature)
 	}
-	good := true
+	good, unknown := true, false
 	for i, a := range args {
 		p := f.params[min(i, len(f.params)-1)]
 		t, ok := p.takes(a.t)
@@ -130,10 +142,16 @@ func (c *checker) apply(n *Node, f *Function, args []*code) *code {
 			continue
 		}
 		args[i] = convert(a, t)
+		unknown = unknown || t.Kind == event.Null && (p.class == "list" || p.class == "map")
+	}
+	if f.unicode {
+		c.depend("unicode " + unicode.Version)
 	}
 	switch {
 	case !good:
 		return nil
+	case unknown: // a bare null says nothing of elements, and whatever is made of it is null
+		return nullOf(event.Of(event.Null))
 	case f.compile != nil:
 		return f.compile(c, n, args)
 	}
@@ -154,6 +172,10 @@ func (p param) takes(t event.Type) (event.Type, bool) {
 		return t, true
 	case "scalar":
 		return t, t.Scalar()
+	case "list":
+		return t, t.Kind == event.List || null
+	case "map":
+		return t, t.Kind == event.Map || null
 	case "number":
 		if null {
 			return event.Of(event.Double), true
@@ -171,107 +193,4 @@ func (p param) takes(t event.Type) (event.Type, bool) {
 	}
 	want := event.Of(plainTypes[p.class])
 	return want, t.Equal(want) || null
-}
-
-// textFunctions count characters, not bytes, unless they say so.
-func textFunctions() []Function {
-	return []Function{
-		{Signature: "lower(s string) string", kernel: edit(lower), Doc: "in lower case"},
-		{Signature: "upper(s string) string", kernel: edit(upper), Doc: "in upper case"},
-		{Signature: "trim(s string, [characters string]) string", Aliases: []string{"btrim"}, kernel: edit(trim), Doc: "without spaces, or the given characters, at both ends"},
-		{Signature: "ltrim(s string, [characters string]) string", kernel: edit(ltrim), Doc: "without spaces, or the given characters, at the start"},
-		{Signature: "rtrim(s string, [characters string]) string", kernel: edit(rtrim), Doc: "without spaces, or the given characters, at the end"},
-		{Signature: "length(s string) int64", Aliases: []string{"char_length", "character_length", "len"}, kernel: measure(event.Int, runeCount), Doc: "how many characters"},
-		{Signature: "octet_length(s text) int64", kernel: measure(event.Int, byteCount), Doc: "how many bytes, of a string or of bytes"},
-		{Signature: "substr(s string, start int64, [n int64]) string", Aliases: []string{"substring"}, kernel: edit(substr), Doc: "n characters from character start, the first being 1; to the end without n"},
-		{Signature: "left(s string, n int64) string", kernel: edit(left), Doc: "the first n characters; all but the last -n if n is negative"},
-		{Signature: "right(s string, n int64) string", kernel: edit(right), Doc: "the last n characters; all but the first -n if n is negative"},
-		{Signature: "replace(s string, old string, new string) string", kernel: makeText(replace), counts: true, Doc: "with every old replaced by new"},
-		{Signature: "concat(a scalar, ...) string", compile: (*checker).concatAll, Doc: "all values as text, one after the other; nulls are empty"},
-		{Signature: "starts_with(s string, prefix string) bool", Aliases: []string{"startswith"}, kernel: test(startsWith), Doc: "whether s starts with prefix"},
-		{Signature: "ends_with(s string, suffix string) bool", Aliases: []string{"endswith"}, kernel: test(endsWith), Doc: "whether s ends with suffix"},
-		{Signature: "contains(s string, part string) bool", kernel: test(contains), Doc: "whether part stands in s"},
-		{Signature: "strpos(s string, part string) int64", Aliases: []string{"instr"}, kernel: measure(event.Int, strpos), Doc: "the first character of part in s, from 1; 0 if it is not there; also position(part in s)"},
-		{Signature: "lpad(s string, n int64, [fill string]) string", kernel: makeText(pad(true)), counts: true, Doc: "n characters, filled at the left with spaces or with fill; longer texts are cut"},
-		{Signature: "rpad(s string, n int64, [fill string]) string", kernel: makeText(pad(false)), counts: true, Doc: "n characters, filled at the right with spaces or with fill; longer texts are cut"},
-		{Signature: "reverse(s string) string", kernel: edit(reverse), Doc: "the characters backwards"},
-		{Signature: "repeat(s string, n int64) string", kernel: makeText(repeat), counts: true, Doc: "s n times"},
-		{Signature: "split_part(s string, separator string, n int64) string", kernel: edit(splitPart), Doc: "part n of s, from 1, or from the end if n is negative; empty if there is none"},
-	}
-}
-
-// timeFunctions read instants as UTC; a date is its first instant.
-func timeFunctions() []Function {
-	part := func(loop func(out, x []int64)) kernel { return eachInt(event.Int, loop) }
-	return []Function{
-		{Signature: "year(t timestamp) int64", kernel: part(yearLoop), Doc: "the year; also extract(year from t), and so for the other parts"},
-		{Signature: "quarter(t timestamp) int64", kernel: part(quarterLoop), Doc: "1 to 4"},
-		{Signature: "month(t timestamp) int64", kernel: part(monthLoop), Doc: "1 to 12"},
-		{Signature: "week(t timestamp) int64", Aliases: []string{"weekofyear"}, kernel: part(weekLoop), Doc: "the week of ISO 8601, 1 to 53"},
-		{Signature: "day(t timestamp) int64", Aliases: []string{"dayofmonth"}, kernel: part(dayLoop), Doc: "the day of the month"},
-		{Signature: "dayofweek(t timestamp) int64", Aliases: []string{"dow"}, kernel: part(dayOfWeekLoop), Doc: "0, Sunday, to 6"},
-		{Signature: "isodow(t timestamp) int64", kernel: part(isoDayLoop), Doc: "1, Monday, to 7"},
-		{Signature: "dayofyear(t timestamp) int64", Aliases: []string{"doy"}, kernel: part(dayOfYearLoop), Doc: "1 to 366"},
-		{Signature: "hour(t timestamp) int64", kernel: part(hourLoop), Doc: "0 to 23"},
-		{Signature: "minute(t timestamp) int64", kernel: part(minuteLoop), Doc: "0 to 59"},
-		{Signature: "second(t timestamp) int64", kernel: part(secondLoop), Doc: "0 to 59, without fraction"},
-		{Signature: "epoch(t timestamp) double", kernel: epochSeconds, Doc: "seconds since 1970, with fraction"},
-		{Signature: "epoch_ms(t timestamp) int64", kernel: part(epochMillisLoop), Doc: "milliseconds since 1970, towards the past"},
-		{Signature: "epoch_us(t timestamp) int64", kernel: part(epochMicrosLoop), Doc: "microseconds since 1970"},
-		{Signature: "date_trunc(unit string, t timestamp) timestamp", compile: (*checker).dateTrunc, Doc: "the start of the microsecond, millisecond, second, minute, hour, day, week, month, quarter or year"},
-		{Signature: "date_diff(unit string, a timestamp, b timestamp) int64", Aliases: []string{"datediff"}, compile: (*checker).dateDiff, Doc: "how many units begin after a and not after b"},
-		{Signature: "seconds_between(a timestamp, b timestamp) double", kernel: between(second), Doc: "b - a in seconds"},
-		{Signature: "minutes_between(a timestamp, b timestamp) double", kernel: between(minute), Doc: "b - a in minutes"},
-		{Signature: "hours_between(a timestamp, b timestamp) double", kernel: between(hour), Doc: "b - a in hours"},
-		{Signature: "days_between(a timestamp, b timestamp) double", kernel: between(day), Doc: "b - a in days of 24 hours"},
-		{Signature: "to_timestamp(s number) timestamp", compile: (*checker).toTimestamp, Doc: "the instant s seconds after 1970, to the nearest microsecond"},
-		{Signature: "to_timestamp_ms(ms int64) timestamp", kernel: scaledTime(1000), counts: true, Doc: "the instant ms milliseconds after 1970"},
-		{Signature: "to_timestamp_us(us int64) timestamp", kernel: scaledTime(1), Doc: "the instant us microseconds after 1970"},
-		{Signature: "date(x scalar) date", compile: (*checker).date, Doc: "the day of a timestamp or text, a cast"},
-	}
-}
-
-// mathFunctions take any number for a double and round it to one first.
-func mathFunctions() []Function {
-	one := func(loop func(out, x []float64)) kernel { return defined(loop) }
-	return []Function{
-		{Signature: "abs(x number) number", compile: (*checker).abs, Doc: "without sign"},
-		{Signature: "sign(x number) number", compile: (*checker).sign, Doc: "-1, 0 or 1"},
-		{Signature: "floor(x number) number", compile: (*checker).whole, Doc: "the greatest whole number not above x"},
-		{Signature: "ceil(x number) number", Aliases: []string{"ceiling"}, compile: (*checker).whole, Doc: "the least whole number not below x"},
-		{Signature: "round(x number, [digits int64]) number", compile: (*checker).whole, Doc: "to the nearest with so many digits after the point (none if not given), halves away from zero"},
-		{Signature: "trunc(x number) number", Aliases: []string{"truncate"}, compile: (*checker).whole, Doc: "without what is after the point"},
-		{Signature: "div(a int64, b int64) int64", kernel: quotientInts, counts: true, Doc: "a / b without what is after the point"},
-		{Signature: "mod(a number, b number) number", compile: (*checker).mod, Doc: "a % b, with the sign of a"},
-		{Signature: "sqrt(x double) double", kernel: one(sqrtLoop), counts: true, Doc: "square root; null below zero"},
-		{Signature: "exp(x double) double", kernel: one(expLoop), Doc: "e to the power x"},
-		{Signature: "ln(x double) double", kernel: one(lnLoop), counts: true, Doc: "natural logarithm; null unless x is above zero"},
-		{Signature: "log10(x double) double", Aliases: []string{"log"}, kernel: one(log10Loop), counts: true, Doc: "logarithm to base 10; null unless x is above zero"},
-		{Signature: "log2(x double) double", kernel: one(log2Loop), counts: true, Doc: "logarithm to base 2; null unless x is above zero"},
-		{Signature: "power(x double, y double) double", Aliases: []string{"pow"}, kernel: defined2(powerLoop), counts: true, Doc: "x to the power y; null where it has no real value"},
-		{Signature: "sin(x double) double", kernel: one(sinLoop), counts: true, Doc: "sine of x radians"},
-		{Signature: "cos(x double) double", kernel: one(cosLoop), counts: true, Doc: "cosine of x radians"},
-		{Signature: "tan(x double) double", kernel: one(tanLoop), counts: true, Doc: "tangent of x radians"},
-		{Signature: "asin(x double) double", kernel: one(asinLoop), counts: true, Doc: "inverse sine; null outside -1 to 1"},
-		{Signature: "acos(x double) double", kernel: one(acosLoop), counts: true, Doc: "inverse cosine; null outside -1 to 1"},
-		{Signature: "atan(x double) double", kernel: one(atanLoop), Doc: "inverse tangent"},
-		{Signature: "atan2(y double, x double) double", kernel: defined2(atan2Loop), Doc: "the angle of the point (x, y)"},
-		{Signature: "radians(degrees double) double", kernel: one(radiansLoop), Doc: "degrees as radians"},
-		{Signature: "degrees(radians double) double", kernel: one(degreesLoop), Doc: "radians as degrees"},
-		{Signature: "pi() double", compile: (*checker).pi, Doc: "3.141592653589793"},
-		{Signature: "isnan(x double) bool", kernel: testFloat(isNaN), Doc: "whether x is NaN"},
-		{Signature: "isinf(x double) bool", kernel: testFloat(isInfinite), Doc: "whether x is an infinity"},
-		{Signature: "haversine_km(lat1 double, lon1 double, lat2 double, lon2 double) double", kernel: haversine, counts: true, Doc: "kilometres between two places in degrees, on a sphere of radius 6371.0088 km"},
-	}
-}
-
-// choiceFunctions look at nulls themselves.
-func choiceFunctions() []Function {
-	return []Function{
-		{Signature: "coalesce(a any, ...) any", compile: (*checker).coalesce, Doc: "the first that is not null"},
-		{Signature: "nullif(a any, b any) any", Aliases: nil, compile: (*checker).nullIf, Doc: "null if a = b, else a"},
-		{Signature: "if(condition bool, then any, else any) any", Aliases: []string{"iff"}, compile: (*checker).ifElse, Doc: "then if the condition is true, else the other"},
-		{Signature: "greatest(a any, ...) any", compile: (*checker).extreme, Doc: "the greatest, nulls left out"},
-		{Signature: "least(a any, ...) any", compile: (*checker).extreme, Doc: "the least, nulls left out"},
-	}
 }

@@ -54,13 +54,20 @@ func FuzzCompile(f *testing.F) {
 	for _, s := range []string{
 		"amount + i", "case when i > 5 then m else d end", "substr(s, i, j) || t", "l[i - 5] in (1, 2, 20)", "round(m * n, 1)::string", "date_trunc('week', ts) = dt",
 		"coalesce(none, 1 / (i - 7), nullif(d, nan))", "repeat(s, 30000)", "st.a between low and big", "greatest(m, d, i) % e", "ilike like 'a'", "low / -1 * big",
+		"ts + interval '1 month 2 days' - interval (i) hour", "hour(ts at time zone 'Europe/Oslo')", "date_trunc('day', to_timestamp_us(low), 'Asia/Tokyo')", "s -> 0 ->> '$.a[1]'", "json_array_length(t, '$')", "[i, null][-1] || l[2:]", "mp['NO']", "map(lt, l)::string", "list_sum([d, nan, inf])",
+		"regexp_replace(s, '(l)+', '<\\1>', 'g')", "strptime(s, '%Y-%m-%d')", "strftime(to_timestamp_us(big), '%F %j %G')", "hash(l, st, mp)", "bucketize(d, [1, 2.5])", "flatten([[l], []])", "cbrt(inf) + hypot(nan, 1)", "make_timestamp(big, low, 1, 1, 1, d)", "date_add('month', low, ts)", "list_slice(l, low, big)", "levenshtein(s, t)", "clamp(st.a, low, nan)", "gcd(low, j)", "geohash(d, e, i)",
 	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if n, err := Parse(s); err == nil {
-			agree(t, n)
+		n, err := Parse(s)
+		if err != nil {
+			return
 		}
+		if again, err := Parse(n.String()); err != nil || again.String() != n.String() {
+			t.Fatalf("%q is written %q, and not read back: %v", s, n, err)
+		}
+		agree(t, n)
 	})
 }
 

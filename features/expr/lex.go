@@ -51,7 +51,7 @@ var reserved = map[string]bool{
 
 // symbols are the operators and marks, longer before shorter. The order matters:
 // <= must not be read as < and =.
-var symbols = [...]string{"::", "||", "<>", "!=", "<=", ">=", "=", "<", ">", "+", "-", "*", "/", "%", "(", ")", "[", "]", ",", ".", ":"}
+var symbols = [...]string{"::", "||", "->>", "->", "<>", "!=", "<=", ">=", "=", "<", ">", "+", "-", "*", "/", "%", "(", ")", "[", "]", ",", ".", ":"}
 
 // foreign are spellings of other languages, each with what to write instead.
 // Without them a && b would be told that & can not stand here.
@@ -61,6 +61,7 @@ var foreign = [...]struct{ word, mend string }{
 	{"==", "write = to compare"},
 	{"&&", "write and"},
 	{"^", "write power(x, y)"},
+	{"~", "write regexp_matches(text, 'pattern')"},
 	{"!", "write not, or <> to compare"},
 	{";", "give one expression, without an end mark"},
 	{"`", `write names in double quotes, "..."`},

@@ -115,3 +115,6 @@ func (p *parser) instant(word string) *Node {
 	}
 	return n
 }
+
+// textValue is a literal text that nobody wrote.
+func textValue(s string) Value { return Value{Type: event.Of(event.String), Text: s} }

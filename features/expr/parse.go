@@ -3,6 +3,8 @@ package expr
 import (
 	"fmt"
 	"strings"
+
+	"github.com/timeseam/timeseam/features/event"
 )
 
 // Parse reads one expression. An error is an *Error, the first fault. Here one is
@@ -21,10 +23,22 @@ func Parse(s string) (*Node, error) {
 	if p.fault == nil && p.peek().kind != end {
 		p.unexpected("")
 	}
+	if p.fault == nil && p.short {
+		p.rewritten(n, len(s))
+	}
 	if p.fault != nil {
 		return nil, p.fault
 	}
 	return n, nil
+}
+
+// rewritten refuses a tree whose canonical text could not be read back (X1). Short
+// spellings that become calls chain without nesting, as t + interval '1 day' +
+// ..., and their calls nest.
+func (p *parser) rewritten(n *Node, bytes int) {
+	if _, err := Parse(n.String()); err != nil {
+		p.fault = &Error{0, bytes, fmt.Sprintf("the expression nests deeper than %d, or is longer than %d bytes, when its short spellings are written out", maxDepth, maxText), "split it into several features"}
+	}
 }
 
 // parser descends by precedence, that of PostgreSQL. After the first fault it
@@ -34,6 +48,7 @@ type parser struct {
 	tokens []token
 	at     int
 	depth  int
+	short  bool // a short spelling was met that becomes a call
 	fault  *Error
 }
 
@@ -273,20 +288,40 @@ func (p *parser) predicate() *Node {
 	return n
 }
 
-// concat reads sum { || sum }.
+// concat reads sum { || sum | -> sum | ->> sum }. The arrows into JSON are short
+// spellings of functions.
 func (p *parser) concat() *Node {
 	left := p.sum()
-	for p.accept("||") {
-		left = p.binary("||", left, p.sum())
+	for {
+		switch {
+		case p.accept("||"):
+			left = p.binary("||", left, p.sum())
+		case p.accept("->>"):
+			left = p.shorthand("json_extract_string", left, arrowPath(p.sum()))
+		case p.accept("->"):
+			left = p.shorthand("json_extract", left, arrowPath(p.sum()))
+		default:
+			return left
+		}
 	}
-	return left
 }
 
-// sum reads product { + product | - product }.
+// shorthand is the call that another spelling stands for; its place spans the
+// words that were written. One meaning has one tree so.
+func (p *parser) shorthand(name string, args ...*Node) *Node {
+	p.short = true
+	return &Node{Op: Call, Pos: args[0].Pos, End: p.last(), Name: name, Args: args}
+}
+
+// sum reads product { + product | - product | + interval | - interval }.
 func (p *parser) sum() *Node {
 	left := p.product()
 	for p.peek().kind == symbol && (p.peek().text == "+" || p.peek().text == "-") {
 		op := p.next().text
+		if p.intervalNext() {
+			left = p.shift(left, op == "-")
+			continue
+		}
 		left = p.binary(op, left, p.product())
 	}
 	return left
@@ -333,8 +368,8 @@ func (p *parser) list(closing string) []*Node {
 	return args
 }
 
-// postfix reads what follows a primary: casts, elements, fields. After a cast
-// neither element nor field may follow without parentheses.
+// postfix reads what follows a primary: casts, time zones, elements, fields. After
+// a cast neither element nor field may follow without parentheses.
 func (p *parser) postfix() *Node {
 	n := p.primary()
 	for cast := false; p.fault == nil; {
@@ -342,12 +377,14 @@ func (p *parser) postfix() *Node {
 		case p.accept("::"):
 			n = &Node{Op: Cast, Pos: n.Pos, Args: []*Node{n}, To: p.castType()}
 			cast = true
+		case p.peek().is("at") && p.peekAt(1).is("time") && p.peekAt(2).is("zone"):
+			p.at += 3
+			zone := p.primary()
+			n = p.shorthand("at_timezone", n, zone)
 		case cast: // x::t[1] and x::t.a would read as types
 			return n
 		case p.accept("["):
-			i := p.expression()
-			p.expect("]", " after the place in the list")
-			n = &Node{Op: Index, Pos: n.Pos, Args: []*Node{n, i}}
+			n = p.element(n)
 		case p.accept("."):
 			n = &Node{Op: Dot, Pos: n.Pos, Args: []*Node{n}, Name: p.field()}
 		default:
@@ -364,4 +401,29 @@ func (p *parser) field() string {
 		p.unexpected("a name is expected after the dot")
 	}
 	return p.next().text
+}
+
+// element reads what follows x[: a place or a key, or a slice from:to. Either end
+// of a slice may be left out.
+func (p *parser) element(x *Node) *Node {
+	from := integerAt(1, p.peek().pos)
+	if !p.peek().is(":") {
+		from = p.expression()
+		if !p.peek().is(":") {
+			p.expect("]", " after the place in the list")
+			return &Node{Op: Index, Pos: x.Pos, Args: []*Node{x, from}}
+		}
+	}
+	p.expect(":", "")
+	to := integerAt(-1, p.peek().pos)
+	if !p.peek().is("]") {
+		to = p.expression()
+	}
+	p.expect("]", " after the slice")
+	return p.shorthand("list_slice", x, from, to)
+}
+
+// integerAt is a literal that nobody wrote.
+func integerAt(v int64, pos int) *Node {
+	return &Node{Op: Literal, Pos: pos, End: pos, Value: Value{Type: event.Of(event.Int), Int: v}}
 }

@@ -21,6 +21,8 @@ func (p *parser) primary() *Node {
 		p.expect(")", "")
 		n.Pos, n.End = t.pos, p.last()
 		return n
+	case p.accept("["):
+		return p.listOf(t)
 	case t.is("case"):
 		return p.caseOf()
 	case t.is("cast"):
@@ -42,8 +44,12 @@ func (p *parser) named() *Node {
 		case after.kind == text && (word == "date" || word == "timestamp"):
 			return p.instant(word)
 		case word == "interval" && (after.kind == text || after.kind == number):
-			p.fail(&Error{t.pos, after.end, "interval is not built yet", "compare with hours_between(a, b) or date_diff('day', a, b)"})
+			p.fail(&Error{t.pos, after.end, "an interval stands only after a time and + or -", "write t + interval '1 day', or compare with hours_between(a, b)"})
 			return p.absent()
+		case word == "array" && after.is("["):
+			p.next()
+			p.next()
+			return p.listOf(t)
 		case after.is("("):
 			return p.call()
 		}
@@ -56,6 +62,13 @@ func (p *parser) named() *Node {
 	if p.peek().is("(") {
 		p.failAt(n, fmt.Sprintf("%s is no function", printPath(n.Path)), "names of functions are not quoted and hold no dot")
 	}
+	return n
+}
+
+// listOf reads the elements of [a, b] or array[a, b], which begins at t.
+func (p *parser) listOf(t token) *Node {
+	n := &Node{Op: Call, Pos: t.pos, Name: "list_value", Args: p.list("]")}
+	n.End, p.short = p.last(), true
 	return n
 }
 

@@ -347,10 +347,11 @@ func printPath(path []string) string {
 	return strings.Join(parts, ".")
 }
 
-// quoteName writes a name, in quotes if it could not be read without them. Case
-// is kept, as names of columns are compared by their bytes.
+// quoteName writes a name, in quotes if it could not be read without them: array
+// before [ begins a list. Case is kept, as names of columns are compared by their
+// bytes.
 func quoteName(s string) string {
-	if s != "" && nameLen(s) == len(s) && !reserved[strings.ToLower(s)] {
+	if word := strings.ToLower(s); s != "" && nameLen(s) == len(s) && !reserved[word] && word != "array" {
 		return s
 	}
 	return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`

@@ -18,22 +18,22 @@ import (
 // machine.
 const longest = 1 << 16
 
-// args are the operands of a text function at one row. It is passed by value, and
+// rowArgs are the operands of a text function at one row. It is passed by value, and
 // nothing is allocated for a row.
-type args struct {
+type rowArgs struct {
 	v []vec
 	i int
 }
 
-func (a args) text(k int) []byte { return a.v[k].text(a.i) }
+func (a rowArgs) text(k int) []byte { return a.v[k].text(a.i) }
 
-func (a args) int(k int) int64 { return a.v[k].Ints[a.i&a.v[k].mask()] }
+func (a rowArgs) int(k int) int64 { return a.v[k].Ints[a.i&a.v[k].mask()] }
 
 // makeText is a kernel whose each appends the text of one row to out, or says
 // that there is none. Where perEntry applies a row is one distinct text. out is
 // one buffer for all rows: each must not keep it, and the dictionary copies what
 // it is given.
-func makeText(each func(out []byte, a args) ([]byte, bool)) kernel {
+func makeText(each func(out []byte, a rowArgs) ([]byte, bool)) kernel {
 	return func(f *frame, v []vec) vec {
 		t, u := newTexts(f.rows), unite(f.rows, v)
 		var buffer []byte
@@ -42,7 +42,7 @@ func makeText(each func(out []byte, a args) ([]byte, bool)) kernel {
 			if u.is(i) {
 				continue
 			}
-			if buffer, ok = each(buffer[:0], args{v, i}); !ok {
+			if buffer, ok = each(buffer[:0], rowArgs{v, i}); !ok {
 				f.refuse(&u, event.OutOfType, i)
 				continue
 			}
@@ -53,18 +53,18 @@ func makeText(each func(out []byte, a args) ([]byte, bool)) kernel {
 }
 
 // edit is makeText of what cannot fail.
-func edit(each func(out []byte, a args) []byte) kernel {
-	return makeText(func(out []byte, a args) ([]byte, bool) { return each(out, a), true })
+func edit(each func(out []byte, a rowArgs) []byte) kernel {
+	return makeText(func(out []byte, a rowArgs) ([]byte, bool) { return each(out, a), true })
 }
 
 // measure is a kernel from texts to an integer or a boolean. Null rows are left
 // out, as their codes may name no entry.
-func measure(k event.Kind, each func(a args) int64) kernel {
+func measure(k event.Kind, each func(a rowArgs) int64) kernel {
 	return func(f *frame, v []vec) vec {
 		out, u := make([]int64, f.rows), unite(f.rows, v)
 		for i := range out {
 			if !u.is(i) {
-				out[i] = each(args{v, i})
+				out[i] = each(rowArgs{v, i})
 			}
 		}
 		return ofInts(k, out, u)
@@ -72,8 +72,8 @@ func measure(k event.Kind, each func(a args) int64) kernel {
 }
 
 // test is a kernel from texts to a boolean.
-func test(each func(a args) bool) kernel {
-	return measure(event.Bool, func(a args) int64 {
+func test(each func(a rowArgs) bool) kernel {
+	return measure(event.Bool, func(a rowArgs) int64 {
 		if each(a) {
 			return 1
 		}
@@ -81,11 +81,11 @@ func test(each func(a args) bool) kernel {
 	})
 }
 
-func lower(out []byte, a args) []byte {
+func lower(out []byte, a rowArgs) []byte {
 	return mapRunes(out, a.text(0), unicode.ToLower)
 }
 
-func upper(out []byte, a args) []byte {
+func upper(out []byte, a rowArgs) []byte {
 	return mapRunes(out, a.text(0), unicode.ToUpper)
 }
 
@@ -107,16 +107,20 @@ func mapRunes(out, s []byte, to func(rune) rune) []byte {
 
 // cutset are the characters that trim takes away: spaces, or those of its
 // second argument.
-func (a args) cutset() string {
+func (a rowArgs) cutset() string {
 	if len(a.v) > 1 {
 		return string(a.text(1))
 	}
 	return " "
 }
 
-func trim(out []byte, a args) []byte  { return append(out, bytes.Trim(a.text(0), a.cutset())...) }
-func ltrim(out []byte, a args) []byte { return append(out, bytes.TrimLeft(a.text(0), a.cutset())...) }
-func rtrim(out []byte, a args) []byte { return append(out, bytes.TrimRight(a.text(0), a.cutset())...) }
+func trim(out []byte, a rowArgs) []byte { return append(out, bytes.Trim(a.text(0), a.cutset())...) }
+func ltrim(out []byte, a rowArgs) []byte {
+	return append(out, bytes.TrimLeft(a.text(0), a.cutset())...)
+}
+func rtrim(out []byte, a rowArgs) []byte {
+	return append(out, bytes.TrimRight(a.text(0), a.cutset())...)
+}
 
 // runeStart is the byte at which character n of s begins, from 0; len(s) beyond.
 // What is no UTF-8 counts a character for each byte, in all functions alike.
@@ -132,7 +136,7 @@ func runeStart(s []byte, n int64) int {
 // substr counts characters from 1; places before the text use up the length.
 // substr('abc', 0, 2) is 'a' so, as the standard has it. stop is one beyond the
 // last byte and so beyond the last character.
-func substr(out []byte, a args) []byte {
+func substr(out []byte, a rowArgs) []byte {
 	s, start := a.text(0), a.int(1)
 	stop := int64(len(s)) + 1
 	if len(a.v) > 2 {
@@ -152,7 +156,7 @@ func substr(out []byte, a args) []byte {
 
 // left and right take characters; a negative number leaves out as many at the
 // other end.
-func left(out []byte, a args) []byte {
+func left(out []byte, a rowArgs) []byte {
 	s, n := a.text(0), a.int(1)
 	if n < 0 {
 		n = max(0, int64(utf8.RuneCount(s))+n)
@@ -162,7 +166,7 @@ func left(out []byte, a args) []byte {
 
 // right is the last n characters. The bounds keep the lowest integer from being
 // negated; no text is that long.
-func right(out []byte, a args) []byte {
+func right(out []byte, a rowArgs) []byte {
 	s, n := a.text(0), a.int(1)
 	if n < 0 {
 		return append(out, s[runeStart(s, -max(n, -longest*longest)):]...)
@@ -172,7 +176,7 @@ func right(out []byte, a args) []byte {
 
 // replace takes occurrences from the left; they do not overlap. An empty old is
 // found nowhere. The length is computed before a byte is written.
-func replace(out []byte, a args) ([]byte, bool) {
+func replace(out []byte, a rowArgs) ([]byte, bool) {
 	s, old, with := a.text(0), a.text(1), a.text(2)
 	if len(old) == 0 {
 		return append(out, s...), true
@@ -190,7 +194,7 @@ func replace(out []byte, a args) ([]byte, bool) {
 }
 
 // reverse turns round characters, not bytes.
-func reverse(out []byte, a args) []byte {
+func reverse(out []byte, a rowArgs) []byte {
 	for s := a.text(0); len(s) > 0; {
 		_, size := utf8.DecodeLastRune(s)
 		out = append(out, s[len(s)-size:]...)
@@ -200,7 +204,7 @@ func reverse(out []byte, a args) []byte {
 }
 
 // repeat refuses what would be longer than longest before making it.
-func repeat(out []byte, a args) ([]byte, bool) {
+func repeat(out []byte, a rowArgs) ([]byte, bool) {
 	s, n := a.text(0), max(a.int(1), 0)
 	if len(s) == 0 {
 		return out, true
@@ -216,8 +220,8 @@ func repeat(out []byte, a args) ([]byte, bool) {
 
 // pad fills up to a number of characters, at the left or right, and cuts longer
 // texts to it. An empty fill cannot fill, and the text stays as it is.
-func pad(atLeft bool) func(out []byte, a args) ([]byte, bool) {
-	return func(out []byte, a args) ([]byte, bool) {
+func pad(atLeft bool) func(out []byte, a rowArgs) ([]byte, bool) {
+	return func(out []byte, a rowArgs) ([]byte, bool) {
 		s, n, fill := a.text(0), max(a.int(1), 0), []byte(" ")
 		if len(a.v) > 2 {
 			fill = a.text(2)
@@ -250,7 +254,7 @@ func pad(atLeft bool) func(out []byte, a args) ([]byte, bool) {
 // splitPart is part n of s between separators, from 1, from the end if n is
 // negative; empty where there is none. An empty separator separates nothing: the
 // whole text is the one part.
-func splitPart(out []byte, a args) []byte {
+func splitPart(out []byte, a rowArgs) []byte {
 	s, sep, n := a.text(0), a.text(1), a.int(2)
 	if len(sep) == 0 {
 		if n == 1 || n == -1 {
@@ -274,15 +278,15 @@ func splitPart(out []byte, a args) []byte {
 	return append(out, s...)
 }
 
-func runeCount(a args) int64 { return int64(utf8.RuneCount(a.text(0))) }
-func byteCount(a args) int64 { return int64(len(a.text(0))) }
-func startsWith(a args) bool { return bytes.HasPrefix(a.text(0), a.text(1)) }
-func endsWith(a args) bool   { return bytes.HasSuffix(a.text(0), a.text(1)) }
-func contains(a args) bool   { return bytes.Contains(a.text(0), a.text(1)) }
+func runeCount(a rowArgs) int64 { return int64(utf8.RuneCount(a.text(0))) }
+func byteCount(a rowArgs) int64 { return int64(len(a.text(0))) }
+func startsWith(a rowArgs) bool { return bytes.HasPrefix(a.text(0), a.text(1)) }
+func endsWith(a rowArgs) bool   { return bytes.HasSuffix(a.text(0), a.text(1)) }
+func contains(a rowArgs) bool   { return bytes.Contains(a.text(0), a.text(1)) }
 
 // strpos is the place of the first character of part in whole, from 1; 0: none.
 // An empty part stands at 1.
-func strpos(a args) int64 {
+func strpos(a rowArgs) int64 {
 	i := bytes.Index(a.text(0), a.text(1))
 	if i < 0 {
 		return 0
@@ -291,8 +295,11 @@ func strpos(a args) int64 {
 }
 
 // concat compiles ||: null if a side is. Strings and bytes do not join unasked:
-// bytes need not be UTF-8.
+// bytes need not be UTF-8. Lists are joined as list_concat does.
 func (c *checker) concat(n *Node, a, b *code) *code {
+	if a.t.Kind == event.List && b.t.Kind == event.List {
+		return c.listConcat(n, []*code{a, b})
+	}
 	t, ok := common(a.t, b.t)
 	if t.Kind == event.Null {
 		return nullOf(event.Of(event.String))
@@ -305,7 +312,7 @@ func (c *checker) concat(n *Node, a, b *code) *code {
 	}, convert(a, t), convert(b, t))
 }
 
-var joinTexts = edit(func(out []byte, a args) []byte { return append(append(out, a.text(0)...), a.text(1)...) })
+var joinTexts = edit(func(out []byte, a rowArgs) []byte { return append(append(out, a.text(0)...), a.text(1)...) })
 
 // concatAll compiles concat(...): nulls are empty. That is what tells it from ||,
 // and why it is lenient; bytes have no one spelling as text.
@@ -352,6 +359,9 @@ func (c *checker) like(n *Node, args []*code) *code {
 		escape = r
 	}
 	fold := n.Name == "ilike"
+	if fold {
+		c.depend("unicode " + unicode.Version)
+	}
 	if p := args[1]; p.constant && !p.value.null(0) && trailing(string(p.value.text(0)), escape) {
 		return c.fail(n.Args[1], "the pattern ends with its escape", "write the escape twice to mean itself")
 	}

@@ -173,8 +173,11 @@ var units = []string{"microsecond", "millisecond", "second", "minute", "hour", "
 // constant, so that it is checked once and is part of the digest.
 func (c *checker) dateTrunc(n *Node, args []*code) *code {
 	unit, ok := c.oneOf(n.Args[0], args[0], units, "unit of time")
-	if !ok {
+	switch {
+	case !ok:
 		return nil
+	case len(args) > 2:
+		return c.truncIn(n, unit, args)
 	}
 	return counting(strict(event.Of(event.Timestamp), castInts(event.Timestamp, func(v *vec, i int) (int64, bool) {
 		return unitStart(unit, unitIndex(unit, v.Ints[i]))

@@ -168,6 +168,8 @@ func WidensTo(from, to event.Type) bool {
 	switch {
 	case from.Equal(to) || from.Kind == event.Null:
 		return true
+	case from.Kind == event.List && to.Kind == event.List:
+		return WidensTo(*from.Elem, *to.Elem)
 	case to.Kind != event.Decimal:
 		return from.Kind == event.Date && to.Kind == event.Timestamp
 	case from.Kind == event.Int:
@@ -209,6 +211,9 @@ func common(t, u event.Type) (event.Type, bool) {
 		return event.DecimalOf(min(38, max(a.Precision-a.Scale, b.Precision-b.Scale)+scale), scale), true
 	case instant(t) && instant(u):
 		return event.Of(event.Timestamp), true
+	case t.Kind == event.List && u.Kind == event.List:
+		elem, ok := common(*t.Elem, *u.Elem)
+		return event.ListOf(elem), ok
 	}
 	return event.Type{}, false
 }

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/timeseam/timeseam/features"
+	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/sources"
+)
+
+// estimate is about how much a run will read, hold and write. It is made of what
+// footers say; no row is looked at.
+type estimate struct {
+	ReadRows    int64    `json:"read_rows"`
+	ReadBytes   int64    `json:"read_bytes"` // compressed, of the columns that are read
+	OutputRows  int64    `json:"output_rows"`
+	OutputBytes int64    `json:"output_bytes"`
+	MemoryBytes int64    `json:"memory_bytes"`
+	How         []string `json:"how"`
+}
+
+// What a run takes beside events and questions, and how much more than their
+// bytes these take: vectors grow in steps, and what is replaced waits for the
+// collector. Both were fitted to runs of the benchmark's workloads.
+const (
+	memoryBase   = 45e6
+	memoryFactor = 1.5
+)
+
+// An event costs the hash of its key and its time beside its columns, a question
+// its instant and a hash for each key.
+const (
+	eventBytes = 16 + 8
+	keyBytes   = 16
+)
+
+func newEstimate(ctx context.Context, plan *features.Plan, in *inputs) (*estimate, error) {
+	e := &estimate{How: []string{
+		"bytes to read are the compressed columns of every row group, as the footers tell, and all of CSV and JSON lines; the spine is read twice",
+		"memory is every event once for each view that takes it, and every question with its answers; events that no window reaches are let go as they are read, so it is less where the history is longer than the windows",
+		"the output is the spine's own columns as large as they are, and a few bytes a value of a feature",
+	}}
+	set := plan.TrainingSet
+	spine := in.spines[set.Name.Value]
+	d, err := weigh(ctx, spine)
+	if err != nil {
+		return nil, err
+	}
+	asked, kept := d.bytesOf(names(plan.Queries.Columns)), d.bytesOf(keptColumns(set))
+	rows := spine.Estimate()
+	e.ReadRows, e.ReadBytes = 2*rows, asked+kept
+	e.OutputRows, e.OutputBytes = rows, kept
+	question := 8 + keyBytes*int64(len(plan.Queries.Keys))
+	for _, o := range plan.Outputs {
+		question += heldBytes(o.Type)
+		e.OutputBytes += rows * writtenBytes(o.Type)
+	}
+	held := rows * question
+	for i, input := range plan.Inputs {
+		t := in.histories[input.Source.Name.Value]
+		d, err := weigh(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		e.ReadRows += t.Estimate()
+		e.ReadBytes += d.bytesOf(names(input.Columns))
+		for _, v := range plan.Views {
+			if v.Input == i {
+				held += t.Estimate()*keptBytes(input, v) + d.textBytes(input.Columns)
+			}
+		}
+	}
+	e.MemoryBytes = memoryBase + int64(memoryFactor*float64(held))
+	return e, nil
+}
+
+// keptBytes is what a view holds of an event of its input: all columns that are
+// read but for the key, which is held as a hash.
+func keptBytes(in features.Input, v *features.PlannedView) int64 {
+	n := int64(eventBytes)
+	for _, f := range in.Columns {
+		if !slices.Contains(v.Key(), f.Name) && f.Name != in.Source.Time() {
+			n += heldBytes(f.Type)
+		}
+	}
+	return n
+}
+
+// weight is what the columns of a table take in its files.
+type weight struct {
+	*sources.Description       // of Parquet, by its footers
+	whole                int64 // of text, which is read whole whatever is asked of it
+}
+
+func weigh(ctx context.Context, t *sources.Table) (w weight, err error) {
+	if t.Format() != "parquet" {
+		for i := range t.Files {
+			w.whole += t.Files[i].Size
+		}
+		return w, nil
+	}
+	w.Description, err = sources.Describe(ctx, t.Path)
+	return w, err
+}
+
+// textBytes is about the dictionaries of the columns of text: what they take
+// compressed, twice.
+func (w weight) textBytes(columns event.Schema) (n int64) {
+	if w.Description == nil {
+		return w.whole
+	}
+	for _, f := range columns {
+		if f.Type.Text() {
+			n += 2 * w.bytesOf([]string{f.Name})
+		}
+	}
+	return n
+}
+
+// bytesOf is the bytes that are read for columns; nil: for all.
+func (w weight) bytesOf(columns []string) (n int64) {
+	if w.Description == nil {
+		return w.whole
+	}
+	for _, c := range w.Columns {
+		if columns == nil || slices.Contains(columns, c.Name) {
+			n += c.SizeBytes
+		}
+	}
+	return n
+}
+
+// elementsGuessed is how many elements a list or a map has, as nobody can tell.
+const elementsGuessed = 8
+
+// heldBytes is what a value takes in memory.
+func heldBytes(t event.Type) (n int64) {
+	switch t.Kind {
+	case event.String, event.Bytes:
+		return 4
+	case event.Decimal:
+		return 16
+	case event.List, event.Map:
+		return elementsGuessed * heldBytes(*t.Elem)
+	case event.Struct:
+		for _, f := range t.Fields {
+			n += heldBytes(f.Type)
+		}
+		return n
+	}
+	return 8
+}
+
+// writtenBytes is about what a value takes in a file.
+func writtenBytes(t event.Type) (n int64) {
+	switch t.Kind {
+	case event.Bool, event.Int, event.Date:
+		return 1
+	case event.String, event.Bytes:
+		return 2
+	case event.Decimal, event.Timestamp:
+		return 6
+	case event.List, event.Map:
+		return elementsGuessed * writtenBytes(*t.Elem)
+	case event.Struct:
+		for _, f := range t.Fields {
+			n += writtenBytes(f.Type)
+		}
+		return n
+	}
+	return 4
+}
+
+func (e *estimate) print(w io.Writer) {
+	fmt.Fprintf(w, "\nEstimates\n  reads %s, %s; holds about %s; writes %s, about %s\n", plural(int(e.ReadRows), "row"), sizeWords(e.ReadBytes), sizeWords(e.MemoryBytes), plural(int(e.OutputRows), "row"), sizeWords(e.OutputBytes))
+	for _, how := range e.How {
+		fmt.Fprintf(w, "    %s\n", how)
+	}
+}

@@ -1,0 +1,311 @@
+package sources
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// The most that a batch of text holds. Bytes are bounded besides, as a row may be
+// of any length.
+const (
+	textRows  = 32768
+	textBytes = 8 << 20
+)
+
+// textPart is an event.Source over one file of CSV or JSON lines.
+type textPart struct {
+	schema  event.Schema
+	text    *textual
+	file    *File
+	vectors []vector // of the columns that are the same in all rows; nil: a target
+	targets []*target
+	most    int // rows of a batch
+
+	stream *stream
+	lines  *lineReader
+	csv    *csvReader
+	json   *objectReader
+	nest   *jsonReader // of values in CSV
+	rows   int64       // that were read
+	err    error       // final
+}
+
+func newTextPart(t *Table, chosen []column, file int) *textPart {
+	p := &textPart{schema: schemaOf(chosen), text: t.text, file: &t.Files[file], most: textRows}
+	for _, c := range chosen {
+		p.add(c)
+	}
+	return p
+}
+
+// add makes the target of a column, or its value where the file's rows have none
+// of their own.
+func (p *textPart) add(c column) {
+	at := slices.Index(p.file.names, c.name)
+	if at >= 0 && !c.hive {
+		t := newTarget(c.name, c.typ)
+		t.at = at
+		p.targets = append(p.targets, t)
+		p.vectors = append(p.vectors, nil)
+		return
+	}
+	value := event.Make(c.typ)
+	if pair, ok := p.file.partition(c.name); ok && c.hive && !pair.null {
+		if !c.typ.Scalar() || appendScalar(&value, []byte(pair.value)) != nil {
+			p.err = fmt.Errorf("read %s: folder %s=%s is no %s; declare another type for %s", p.file.Path, pair.key, pair.value, c.typ, pair.key)
+			return
+		}
+	} else {
+		value.AppendNull()
+	}
+	p.vectors = append(p.vectors, &constant{value: value, batch: textRows})
+}
+
+// Schema says what the columns are.
+func (p *textPart) Schema() event.Schema { return p.schema }
+
+// Counted is zero: a text that is no value of its type is an error.
+func (p *textPart) Counted() (n event.Counts) { return n }
+
+// Close closes the file.
+func (p *textPart) Close() error {
+	if p.err == nil {
+		p.err = errClosed
+	}
+	return p.drop()
+}
+
+func (p *textPart) drop() error {
+	if p.stream == nil {
+		return nil
+	}
+	s := p.stream
+	p.stream, p.lines, p.csv, p.json = nil, nil, nil, nil
+	return s.Close()
+}
+
+// Read fills b with the next rows.
+func (p *textPart) Read(ctx context.Context, b *event.Batch) error {
+	b.Len, b.Columns, b.Carried = 0, b.Columns[:0], nil
+	if p.err != nil {
+		return p.err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	n, err := p.read()
+	if err != nil {
+		if p.err = err; err != io.EOF {
+			p.err = fmt.Errorf("read %s: %w", p.file.Path, err)
+		}
+		p.drop()
+		return p.err
+	}
+	b.Len = n
+	at := 0
+	for _, v := range p.vectors {
+		if v != nil {
+			b.Columns = append(b.Columns, v.column(n))
+			continue
+		}
+		c := p.targets[at].col
+		fillDicts(&c)
+		b.Columns = append(b.Columns, c)
+		at++
+	}
+	return nil
+}
+
+// fillDicts gives every dictionary of a column an entry for its nulls (E1).
+func fillDicts(c *event.Column) {
+	if c.Type.Text() {
+		c.Dict = filled(c.Dict)
+	}
+	if c.Elem != nil {
+		fillDicts(c.Elem)
+	}
+	for i := range c.Fields {
+		fillDicts(&c.Fields[i])
+	}
+}
+
+// read fills the targets with the next rows and says how many; io.EOF: none.
+func (p *textPart) read() (n int, err error) {
+	if p.lines == nil {
+		if err := p.open(); err != nil {
+			return 0, err
+		}
+	}
+	for _, t := range p.targets {
+		t.begin()
+	}
+	given := p.lines.given
+	next := p.csvRow
+	if p.json != nil {
+		next = p.jsonRow
+	}
+	for n < p.most && p.lines.given-given < textBytes {
+		err := next()
+		if err == io.EOF && n > 0 {
+			break
+		}
+		if err == io.EOF {
+			if err := p.text.whole(p.file, p.rows, p.stream.raw.sum); err != nil {
+				return 0, err
+			}
+			return 0, io.EOF
+		}
+		if err != nil {
+			return 0, err
+		}
+		n++
+		p.rows++
+	}
+	return n, nil
+}
+
+// open begins to read the file.
+func (p *textPart) open() error {
+	f, err := p.file.open()
+	if err != nil {
+		return err
+	}
+	if p.stream, err = newStream(f); err != nil {
+		return err
+	}
+	p.lines = newLineReader(p.stream)
+	if p.text.JSON {
+		p.json = newObjectReader(p.targets)
+		for _, t := range p.targets {
+			t.row = 0
+		}
+		return nil
+	}
+	p.csv = &csvReader{lineReader: p.lines, delimiter: p.text.Delimiter, quote: p.text.Quote}
+	if p.text.Headless {
+		return nil
+	}
+	if err := p.csv.record(); err != nil {
+		return headError(err)
+	}
+	if !slices.EqualFunc(p.csv.fields, p.file.names, func(f csvField, name string) bool { return string(f.text) == name }) {
+		return errChanged
+	}
+	return nil
+}
+
+// headError is why a file has no header.
+func headError(err error) error {
+	if err == io.EOF {
+		return errors.New("it is empty, and a CSV file begins with the names of its columns; say header: false if it has rows alone")
+	}
+	return err
+}
+
+// errChanged is that a file is not what it was when it was opened, or read before.
+var errChanged = errors.New("it was changed while it was being read; run again")
+
+// csvRow reads one record.
+func (p *textPart) csvRow() error {
+	c := p.csv
+	if err := c.record(); err != nil {
+		return err
+	}
+	if len(c.fields) != len(p.file.names) {
+		return fmt.Errorf("line %d: it has %d fields, and the table %d columns; look for a delimiter that is not %q, or one in a field without quotes", c.line, len(c.fields), len(p.file.names), c.delimiter)
+	}
+	for _, t := range p.targets {
+		f := c.fields[t.at]
+		if !f.quoted && p.text.null(f.text) {
+			t.col.AppendNull()
+			continue
+		}
+		err := error(nil)
+		if t.col.Type.Scalar() {
+			err = t.append(f.text)
+		} else {
+			err = p.nested(t, f.text)
+		}
+		if err == errValue {
+			err = fmt.Errorf("%s is no %s; %s", ticked(f.text), t.col.Type, p.mend(t, f))
+		}
+		if err != nil {
+			return fmt.Errorf("line %d, column %s: %w", c.line, t.name, err)
+		}
+	}
+	return nil
+}
+
+// mend says what to do about a field that is no value.
+func (p *textPart) mend(t *target, f csvField) string {
+	if f.quoted && len(f.text) == 0 {
+		return "quotes with nothing in them are an empty text; for null leave the quotes out"
+	}
+	return mendOf(t.col.Type, f.text)
+}
+
+// null reports whether an unquoted text stands for null.
+func (d *textual) null(text []byte) bool {
+	if len(text) > d.nullMost {
+		return false
+	}
+	for _, null := range d.Null {
+		if string(text) == null {
+			return true
+		}
+	}
+	return false
+}
+
+// nested reads a list, struct or map, which CSV holds as JSON.
+func (p *textPart) nested(t *target, text []byte) error {
+	if p.nest == nil {
+		p.nest = new(jsonReader)
+	}
+	p.nest.begin(text)
+	err := p.nest.value(&t.col)
+	if err == nil {
+		err = p.nest.finish()
+	}
+	if err != nil {
+		return plainly(err)
+	}
+	return nil
+}
+
+// jsonRow reads one line that is not blank.
+func (p *textPart) jsonRow() error {
+	for {
+		line, size, err := p.lines.peek()
+		if err != nil {
+			return err
+		}
+		blank := len(trimSpace(line)) == 0
+		if !blank {
+			if err := p.json.read(line); err != nil {
+				if _, is := err.(*inColumn); is {
+					return fmt.Errorf("line %d, %w", p.lines.line, err)
+				}
+				return fmt.Errorf("line %d: %w", p.lines.line, err)
+			}
+		}
+		p.lines.take(size)
+		p.lines.line++
+		if !blank {
+			return nil
+		}
+	}
+}
+
+// trimSpace is line without what JSON has for white space before it.
+func trimSpace(line []byte) []byte {
+	for len(line) > 0 && (line[0] == ' ' || line[0] == '\t' || line[0] == '\r') {
+		line = line[1:]
+	}
+	return line
+}
