@@ -78,6 +78,7 @@ type columnEntry struct {
 	Name   string `json:"name"`
 	Type   string `json:"type"`
 	Window string `json:"window,omitempty"`
+	Ties   string `json:"ties,omitempty"`
 	Value  string `json:"value"`
 }
 
@@ -139,7 +140,7 @@ func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifes
 func columnEntries(described []features.Described) []columnEntry {
 	entries := make([]columnEntry, len(described))
 	for i, d := range described {
-		entries[i] = columnEntry{d.Name, d.Type.String(), d.Window, d.Value}
+		entries[i] = columnEntry{d.Name, d.Type.String(), d.Window, d.Ties, d.Value}
 	}
 	return entries
 }
