@@ -52,6 +52,8 @@ type Source struct {
 	Fields         []Declared
 	EventTimestamp Text
 	EventID        Text
+	Version        Text // of copies of an event the greatest counts
+	NaN            Text // null or reject; not given: NaN stays NaN
 	OrderBy        []Order
 	Dimension      *Dimension // nil: a source of events
 }

@@ -48,6 +48,7 @@ type naiveEvent struct {
 	at      event.Time
 	order   []value
 	id      value
+	version value
 	content []value
 	row     *scope
 }
@@ -367,6 +368,14 @@ func (n *naive) entity(name string) []string {
 
 // declared turns a row of the history into the fields of the source.
 func (n *naive) declared(s *features.Source, raw, fields event.Schema, row []value) []value {
+	if s.NaN.Value == "null" {
+		row = slices.Clone(row)
+		for i, v := range row {
+			if x, is := v.(float64); is && x != x {
+				row[i] = nil
+			}
+		}
+	}
 	made := make([]value, len(fields))
 	for i, f := range fields {
 		if j := raw.Index(f.Name); j >= 0 {
@@ -423,6 +432,9 @@ func (n *naive) add(v *naiveView, s *features.Source, row []value, fields event.
 	if s.EventID.Given() {
 		e.id = get(s.EventID.Value)
 	}
+	if s.Version.Given() {
+		e.version = get(s.Version.Value)
+	}
 	v.events[identities(key)] = append(v.events[identities(key)], e)
 }
 
@@ -463,7 +475,8 @@ func (a naiveEvent) compareOrder(b naiveEvent, orders []features.Order) int {
 	return 0
 }
 
-// once leaves of events equal in time and id the one of smallest content and, of
+// once leaves of events equal in time and id that of the greatest version, of these
+// the one of smallest content and, of
 // those of one content, the one that order_by puts first.
 func once(events []naiveEvent) []naiveEvent {
 	var kept []naiveEvent
@@ -471,7 +484,7 @@ next:
 	for _, e := range events {
 		for i, k := range kept {
 			if e.id != nil && k.at == e.at && compare(k.id, e.id) == 0 {
-				if cmp.Or(compareAll(e.content, k.content), compareAll(e.order, k.order)) < 0 {
+				if cmp.Or(-compare(e.version, k.version), compareAll(e.content, k.content), compareAll(e.order, k.order)) < 0 {
 					kept[i] = e
 				}
 				continue next

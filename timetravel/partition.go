@@ -1,6 +1,7 @@
 package timetravel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,14 +72,15 @@ func (r *run) readInput(ctx context.Context, in int) error {
 		r.chunks[v] = make([][]chunk, len(parts))
 	}
 	read := new(atomic.Int64)
-	counts := make([][]event.Counts, len(parts))
+	counts, cleaned := make([][]event.Counts, len(parts)), make([]event.Counts, len(parts))
 	err = each(ctx, r.Workers, len(parts), func(ctx context.Context, part int) error {
 		counts[part] = make([]event.Counts, len(views))
-		return r.readPart(ctx, partReader{in: in, part: part, source: parts[part], views: views, counts: counts[part], read: read})
+		return r.readPart(ctx, partReader{in: in, part: part, source: parts[part], views: views, counts: counts[part], cleaned: &cleaned[part], read: read})
 	})
 	r.report.Events[in] = read.Load()
-	for _, p := range parts {
+	for i, p := range parts {
 		addCounted(&r.report.Read[in], p)
+		r.report.Read[in].Add(&cleaned[i])
 	}
 	for _, c := range counts {
 		for i, v := range views {
@@ -87,7 +89,7 @@ func (r *run) readInput(ctx context.Context, in int) error {
 			}
 		}
 	}
-	return err
+	return cmp.Or(err, r.Plan.Inputs[in].Refuse(&r.report.Read[in]))
 }
 
 // firstOf is a view's first lookup.
@@ -112,6 +114,7 @@ type partReader struct {
 	source   event.Source
 	views    []int
 	counts   []event.Counts // by place in views
+	cleaned  *event.Counts  // of the part itself
 	read     *atomic.Int64
 }
 
@@ -126,8 +129,9 @@ func (r *run) readPart(ctx context.Context, p partReader) error {
 		} else if err != nil {
 			return fmt.Errorf("read history of %s: %w", r.Plan.Inputs[p.in].Source.Name.Value, err)
 		}
+		clean := r.Plan.Inputs[p.in].Clean(&b, p.cleaned)
 		for i, v := range p.views {
-			if c, ok := r.chunk(v, &b, &p.counts[i]); ok {
+			if c, ok := r.chunk(v, clean, &p.counts[i]); ok {
 				r.chunks[v][p.part] = append(r.chunks[v][p.part], c)
 			}
 		}

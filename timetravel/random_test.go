@@ -48,6 +48,8 @@ type randomCase struct {
 	views    []randomView
 	eventID  bool
 	orderBy  string
+	version  bool // with eventID
+	nan      bool
 	events   table
 	versions table
 	spine    table
@@ -66,6 +68,12 @@ func (c randomCase) yaml() string {
 	b.WriteString("}\n    event_timestamp: at\n")
 	if c.eventID {
 		b.WriteString("    event_id: id\n")
+		if c.version {
+			b.WriteString("    version: seq\n")
+		}
+	}
+	if c.nan {
+		b.WriteString("    nan: null\n")
 	}
 	if c.orderBy != "" {
 		fmt.Fprintf(&b, "    order_by: %s\n", c.orderBy)

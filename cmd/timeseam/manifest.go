@@ -100,6 +100,7 @@ type inputEntry struct {
 	Source    string   `json:"source"`
 	Columns   []string `json:"columns"`
 	OutOfType int64    `json:"values_out_of_type"`
+	NaN       int64    `json:"nan_values"`
 	tableEntry
 }
 
@@ -126,7 +127,7 @@ func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifes
 	m.Marks = columnEntries(plan.Marked())
 	for i, input := range plan.Inputs {
 		s := input.Source
-		m.Inputs = append(m.Inputs, inputEntry{s.Name.Value, names(input.Columns), r.Read[i][event.OutOfType], newTableEntry(s.History.Path.Value, in.histories[s.Name.Value])})
+		m.Inputs = append(m.Inputs, inputEntry{s.Name.Value, names(input.Columns), r.Read[i][event.OutOfType], r.Read[i][event.NaNNull], newTableEntry(s.History.Path.Value, in.histories[s.Name.Value])})
 	}
 	for _, v := range plan.Views {
 		m.Ties = append(m.Ties, tieEntry{v.Name, v.Order(plan)})
@@ -183,6 +184,16 @@ func (m *manifest) print(w io.Writer, r *runReport) {
 	fmt.Fprintf(w, "\ndigest %s\n", m.Digest)
 	if o := m.Output; o != nil && len(o.Rounded) > 0 {
 		fmt.Fprintf(w, "rounded to float32: %s\n", strings.Join(o.Rounded, ", "))
+	}
+	for _, i := range m.Inputs {
+		for _, n := range []struct {
+			reason event.Reason
+			count  int64
+		}{{event.OutOfType, i.OutOfType}, {event.NaNNull, i.NaN}} {
+			if n.count > 0 {
+				fmt.Fprintf(w, "source %s: %d %s\n", i.Source, n.count, strings.ReplaceAll(n.reason.String(), "_", " "))
+			}
+		}
 	}
 	for _, c := range m.Counts {
 		fmt.Fprintf(w, "view %s: %s%s\n", c.View, plural(int(c.Events), "event"), remarks(c.Counts))
