@@ -8,7 +8,7 @@ SIZES       ?= S M
 BENCHTIME   ?= 1s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build test race bench bench-peers fuzz platforms lint fixtures clean help
+.PHONY: build test race bench bench-peers fuzz platforms lint fixtures integration-all clean help
 
 build: ## the program, one static file: bin/timeseam
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/timeseam ./cmd/timeseam
@@ -36,6 +36,9 @@ lint: ## gofmt, go vet, staticcheck and the house tests
 
 fixtures: ## the data of the reference workload, by size, under .cache/bench
 	for size in $(SIZES); do go run ./fixtures/generate -size $$size -out .cache/bench/$$size; done
+
+integration-all: ## the notebook and the Airflow DAGs of the pages, in real Jupyter and Airflow, installed under .cache
+	python3 fixtures/notebook/run.py && python3 fixtures/airflow/run.py
 
 clean: ## remove what was built and made here
 	rm -rf bin .cache

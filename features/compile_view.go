@@ -163,6 +163,10 @@ func (v *viewCompiler) plan() bool {
 		v.planned.Layout.ID = v.runColumn(id, &expr.Node{Op: expr.Ref, Path: []string{id.Value}, End: len(id.Value)})
 		ok = ok && v.planned.Layout.ID >= 0
 	}
+	if ver := v.src.def.Version; ver.Given() {
+		i := v.runColumn(ver, &expr.Node{Op: expr.Ref, Path: []string{ver.Value}, End: len(ver.Value)})
+		v.planned.Layout.Version, ok = []int{i}, ok && i >= 0
+	}
 	if !ok {
 		return false
 	}

@@ -53,6 +53,8 @@ type Source struct {
 	EventTimestamp Text
 	Arrival        Text // arrival_timestamp; of a dimension recorded_at
 	EventID        Text
+	Version        Text // of copies of an event the greatest counts
+	NaN            Text // null or reject; not given: NaN stays NaN
 	OrderBy        []Order
 	Dimension      *Dimension // nil: a source of events
 }

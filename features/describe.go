@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/features/expr"
 )
 
 // Described is an output of a plan in words, for people and manifests. No value
@@ -16,6 +17,7 @@ type Described struct {
 	Description string
 	Value       string // the expression as written
 	Window      string // which times count at t; empty: the value is computed from other features
+	Ties        string // in what order events of one time are taken; empty: it cannot matter
 }
 
 // describe puts a column into words. The window is printed from its compiled
@@ -31,6 +33,11 @@ func (c *compiler) describe(col *column, name string, t event.Type) Described {
 	}
 	if v := c.views[d.View]; v != nil {
 		d.Window = col.window.meaning().String()
+		if n, err := expr.Parse(d.Value); err == nil {
+			if _, ordered := readsOf(col.feature.Value, n, v.src.def.Dimension != nil); ordered {
+				d.Ties = "of one time in the order of view " + d.View
+			}
+		}
 		if v.src.def.Dimension != nil {
 			d.Window = v.versionWords()
 		}

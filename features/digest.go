@@ -58,7 +58,7 @@ func (c *compiler) printView(w io.Writer, v *PlannedView) {
 		fmt.Fprintf(w, "run %s = %s\n", v.texts[i], c.spelling[e])
 	}
 	l := v.Layout
-	fmt.Fprintf(w, "order %v id %d content %v\n", l.OrderBy, l.ID, l.Content)
+	fmt.Fprintf(w, "order %v id %d content %v version %v nan %s\n", l.OrderBy, l.ID, l.Content, l.Version, in.Source.NaN.Value)
 	for _, s := range l.Slots {
 		fmt.Fprintf(w, "slot %s %v filter %d nulls %t window %d %d %t %d %t %t n %d p %v list %t least %d %s\n", s.Aggregate, s.Args, s.Filter, s.RespectNulls,
 			s.Window.Length, s.Window.Rows, s.Window.Lifetime, s.Window.Offset, s.Window.ClosedLow, s.Window.ClosedHigh, s.N, s.P, s.List, s.MinCount, s.Type)

@@ -165,9 +165,9 @@ var sourceSection = &section{
 		{name: "cutover", instead: "remove it; the history alone is read"},
 		{name: "lateness", instead: "remove it; no value depends on it"},
 		{name: "arrival_timestamp", form: wordForm, about: "The field with the time at which the event arrived, equal in every copy of it; visibility arrival needs it."},
-		{name: "version", instead: "remove it; of events equal in key, time and id the one of smaller content counts"},
+		{name: "version", form: wordForm, about: "The field by which, of events equal in key, time and id, the greatest counts; without it, and of equal ones, the one of smaller content."},
 		{name: "partitioned_by", instead: "remove it; no value depends on it"},
-		{name: "nan", instead: "remove it; NaN stays NaN, and `case when isnan(x) then null else x end` drops it"},
+		{name: "nan", form: nanForm, about: "What a NaN in a column of doubles is: null, and counted, or reject, which ends the run. Without it NaN stays NaN."},
 		{name: "max_ahead", instead: "remove it; no value depends on it"},
 	},
 }

@@ -23,6 +23,8 @@ func (l *loader) source(name Text, n *yaml.Node) Source {
 		EventTimestamp: o.word("event_timestamp"),
 		Arrival:        o.word("arrival_timestamp"),
 		EventID:        o.word("event_id"),
+		Version:        o.word("version"),
+		NaN:            o.nan("nan"),
 		OrderBy:        o.order("order_by"),
 	}
 	if h := o.take("history"); h != nil {
@@ -36,12 +38,29 @@ func (l *loader) source(name Text, n *yaml.Node) Source {
 		s.Dimension = l.dimension(o, d, &s)
 		o.forbid("arrival_timestamp", "a dimension", "the time at which a version was recorded is recorded_at of dimension")
 		o.forbid("event_timestamp", "a dimension", "its time is valid_from; remove event_timestamp")
+		o.forbid("version", "a dimension", "of versions equal in key and time the last by order_by holds; remove version")
 		o.forbid("event_id", "a dimension", "of versions equal in key and time the last by order_by holds; remove event_id")
 	} else if !o.has("event_timestamp") && !quiet(n) && n.Kind == yaml.MappingNode {
 		l.faultAt(name, o.subject+" has no event_timestamp", "add event_timestamp: the field with the time of the event; or dimension: {mode: versions, valid_from: FIELD}")
 	}
+	if s.Version.Given() && s.Dimension == nil && !o.has("event_id") {
+		l.faultAt(s.Version, "version of "+o.subject+" without event_id", "name the field that identifies an event, of which there may be several versions")
+	}
 	o.close()
 	return s
+}
+
+// nan reads what becomes of NaN. YAML's own null means the word.
+func (o *object) nan(name string) Text {
+	n := o.take(name)
+	if quiet(n) {
+		return Text{}
+	}
+	if n.Kind == yaml.ScalarNode && (n.Value == "null" || n.Value == "reject") {
+		return o.lines.text(n)
+	}
+	o.fault(n, fmt.Sprintf("%s must be null or reject and is %s", o.of(name), tick(n.Value)), "write null, reject, or nothing: NaN then stays NaN")
+	return Text{}
 }
 
 // dimension reads how a source's rows are versions. It has no default mode, as

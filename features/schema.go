@@ -53,6 +53,7 @@ var (
 	nullsForm    = &form{Type: []string{"array"}, Items: &form{Type: []string{"string", "number", "boolean"}}}
 	oneForm      = &form{Enum: []any{1}}
 	instantForm  = &form{Type: []string{"string"}, Pattern: `^[0-9]{4}-`}
+	nanForm      = &form{Enum: []any{nil, "null", "reject"}}
 	shareForm    = &form{Type: []string{"number"}}
 
 	windowTextForm = &form{Type: []string{"string"}, Pattern: `^([1-9][0-9]*(us|ms|s|m|h|d)|lifetime)$`}

@@ -188,6 +188,7 @@ func (p *Plan) NewState() *State {
 // afterwards. Each event goes to its run by itself: the order within a batch is
 // as free as that of batches (I1).
 func (s *State) Apply(input int, b *event.Batch) {
+	b = s.plan.Inputs[input].Clean(b, &s.Counts)
 	for i, v := range s.plan.Views {
 		if v.Input != input {
 			continue

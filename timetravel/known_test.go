@@ -109,3 +109,35 @@ func ofEventTime(answer func(tb testing.TB, s *spec) answers) func(tb testing.TB
 		})
 	}
 }
+
+// timeOf is when an event happened, or from when a version counts.
+func timeOf(s *features.Source, get func(string) value) value {
+	d := s.Dimension
+	switch {
+	case d == nil:
+		return get(s.EventTimestamp.Value)
+	case d.Mode.Value == "current":
+		return event.MinTime
+	case d.Landed.Given():
+		return get(d.Landed.Value)
+	case d.Snapshot.Given():
+		if get(d.Snapshot.Value) == nil {
+			return nil
+		}
+		return plus(instant(get(d.Snapshot.Value)), d.LandsAfter)
+	}
+	return get(d.ValidFrom.Value)
+}
+
+// ordersOf is what orders a view's events of one time: of versions, first when
+// they were recorded.
+func ordersOf(v *naiveView, s *features.Source) []features.Order {
+	orders := v.OrderBy
+	if len(orders) == 0 {
+		orders = s.OrderBy
+	}
+	if s.Dimension != nil && s.Arrival.Given() {
+		orders = append([]features.Order{{Column: s.Arrival}}, orders...)
+	}
+	return orders
+}

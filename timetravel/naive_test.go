@@ -49,6 +49,7 @@ type naiveEvent struct {
 	at      event.Time
 	order   []value
 	id      value
+	version value
 	content []value
 	row     *scope
 }
@@ -379,6 +380,14 @@ func (n *naive) entity(name string) []string {
 
 // declared turns a row of the history into the fields of the source.
 func (n *naive) declared(s *features.Source, raw, fields event.Schema, row []value) []value {
+	if s.NaN.Value == "null" {
+		row = slices.Clone(row)
+		for i, v := range row {
+			if x, is := v.(float64); is && x != x {
+				row[i] = nil
+			}
+		}
+	}
 	made := make([]value, len(fields))
 	for i, f := range fields {
 		if j := raw.Index(f.Name); j >= 0 {
@@ -432,39 +441,10 @@ func (n *naive) add(v *naiveView, s *features.Source, row []value, fields event.
 	if s.EventID.Given() {
 		e.id = get(s.EventID.Value)
 	}
+	if s.Version.Given() {
+		e.version = get(s.Version.Value)
+	}
 	v.events[identities(key)] = append(v.events[identities(key)], e)
-}
-
-// timeOf is when an event happened, or from when a version counts.
-func timeOf(s *features.Source, get func(string) value) value {
-	d := s.Dimension
-	switch {
-	case d == nil:
-		return get(s.EventTimestamp.Value)
-	case d.Mode.Value == "current":
-		return event.MinTime
-	case d.Landed.Given():
-		return get(d.Landed.Value)
-	case d.Snapshot.Given():
-		if get(d.Snapshot.Value) == nil {
-			return nil
-		}
-		return plus(instant(get(d.Snapshot.Value)), d.LandsAfter)
-	}
-	return get(d.ValidFrom.Value)
-}
-
-// ordersOf is what orders a view's events of one time: of versions, first when
-// they were recorded.
-func ordersOf(v *naiveView, s *features.Source) []features.Order {
-	orders := v.OrderBy
-	if len(orders) == 0 {
-		orders = s.OrderBy
-	}
-	if s.Dimension != nil && s.Arrival.Given() {
-		orders = append([]features.Order{{Column: s.Arrival}}, orders...)
-	}
-	return orders
 }
 
 // sortEvents puts the events of each key in the order of their content and
@@ -501,7 +481,8 @@ func (a naiveEvent) compareOrder(b naiveEvent, orders []features.Order) int {
 	return 0
 }
 
-// once leaves of events equal in time and id the one of smallest content and, of
+// once leaves of events equal in time and id that of the greatest version, of these
+// the one of smallest content and, of
 // those of one content, the one that order_by puts first.
 func once(events []naiveEvent) []naiveEvent {
 	var kept []naiveEvent
@@ -509,7 +490,7 @@ next:
 	for _, e := range events {
 		for i, k := range kept {
 			if e.id != nil && k.at == e.at && compare(k.id, e.id) == 0 {
-				if cmp.Or(compareAll(e.content, k.content), compareAll(e.order, k.order)) < 0 {
+				if cmp.Or(-compare(e.version, k.version), compareAll(e.content, k.content), compareAll(e.order, k.order)) < 0 {
 					kept[i] = e
 				}
 				continue next

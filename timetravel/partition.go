@@ -1,6 +1,7 @@
 package timetravel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,24 +73,24 @@ func (r *run) readInput(ctx context.Context, in int) error {
 		r.chunks[v] = make([][]chunk, len(parts))
 	}
 	read := new(atomic.Int64)
-	counts, last := make([][]event.Counts, len(parts)), make([][]event.Time, len(parts))
+	readers := make([]partReader, len(parts))
 	err = each(ctx, r.Workers, len(parts), func(ctx context.Context, part int) error {
-		counts[part], last[part] = make([]event.Counts, len(views)), slices.Repeat([]event.Time{event.MinTime}, len(views))
-		return r.readPart(ctx, partReader{in: in, part: part, source: parts[part], views: views, counts: counts[part], last: last[part], read: read})
+		p := &readers[part]
+		*p = partReader{in: in, part: part, source: parts[part], views: views, read: read,
+			counts: make([]event.Counts, len(views)), last: slices.Repeat([]event.Time{event.MinTime}, len(views))}
+		return r.readPart(ctx, p)
 	})
 	r.report.Events[in] = read.Load()
-	for _, p := range parts {
-		addCounted(&r.report.Read[in], p)
-	}
-	for part, c := range counts {
-		for i, v := range views {
-			if c != nil {
-				r.report.Counts[r.firstOf(v)].Add(&c[i])
-				r.last[v] = max(r.last[v], last[part][i])
-			}
+	for part := range readers {
+		p := &readers[part]
+		addCounted(&r.report.Read[in], parts[part])
+		r.report.Read[in].Add(&p.cleaned)
+		for i := range p.counts {
+			r.report.Counts[r.firstOf(views[i])].Add(&p.counts[i])
+			r.last[views[i]] = max(r.last[views[i]], p.last[i])
 		}
 	}
-	return err
+	return cmp.Or(err, r.Plan.Inputs[in].Refuse(&r.report.Read[in]))
 }
 
 // firstOf is a view's first lookup.
@@ -115,12 +116,13 @@ type partReader struct {
 	views    []int
 	counts   []event.Counts // by place in views
 	last     []event.Time   // the greatest time, by place in views
+	cleaned  event.Counts   // of the part itself
 	read     *atomic.Int64
 }
 
 // readPart reads one part to its end, in one goroutine. The first error stops
 // the other parts too.
-func (r *run) readPart(ctx context.Context, p partReader) error {
+func (r *run) readPart(ctx context.Context, p *partReader) error {
 	defer p.source.Close()
 	var b event.Batch
 	for {
@@ -129,8 +131,9 @@ func (r *run) readPart(ctx context.Context, p partReader) error {
 		} else if err != nil {
 			return fmt.Errorf("read history of %s: %w", r.Plan.Inputs[p.in].Source.Name.Value, err)
 		}
+		clean := r.Plan.Inputs[p.in].Clean(&b, &p.cleaned)
 		for i, v := range p.views {
-			if c, ok := r.chunk(v, &b, p, i); ok {
+			if c, ok := r.chunk(v, clean, p, i); ok {
 				r.chunks[v][p.part] = append(r.chunks[v][p.part], c)
 			}
 		}
@@ -143,7 +146,7 @@ func (r *run) readPart(ctx context.Context, p partReader) error {
 // events_outside_windows; the views' columns are computed before, as refusals
 // are counted for all rows alike. Rows are placed by counting, O(rows) and
 // stable: within a partition they stay in the order of reading.
-func (r *run) chunk(view int, b *event.Batch, p partReader, place int) (chunk, bool) {
+func (r *run) chunk(view int, b *event.Batch, p *partReader, place int) (chunk, bool) {
 	n := &p.counts[place]
 	v := r.Plan.Views[view]
 	rows := v.Rows(b, n)

@@ -22,6 +22,7 @@ func one[T any](d *dice, of ...T) T { return of[d.IntN(len(of))] }
 func newRandomCase(seed uint64) randomCase {
 	d := &dice{Rand: rand.New(rand.NewPCG(seed, 0))}
 	c := randomCase{eventID: d.IntN(2) == 0, orderBy: one(d, "", "", "seq", "[seq desc, s]", "[d, x desc]")}
+	c.version, c.nan = d.IntN(3) == 0, d.IntN(4) == 0
 	d.instants = d.drawInstants()
 	for _, w := range randomLengths {
 		d.spans = append(d.spans, event.Time(duration(w)))

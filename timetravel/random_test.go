@@ -49,6 +49,8 @@ type randomCase struct {
 	eventID  bool
 	orderBy  string
 	known    string // the training set's visibility
+	version  bool   // with eventID
+	nan      bool
 	events   table
 	versions table
 	spine    table
@@ -67,6 +69,12 @@ func (c randomCase) yaml() string {
 	b.WriteString("}\n    event_timestamp: at\n    arrival_timestamp: came\n")
 	if c.eventID {
 		b.WriteString("    event_id: id\n")
+		if c.version {
+			b.WriteString("    version: seq\n")
+		}
+	}
+	if c.nan {
+		b.WriteString("    nan: null\n")
 	}
 	if c.orderBy != "" {
 		fmt.Fprintf(&b, "    order_by: %s\n", c.orderBy)

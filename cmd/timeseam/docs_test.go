@@ -214,7 +214,8 @@ func TestDocsLanguage(t *testing.T) {
 	}
 	const mark = "\n## Reference: keys\n"
 	prose, _, _ := strings.Cut(string(have), mark)
-	want := []byte(prose + mark + languageKeys(t) + languageFunctions())
+	functions, aggregates := runExamples(t)
+	want := []byte(prose + mark + languageKeys(t) + languageAggregates(t, aggregates) + languageFunctions(t, functions))
 	if *rewriteLanguage {
 		if err := os.WriteFile(page, want, 0o666); err != nil {
 			t.Fatal(err)
@@ -295,21 +296,29 @@ func (p *schemaPart) names() (all []string) {
 	return all
 }
 
-// languageFunctions is a table of functions for each group.
-func languageFunctions() string {
+// languageFunctions is a table of functions for each group, each with the first of its
+// examples.
+func languageFunctions(t *testing.T, examples []sampled) string {
+	first := map[string]string{}
+	for _, e := range slices.Backward(examples) {
+		first[called(e.text)] = "`" + strings.ReplaceAll(e.text+"` = `"+e.value, "|", "\\|") + "`"
+	}
 	var b strings.Builder
 	b.WriteString("\n## Reference: functions\nA null argument makes a null, unless the table says otherwise.\n")
 	group := ""
 	for _, f := range expr.Functions() {
 		if f.Group != group {
 			group = f.Group
-			fmt.Fprintf(&b, "\n### Functions of %s\n| function | gives |\n|---|---|\n", group)
+			fmt.Fprintf(&b, "\n### Functions of %s\n| function | gives | such as |\n|---|---|---|\n", group)
 		}
 		also := ""
 		if len(f.Aliases) > 0 {
 			also = "; also `" + strings.Join(f.Aliases, "`, `") + "`"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s%s |\n", f.Signature, strings.ReplaceAll(f.Doc, "|", "\\|"), also)
+		if first[f.Name] == "" {
+			t.Errorf("testdata/examples.txt has no example of the function %s", f.Name)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s%s | %s |\n", f.Signature, strings.ReplaceAll(f.Doc, "|", "\\|"), also, first[f.Name])
 	}
 	return b.String()
 }

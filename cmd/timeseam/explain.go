@@ -170,6 +170,9 @@ func printColumns(w io.Writer, title string, columns []columnEntry) {
 		if when == "" {
 			when = "computed from the others at t"
 		}
+		if c.Ties != "" {
+			when += "; " + c.Ties
+		}
 		fmt.Fprintf(w, "  %s %s\n      %s; %s\n", c.Name, c.Type, c.Value, when)
 	}
 }

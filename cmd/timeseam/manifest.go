@@ -110,6 +110,7 @@ type columnEntry struct {
 	Name   string `json:"name"`
 	Type   string `json:"type"`
 	Window string `json:"window,omitempty"`
+	Ties   string `json:"ties,omitempty"`
 	Value  string `json:"value"`
 }
 
@@ -131,6 +132,7 @@ type inputEntry struct {
 	Source    string   `json:"source"`
 	Columns   []string `json:"columns"`
 	OutOfType int64    `json:"values_out_of_type"`
+	NaN       int64    `json:"nan_values"`
 	tableEntry
 }
 
@@ -162,7 +164,7 @@ func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifes
 	m.Marks = columnEntries(plan.Marked())
 	for i, input := range plan.Inputs {
 		s := input.Source
-		m.Inputs = append(m.Inputs, inputEntry{s.Name.Value, names(input.Columns), r.Read[i][event.OutOfType], newTableEntry(s.History.Path.Value, in.histories[s.Name.Value])})
+		m.Inputs = append(m.Inputs, inputEntry{s.Name.Value, names(input.Columns), r.Read[i][event.OutOfType], r.Read[i][event.NaNNull], newTableEntry(s.History.Path.Value, in.histories[s.Name.Value])})
 	}
 	for _, v := range plan.Views {
 		m.Ties = append(m.Ties, tieEntry{v.Name, v.Order(plan)})
@@ -176,7 +178,7 @@ func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifes
 func columnEntries(described []features.Described) []columnEntry {
 	entries := make([]columnEntry, len(described))
 	for i, d := range described {
-		entries[i] = columnEntry{d.Name, d.Type.String(), d.Window, d.Value}
+		entries[i] = columnEntry{d.Name, d.Type.String(), d.Window, d.Ties, d.Value}
 	}
 	return entries
 }
@@ -211,7 +213,7 @@ func countsByName(c *event.Counts) map[string]int64 {
 
 // print writes the manifest as a person reads it.
 func (m *manifest) print(w io.Writer, r *runReport) {
-	fmt.Fprintf(w, "%s: %s, %s, %.1f s\n", r.Output, plural(int(m.Rows), "row"), plural(len(m.Columns), "feature"), r.Seconds)
+	fmt.Fprintf(w, "%s: %s, %s, %.1f s\n", r.Output, plural(int(m.Rows), "row"), plural(len(m.Columns)-len(m.LabelCounts), "feature"), r.Seconds)
 	fmt.Fprintf(w, "visibility %s", m.Visibility.Known)
 	if m.Visibility.Optimistic {
 		fmt.Fprint(w, " (optimistic: an event counts from its own time on, however late it arrived)")
@@ -222,6 +224,16 @@ func (m *manifest) print(w io.Writer, r *runReport) {
 	}
 	for _, l := range m.LabelCounts {
 		fmt.Fprintf(w, "label %s: %d positive, %d negative, %d not known yet\n", l.Label, l.Positive, l.Negative, l.Censored)
+	}
+	for _, i := range m.Inputs {
+		for _, n := range []struct {
+			reason event.Reason
+			count  int64
+		}{{event.OutOfType, i.OutOfType}, {event.NaNNull, i.NaN}} {
+			if n.count > 0 {
+				fmt.Fprintf(w, "source %s: %d %s\n", i.Source, n.count, strings.ReplaceAll(n.reason.String(), "_", " "))
+			}
+		}
 	}
 	for _, c := range m.Counts {
 		fmt.Fprintf(w, "view %s: %s%s\n", c.View, plural(int(c.Events), "event"), remarks(c.Counts))

@@ -99,6 +99,7 @@ type Layout struct {
 	Columns []event.Type // what a run keeps of each event
 	OrderBy []Order      // orders events of one time
 	ID      int          // column of the event's id, or -1
+	Version []int        // the column by which the greatest of several copies counts; none: their content decides
 	Content []int        // the view's columns, in the order in which they break ties
 	Slots   []Slot
 	Ordered bool // some slot's value can depend on the order of ties

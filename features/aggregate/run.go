@@ -197,7 +197,8 @@ func (r *Run) placeOf(e Events, i, first int) int {
 }
 
 // repeats resolves an event that has the time and id of one in the run (S6):
-// equal content counts once, of different content the smaller stays. It
+// equal content counts once, of different content the smaller stays, and where
+// there are versions the greatest of them whatever the content. It
 // reports whether nothing is left to insert. The rows of the event's time
 // start at first. The smaller content is kept, not the first or the last that
 // came, as only that is the same in every order (I1, A1). A null id has no
@@ -213,6 +214,15 @@ func (r *Run) repeats(e Events, i, first int) bool {
 		return false
 	}
 	c := r.content(e, i, r.held(), at)
+	for _, v := range r.layout.Version {
+		if newer := event.Compare(&r.columns[v], at, &e.Columns[v], i); newer != 0 {
+			r.counts[event.Conflicting]++
+			if newer < 0 {
+				r.remove(at)
+			}
+			return newer > 0
+		}
+	}
 	if c == 0 {
 		r.counts[event.Duplicate]++
 		return true
@@ -276,6 +286,11 @@ func (r *Run) content(e Events, i int, f Events, j int) int {
 	}
 	for _, o := range r.layout.OrderBy {
 		if d := event.Compare(&e.Columns[o.Column], i, &f.Columns[o.Column], j); d != 0 {
+			return d
+		}
+	}
+	for _, v := range r.layout.Version {
+		if d := event.Compare(&e.Columns[v], i, &f.Columns[v], j); d != 0 {
 			return d
 		}
 	}

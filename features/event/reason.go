@@ -15,6 +15,7 @@ const (
 	Conflicting                      // as Duplicate, but of other content: the smaller content stays
 	UnorderedTies                    // events that only their content orders, in a view where order matters
 	OutOfType                        // a value outside its type: null
+	NaNNull                          // a NaN where the source says nan: null or reject: null, or the end of the run
 	DivisionByZero                   // a division by zero: null
 	QueryNoTime                      // a spine row without time: null features
 	QueryNoKey                       // a spine row without key: features of an empty window
@@ -31,7 +32,7 @@ const (
 // reasonNames are part of the manifest's format (docs/formats.md) and of S17.1;
 // they do not change.
 var reasonNames = [reasons]string{"events_without_time", "events_without_key", "events_without_arrival", "arrivals_before_event", "late_events", "duplicates", "conflicting_duplicates", "unordered_ties",
-	"values_out_of_type", "divisions_by_zero", "queries_without_time", "queries_without_key", "queries_with_unknown_key", "duplicate_queries", "events_outside_windows",
+	"values_out_of_type", "nan_values", "divisions_by_zero", "queries_without_time", "queries_without_key", "queries_with_unknown_key", "duplicate_queries", "events_outside_windows",
 	"rows_outside_interval", "rows_embargoed", "rows_sampled_out", "rows_censored"}
 
 // String is the reason's name in counters and manifests.
