@@ -59,7 +59,13 @@ func (c *compiler) derivedName(col *column, r *expr.Node) *expr.Node {
 		return nil
 	}
 	if v == nil {
-		c.fault(t, r.Pos, r.End, fmt.Sprintf("%s is no view, and no feature of view %s before %s", first, col.view.Name.Value, col.feature.Name.Value), nearest(first, c.derivedNames(col)))
+		mend := nearest(first, c.derivedNames(col))
+		for i := range c.def.TrainingSets {
+			if slices.ContainsFunc(c.def.TrainingSets[i].Labels, func(l Text) bool { return l.Value == first }) {
+				mend = "it is a label, which no feature may read"
+			}
+		}
+		c.fault(t, r.Pos, r.End, fmt.Sprintf("%s is no view, and no feature of view %s before %s", first, col.view.Name.Value, col.feature.Name.Value), mend)
 		return nil
 	}
 	if len(r.Path) < 2 {

@@ -36,13 +36,14 @@ func (v *viewCompiler) time() *expr.Expr {
 		n := v.src.bind(t, &expr.Node{Op: expr.Ref, Path: []string{t.Value}, End: len(t.Value)})
 		return v.c.typed(t, &expr.Node{Op: expr.Cast, Args: []*expr.Node{n}, To: event.Of(event.Timestamp)}, nothing{})
 	}
-	how := fmt.Sprintf("to_timestamp_ms(%s), or to_timestamp of seconds,", t.Value)
-	if e.Type.Kind == event.String && v.src.def.History.Text() && v.src.declared(t.Value) == nil {
-		v.c.fault(t, 0, 0, fmt.Sprintf("%s is %s, and a time is timestamp or date", t.Value, e.Type), fmt.Sprintf("declare it: fields: {%s: timestamp}", t.Value))
+	spelled := fieldNode(t).String() // in double quotes if need be, as expressions have it
+	how := fmt.Sprintf("'to_timestamp_ms(%s)', or to_timestamp of seconds,", spelled)
+	if d := v.src.declared(t.Value); e.Type.Kind == event.String && v.src.def.History.Text() && (d == nil || !d.History.Given()) {
+		v.c.fault(t, 0, 0, fmt.Sprintf("%s is %s, and a time is timestamp or date", t.Value, e.Type), "declare it as timestamp under fields; where it is not written as 2026-01-31T12:00:00Z, see strptime")
 		return nil
 	}
 	if e.Type.Kind == event.String {
-		how = fmt.Sprintf(`"cast(%s as timestamp)"`, t.Value)
+		how = fmt.Sprintf("'cast(%s as timestamp)'", spelled)
 	}
 	v.c.fault(t, 0, 0, fmt.Sprintf("%s is %s, and a time is timestamp or date", t.Value, e.Type), fmt.Sprintf("write fields: {a_name: {type: timestamp, history: %s}} and name that", how))
 	return nil

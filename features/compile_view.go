@@ -224,7 +224,7 @@ func (v *viewCompiler) keys() bool {
 			if !told && !v.src.known {
 				v.src.undeclared = append(v.src.undeclared, col.Value)
 			} else if !told {
-				v.c.fault(v.def.Entity, 0, 0, fmt.Sprintf("source %s has no field %s, which keys entity %s", v.src.def.Name.Value, col.Value, v.def.Entity.Value), v.src.mend(col.Value))
+				v.c.fault(col, 0, 0, fmt.Sprintf("source %s has no field %s, which keys entity %s", v.src.def.Name.Value, col.Value, v.def.Entity.Value), v.src.mend(col.Value))
 			}
 			return false
 		}

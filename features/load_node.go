@@ -177,6 +177,9 @@ func (o *object) unknownKey(p pair) {
 			o.given = append(o.given, p)
 		}
 	}
+	if o.section == featureSection && (p.key.Value == "filter" || p.key.Value == "where") {
+		mend = "it stands behind an aggregate: count(*) filter (where ...)"
+	}
 	if torn(p) {
 		mend = "an expression that holds a comma stands in quotes inside { }"
 	}

@@ -41,13 +41,21 @@ func (l *loader) asText(n *yaml.Node, subject string) Text {
 func (l *loader) scalar(n *yaml.Node, subject, kind string) bool {
 	switch {
 	case n.Kind != yaml.ScalarNode:
-		l.wants(n, subject, kind, "")
+		l.wants(n, subject, kind, oneOnly(n, kind))
 	case n.ShortTag() == "!!null", strings.TrimSpace(n.Value) == "":
 		l.fault(n, subject+" is empty", "give a value, or remove the key")
 	default:
 		return true
 	}
 	return false
+}
+
+// oneOnly is the mend where several stand and one is wanted.
+func oneOnly(n *yaml.Node, kind string) string {
+	if kind == "an expression" && n.Kind == yaml.SequenceNode {
+		return "write one; several make one as concat(a, '|', b)"
+	}
+	return ""
 }
 
 // meaning makes the Text of a scalar that decides about values. The environment

@@ -103,6 +103,9 @@ func (p *parser) unexpected(mend string) {
 	if t.kind == end {
 		problem = "the expression ends too early"
 	}
+	if before := p.at - 1; mend == "" && before >= 0 && t.kind == name && !reserved[strings.ToLower(t.text)] && (p.tokens[before].kind == name || p.tokens[before].kind == quoted) {
+		mend = `a name that is no plain word stands in double quotes, such as "Order Total", and the expression then in single quotes`
+	}
 	if t.kind == name && reserved[strings.ToLower(t.text)] && mend == "" {
 		mend = fmt.Sprintf(`a column of that name is written "%s"`, t.text)
 	}
