@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -262,8 +263,8 @@ func sameRows(t *testing.T, got, want *event.Batch) {
 	}
 }
 
-// viaParquet carries a table into Parquet and reads that, scalars as Parquet and
-// the others as what was carried.
+// viaParquet carries a table into Parquet and reads the scalars of that; the
+// others are as the table has them.
 func viaParquet(t *testing.T, table *Table) *event.Batch {
 	t.Helper()
 	schema := must(table.ArrowSchema(nil))
@@ -283,6 +284,39 @@ func viaParquet(t *testing.T, table *Table) *event.Batch {
 	copy(b.Columns, scalars.Columns)
 	b.Len = scalars.Len
 	return b
+}
+
+// TestTextCarriesNested holds that lists, structs and maps are carried row by
+// row, whatever is null around them and within.
+func TestTextCarriesNested(t *testing.T) {
+	want := []string{ // Arrow sorts the columns by name.
+		`{"m":[{"key":"x","value":{"a":5}},{"key":"y","value":null}],"r":{"a":1,"l":[1]},"s":[{"a":1},null]}`,
+		`{"m":null,"r":null,"s":null}`,
+		`{"m":[],"r":{"a":2,"l":null},"s":[null,{"a":3}]}`,
+		`{"m":[{"key":"z","value":{"a":6}}],"r":{"a":null,"l":[]},"s":[]}`,
+	}
+	lines := `{"r":{"a":1,"l":[1]},"s":[{"a":1},null],"m":{"x":{"a":5},"y":null}}
+{}
+{"r":{"a":2},"s":[null,{"a":3}],"m":{}}
+{"r":{"l":[]},"s":[],"m":{"z":{"a":6}}}
+`
+	one := event.StructOf(event.Field{Name: "a", Type: event.Of(event.Int)})
+	fields := []event.Field{
+		{Name: "r", Type: event.StructOf(event.Field{Name: "a", Type: event.Of(event.Int)}, event.Field{Name: "l", Type: event.ListOf(event.Of(event.Int))})},
+		{Name: "s", Type: event.ListOf(one)},
+		{Name: "m", Type: event.MapOf(event.Of(event.String), one)},
+	}
+	table := must(textTable(t, "a.jsonl", []byte(lines), Dialect{JSON: true, Fields: fields}))
+	var got []string
+	for _, r := range carried(t, must(table.Carry(nil, 10)), 10) {
+		data := must(r.MarshalJSON())
+		for row := range strings.SplitSeq(strings.Trim(string(data), "[]\n"), "\n,") {
+			got = append(got, row)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("carried\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
 }
 
 // TestTextChanged holds that a file that is another at the second reading is

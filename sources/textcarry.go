@@ -206,10 +206,14 @@ func build(to array.Builder, c *event.Column, from, end int) {
 		}
 	case *array.StructBuilder:
 		for i := from; i < end; i++ {
-			b.Append(!c.IsNull(i))
-		}
-		for f := range c.Fields {
-			build(b.FieldBuilder(f), &c.Fields[f], from, end)
+			if c.IsNull(i) {
+				b.AppendNull() // Of the fields too.
+				continue
+			}
+			b.Append(true)
+			for f := range c.Fields {
+				build(b.FieldBuilder(f), &c.Fields[f], i, i+1)
+			}
 		}
 	default:
 		for i := from; i < end; i++ {
