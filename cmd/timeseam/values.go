@@ -164,9 +164,12 @@ func appendStruct(c *event.Column, n *yaml.Node) error {
 	return nil
 }
 
-// valueText is a value of any type as a person reads it: lists, maps and structs
-// in brackets.
-func valueText(c *event.Column, i int) string {
+// valueText is a value as a person reads it on a terminal.
+func valueText(c *event.Column, i int) string { return printable(plainText(c, i)) }
+
+// plainText is a value of any type in all its characters: lists, maps and structs in
+// brackets.
+func plainText(c *event.Column, i int) string {
 	if c.IsNull(i) {
 		return "null"
 	}
@@ -174,23 +177,23 @@ func valueText(c *event.Column, i int) string {
 	switch c.Type.Kind {
 	case event.List:
 		for k := c.Offsets[i]; k < c.Offsets[i+1]; k++ {
-			parts = append(parts, valueText(c.Elem, int(k)))
+			parts = append(parts, plainText(c.Elem, int(k)))
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	case event.Map:
 		for k := c.Offsets[i]; k < c.Offsets[i+1]; k++ {
-			parts = append(parts, valueText(&c.Elem.Fields[0], int(k))+": "+valueText(&c.Elem.Fields[1], int(k)))
+			parts = append(parts, plainText(&c.Elem.Fields[0], int(k))+": "+plainText(&c.Elem.Fields[1], int(k)))
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	case event.Struct:
 		for k, f := range c.Type.Fields {
-			parts = append(parts, f.Name+": "+valueText(&c.Fields[k], i))
+			parts = append(parts, f.Name+": "+plainText(&c.Fields[k], i))
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	case event.Double:
 		return strconv.FormatFloat(c.Floats[i], 'g', -1, 64)
 	case event.String:
-		return printable(string(c.Text(i)))
+		return string(c.Text(i))
 	case event.Bytes:
 		return base64.StdEncoding.EncodeToString(c.Text(i))
 	}
@@ -221,7 +224,7 @@ func valueJSON(c *event.Column, i int) any {
 	case event.Map:
 		all := map[string]any{}
 		for k := c.Offsets[i]; k < c.Offsets[i+1]; k++ {
-			all[valueText(&c.Elem.Fields[0], int(k))] = valueJSON(&c.Elem.Fields[1], int(k))
+			all[plainText(&c.Elem.Fields[0], int(k))] = valueJSON(&c.Elem.Fields[1], int(k))
 		}
 		return all
 	case event.Struct:
@@ -231,7 +234,7 @@ func valueJSON(c *event.Column, i int) any {
 		}
 		return all
 	}
-	return valueText(c, i)
+	return plainText(c, i)
 }
 
 // writtenJSON is valueJSON as text, for tables of other programs.
@@ -240,11 +243,11 @@ func writtenJSON(c *event.Column, i int) string {
 		return ""
 	}
 	if c.Type.Scalar() {
-		return valueText(c, i)
+		return plainText(c, i)
 	}
 	text, err := json.Marshal(valueJSON(c, i))
 	if err != nil {
-		return valueText(c, i)
+		return plainText(c, i)
 	}
 	return string(text)
 }
