@@ -52,11 +52,17 @@ func (s *sourceScope) declared(name string) *Declared {
 	return nil
 }
 
-// names are the fields, for the nearest to a wrong one.
-func (s *sourceScope) names() (names []string) {
+// columns are those of the history.
+func (s *sourceScope) columns() (names []string) {
 	for _, f := range s.history {
 		names = append(names, f.Name)
 	}
+	return names
+}
+
+// names are the fields, for the nearest to a wrong one.
+func (s *sourceScope) names() []string {
+	names := s.columns()
 	for i := range s.def.Fields {
 		names = append(names, s.def.Fields[i].Name.Value)
 	}
@@ -93,7 +99,7 @@ func (s *sourceScope) field(name string) (n *expr.Node, told bool) {
 			if !told && !s.known {
 				s.undeclared = append(s.undeclared, r.Path[0])
 			} else if !told {
-				s.c.fault(d.History, r.Pos, r.End, fmt.Sprintf("the history of source %s has no column %s", s.def.Name.Value, r.Path[0]), nearest(r.Path[0], s.names()))
+				s.c.fault(d.History, r.Pos, r.End, fmt.Sprintf("the history of source %s has no column %s", s.def.Name.Value, r.Path[0]), nearest(r.Path[0], s.columns()))
 			}
 			return r
 		}
@@ -230,8 +236,15 @@ func (s *sourceScope) tellUndeclared() {
 	s.c.fault(s.def.History.Path, 0, 0, fmt.Sprintf("the history of source %s is not at hand, and nothing gives the types of %s", s.def.Name.Value, names), "mend the path, or declare them under fields")
 }
 
-// mend is what to do about a field that the source has not.
+// mend is what to do about a field that the source has not. One that is declared
+// is missing from the history, and is not to be told as the name that was meant.
 func (s *sourceScope) mend(name string) string {
+	if s.declared(name) != nil {
+		if n := nearest(name, s.columns()); n != "" {
+			return "fields declares it, but no file of the history has it; " + n
+		}
+		return "fields declares it, but no file of the history has it"
+	}
 	if n := nearest(name, s.names()); n != "" {
 		return n
 	}

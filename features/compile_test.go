@@ -104,7 +104,9 @@ func TestCompileTellsFaults(t *testing.T) {
 		{"a condition that is none", "", "s: count(*)", "x: case when at then 1 end", "15:61: "},
 		{"narrowing", "fields: {amount: int64}", "s: sum(amount)", "x: at", "7:22: field amount of source tx is declared int64, and the history holds double, which does not widen to it without loss; write {type: int64, history: cast(amount as int64)} if that is meant"},
 		{"default of another type", "", "s: {value: last(city), default: 1}", "x: at", "the default is int64, and the feature is string"},
-		{"column that no file has", "fields: {extra: int64}", "s: sum(extra)", "x: at", "source tx has no field extra"},
+		{"column that no file has", "fields: {extra: int64}", "s: sum(extra)", "x: at", "source tx has no field extra; fields declares it, but no file of the history has it"},
+		{"column that no file has, with a near one", "fields: {amuont: double}", "s: sum(amuont)", "x: at", "source tx has no field amuont; fields declares it, but no file of the history has it; did you mean amount?"},
+		{"column of a field", "fields: {amuont: double, euros: {type: double, history: amuont / 100}}", "s: sum(euros)", "x: at", "the history of source tx has no column amuont; did you mean amount?"},
 		{"time that is none", "event_id: id\n    fields: {at_time: {type: int64, history: n}}", "s: count(*)", "x: at", "at_time is int64, and a time is timestamp or date"},
 		{"order column", "order_by: seq", "s: count(*)", "x: at", "source tx has no field seq"},
 	} {
