@@ -8,6 +8,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -62,7 +63,7 @@ type guess struct {
 	bad     bool     // not UTF-8
 
 	whole, fraction int         // the most digits before and after the point
-	digits          int         // the most in all
+	lost            bool        // a double would lose some of the digits
 	ends            [4][2]int64 // least and greatest as int, date and time; by place of endsOf
 	reals           [2]float64
 
@@ -121,7 +122,7 @@ func (g *guess) number(b []byte) {
 	whole, fraction, _ := bytes.Cut(d, []byte("."))
 	plain := len(whole)+len(fraction) > 0 && len(bytes.Trim(whole, "0123456789"))+len(bytes.Trim(fraction, "0123456789")) == 0
 	if plain {
-		g.whole, g.fraction, g.digits = max(g.whole, len(whole)), max(g.fraction, len(fraction)), max(g.digits, len(whole)+len(fraction))
+		g.whole, g.fraction = max(g.whole, len(whole)), max(g.fraction, len(fraction))
 	} else {
 		g.could &^= decimalish
 	}
@@ -140,6 +141,14 @@ func (g *guess) number(b []byte) {
 		g.reals = [2]float64{f, f}
 	}
 	g.reals[0], g.reals[1] = min(g.reals[0], f), max(g.reals[1], f)
+	g.lost = g.lost || plain && len(whole)+len(fraction) > 15 && !shortest(f, b)
+}
+
+// shortest tells whether b is how programs write the double f, whose digits then
+// are no more than it has: 0.30000000000000004.
+func shortest(f float64, b []byte) bool {
+	var buf [64]byte
+	return bytes.Equal(strconv.AppendFloat(buf[:0], f, 'f', -1, 64), bytes.TrimSuffix(b, []byte(".0")))
 }
 
 // instant takes a text that may be a date or an instant.
@@ -184,7 +193,7 @@ func (g *guess) typ() event.Type {
 		return event.Of(event.Bool)
 	case g.could&intish != 0:
 		return event.Of(event.Int)
-	case g.could&decimalish != 0 && g.digits > 15 && g.whole+g.fraction <= 38:
+	case g.could&decimalish != 0 && g.lost && g.whole+g.fraction <= 38:
 		return event.DecimalOf(g.whole+g.fraction, g.fraction) // A double would lose digits.
 	case g.could&doubleish != 0:
 		return event.Of(event.Double)
