@@ -1,8 +1,10 @@
 package sources
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -167,14 +169,30 @@ func parseBool(b []byte) (int64, bool) {
 	return 0, false
 }
 
-// parseDate reads 2026-01-31 as days since 1970.
+// yearLength is how long the year is that b begins with: four digits or, as ISO 8601
+// writes far years, a sign and four to seven of them.
+func yearLength(b []byte) int {
+	if len(b) == 0 || b[0] != '+' && b[0] != '-' {
+		return 4
+	}
+	if n := 1 + bytes.IndexByte(b[1:], '-'); n >= 5 && n <= 8 {
+		return n
+	}
+	return len(b) // No year is so long.
+}
+
+// parseDate reads 2026-01-31 and +10000-01-31 as days since 1970.
 func parseDate(b []byte) (int64, bool) {
-	if len(b) != len("2026-01-31") || b[4] != '-' || b[7] != '-' {
+	n := yearLength(b)
+	if len(b) != n+len("-01-31") || b[n] != '-' || b[n+3] != '-' {
 		return 0, false
 	}
-	year, ok := number(b[:4])
-	month, ok2 := number(b[5:7])
-	day, ok3 := number(b[8:])
+	year, ok := number(bytes.TrimLeft(b[:n], "+-"))
+	if b[0] == '-' {
+		year = -year
+	}
+	month, ok2 := number(b[n+1 : n+3])
+	day, ok3 := number(b[n+4:])
 	if !ok || !ok2 || !ok3 || month < 1 || month > 12 || day < 1 || day > monthDays[month] {
 		return 0, false
 	}
@@ -182,17 +200,18 @@ func parseDate(b []byte) (int64, bool) {
 	if month == 2 && day == 29 && !leap {
 		return 0, false
 	}
-	// Years begin in March here, so that the leap day is their last; the era of 400
-	// years before 0000-03-01 is added, so that no division is of a negative.
+	// Years begin in March here, so that the leap day is their last; eras of 400
+	// years before 0000-03-01 are added, so that no division is of a negative.
 	if month <= 2 {
 		year, month = year-1, month+12
 	}
-	year += 400
-	days := 365*year + year/4 - year/100 + year/400 + (153*(month-3)+2)/5 + day - 1
-	return int64(days) - eraDays - daysTo1970, true
+	year += 400 * eras
+	days := int64(365*year+year/4-year/100+year/400+(153*(month-3)+2)/5+day-1) - eras*eraDays - daysTo1970
+	return days, days == int64(int32(days)) // As Arrow and Parquet hold them.
 }
 
 const (
+	eras       = 25_000  // more than seven digits of years
 	eraDays    = 146_097 // of 400 years
 	daysTo1970 = 719_468 // from 0000-03-01
 )
@@ -216,17 +235,42 @@ func number(b []byte) (int, bool) {
 // which is floored, and perhaps Z or an offset, such as +02:00. Without one it is
 // UTC. A date alone is its midnight.
 func parseInstant(b []byte) (int64, bool) {
-	if len(b) < len("2026-01-31") {
+	n := yearLength(b) + len("-01-31")
+	if len(b) < n {
 		return 0, false
 	}
-	days, ok := parseDate(b[:10])
+	days, ok := parseDate(b[:n])
 	if !ok {
 		return 0, false
 	}
-	at := days * microsecondsOfDay
-	if b = b[10:]; len(b) == 0 {
-		return at, true
+	inDay := int64(0)
+	if n < len(b) {
+		inDay, ok = parseClock(b[n:])
 	}
+	at, held := instantOf(days, inDay)
+	return at, ok && held
+}
+
+// instantOf is an instant by its day and the microseconds from that day's midnight,
+// if 64 bits hold it: the midnight of the first day is before all that they hold.
+func instantOf(days, inDay int64) (at int64, ok bool) {
+	if days < -lastDay-1 || days > lastDay {
+		return 0, false
+	}
+	if days < 0 {
+		days, inDay = days+1, inDay-microsecondsOfDay
+	}
+	midnight := days * microsecondsOfDay
+	at = midnight + inDay
+	return at, (inDay < 0) == (at < midnight)
+}
+
+// lastDay is that of the last instant of 64 bits.
+const lastDay = math.MaxInt64 / microsecondsOfDay
+
+// parseClock reads what follows a date as microseconds from its midnight in UTC,
+// which an offset may move to another day.
+func parseClock(b []byte) (int64, bool) {
 	if len(b) < len("T12:00") || b[0] != 'T' && b[0] != ' ' && b[0] != 't' || b[3] != ':' {
 		return 0, false
 	}
@@ -235,16 +279,16 @@ func parseInstant(b []byte) (int64, bool) {
 	if !ok || !ok2 || hour > 23 || minute > 59 {
 		return 0, false
 	}
-	at += int64(hour*60+minute) * 60_000_000
+	inDay := int64(hour*60+minute) * 60_000_000
 	if b = b[6:]; len(b) > 0 && b[0] == ':' {
 		us, n := parseSeconds(b[1:])
 		if n == 0 {
 			return 0, false
 		}
-		at, b = at+us, b[1+n:]
+		inDay, b = inDay+us, b[1+n:]
 	}
 	offset, ok := parseOffset(b)
-	return at - offset, ok
+	return inDay - offset, ok
 }
 
 // parseSeconds reads seconds and their fraction as microseconds, and says how many
