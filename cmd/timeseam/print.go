@@ -97,7 +97,7 @@ func cell(c *event.Column, i int) string {
 	case event.Bytes:
 		return short(fmt.Sprintf("%x", c.Text(i)))
 	case event.Date:
-		return strings.TrimSuffix(event.Time(c.Ints[i]*86_400_000_000).String(), "T00:00:00Z")
+		return sources.Text(c, i) // An instant holds fewer years than a date.
 	case event.Timestamp:
 		return event.Time(c.Ints[i]).String()
 	}
