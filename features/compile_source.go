@@ -148,7 +148,7 @@ func (s *sourceScope) column(name string, d *Declared) (n *expr.Node, told bool)
 		}
 		return nil, true
 	}
-	n = &expr.Node{Op: expr.Bound, Column: s.read(name, t), To: t}
+	n = &expr.Node{Op: expr.Bound, Name: name, Column: s.read(name, t), To: t}
 	if d == nil || d.Type.Kind == event.Unknown || d.Type.Equal(t) {
 		return n, false
 	}
@@ -218,6 +218,10 @@ func (s *sourceScope) unknown(t Text, r *expr.Node) {
 		s.undeclared = append(s.undeclared, r.Path[0])
 		return
 	}
+	if s.lost(r.Path[0]) {
+		s.c.fault(t, r.Pos, r.End, fmt.Sprintf("the history of source %s has no column %s", s.def.Name.Value, r.Path[0]), s.mend(r.Path[0]))
+		return
+	}
 	mend := s.mend(r.Path[0])
 	if r.Pos < len(t.Value) && t.Value[r.Pos] == '"' && mend == "" {
 		mend = fmt.Sprintf("text is written in single quotes: '%s'", r.Path[0])
@@ -239,16 +243,28 @@ func (s *sourceScope) tellUndeclared() {
 // mend is what to do about a field that the source has not. One that is declared
 // is missing from the history, and is not to be told as the name that was meant.
 func (s *sourceScope) mend(name string) string {
-	if s.declared(name) != nil {
-		if n := nearest(name, s.columns()); n != "" {
-			return "fields declares it, but no file of the history has it; " + n
-		}
-		return "fields declares it, but no file of the history has it"
+	if !s.lost(name) {
+		return nearest(name, s.names())
 	}
-	if n := nearest(name, s.names()); n != "" {
+	columns := s.columns()
+	if n := nearest(name, columns); n != "" {
 		return n
 	}
-	return ""
+	more := ""
+	if len(columns) > columnsTold {
+		columns, more = columns[:columnsTold], ", and more"
+	}
+	return "its columns are " + strings.Join(columns, ", ") + more
+}
+
+// columnsTold is how many columns of a history a fault names.
+const columnsTold = 8
+
+// lost tells of a field that is declared and whose column the history, which is at
+// hand, has not: of a CSV file without a header, say, or with another delimiter.
+func (s *sourceScope) lost(name string) bool {
+	d := s.declared(name)
+	return s.known && d != nil && !d.History.Given()
 }
 
 // compile compiles a row expression over the source.

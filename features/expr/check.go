@@ -189,9 +189,18 @@ func (c *checker) field(n *Node, x *code, name string) *code {
 // what stands before the last of them.
 func printBase(n *Node) string {
 	if n.Op == Dot {
-		return n.Args[0].String()
+		return told(n.Args[0])
 	}
 	return printPath(n.Path[:max(1, len(n.Path)-1)])
+}
+
+// told is an expression as faults tell it: a column of the batch by the name that
+// was written for it.
+func told(n *Node) string {
+	if n.Op == Bound && n.Name != "" {
+		return quoteName(n.Name)
+	}
+	return n.String()
 }
 
 func fieldNames(t event.Type) []string {
@@ -252,7 +261,7 @@ func (c *checker) index(n *Node, list, at *code) *code {
 		return list
 	case event.List:
 	default:
-		return c.fail(n, fmt.Sprintf("%s is no list: it is of type %s", n.Args[0], list.t), "")
+		return c.fail(n, fmt.Sprintf("%s is no list: it is of type %s", told(n.Args[0]), list.t), "")
 	}
 	if at.t.Kind != event.Int && at.t.Kind != event.Null {
 		return c.fail(n.Args[1], fmt.Sprintf("a place in a list is an integer, not %s", at.t), "")

@@ -66,6 +66,11 @@ var foreign = [...]struct{ word, mend string }{
 	{";", "give one expression, without an end mark"},
 	{"`", `write names in double quotes, "..."`},
 	{"$", "write the value itself"},
+	{"~", "write like, or ilike for any case"},
+	{"“", "write text in single quotes, '...', and names in double ones, \"...\""},
+	{"”", "write text in single quotes, '...', and names in double ones, \"...\""},
+	{"‘", "write text in single quotes, '...'"},
+	{"’", "write text in single quotes, '...'"},
 }
 
 // lex splits text into tokens, the last of kind end. The limit of its length
@@ -90,6 +95,14 @@ func lex(s string) ([]token, *Error) {
 		tokens = append(tokens, t)
 		at = t.end
 	}
+}
+
+// shown is a character as a fault tells it: one that cannot be seen by its number.
+func shown(r rune) string {
+	if unicode.IsPrint(r) {
+		return string(r)
+	}
+	return fmt.Sprintf("the character U+%04X, which cannot be seen,", r)
 }
 
 // invalidUTF8 is where s stops to be UTF-8, or -1. The replacement character
@@ -134,7 +147,7 @@ func next(s string, at int) (token, *Error) {
 		return token{}, &Error{at, at + len(f.word), f.word + " is not of this language", f.mend}
 	}
 	r, size := utf8.DecodeRuneInString(s[at:])
-	return token{}, &Error{at, at + size, fmt.Sprintf("%q can not stand here", r), ""}
+	return token{}, &Error{at, at + size, fmt.Sprintf("%s can not stand here", shown(r)), ""}
 }
 
 // foreignAt is the index of the foreign spelling that s starts with, or -1.

@@ -33,8 +33,8 @@ const (
 // meaning: two nodes with one String are one expression.
 type Node struct {
 	Op           Op
-	Pos, End     int // the words, as byte offsets in the text
-	Name         string
+	Pos, End     int    // the words, as byte offsets in the text
+	Name         string // of a Bound only for faults: it is no part of the meaning
 	Path         []string
 	Args         []*Node
 	Names        []string // Row

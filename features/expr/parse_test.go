@@ -146,7 +146,7 @@ func TestParseFaults(t *testing.T) {
 		{"row(a, b.a)", 7, 10, "two fields of the row are called a; name one of them with as"},
 		{"sum(x) over (partition by y)", 7, 11, "over can not stand here; windows are written in the view, not in the expression"},
 		{"a\xff", 1, 2, "the expression is not valid UTF-8"},
-		{"a § b", 2, 4, "'§' can not stand here"},
+		{"a § b", 2, 4, "§ can not stand here"},
 		{deep, 200, 201, "the expression nests deeper than 200; split it into several features"},
 	} {
 		_, err := Parse(c.in)
