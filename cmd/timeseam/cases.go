@@ -85,6 +85,10 @@ func test(c *cli.Context) error {
 	file := c.String("cases")
 	if file == "" {
 		file = strings.TrimSuffix(spec, filepath.Ext(spec)) + ".test.yaml"
+		if _, fault := readText(spec); fault != nil {
+			fault.File = spec
+			return event.Faults{*fault}
+		}
 		if _, err := os.Stat(file); err != nil {
 			return wrongf("%s has no cases: there is no %s; write it, or name another with --cases", spec, file)
 		}

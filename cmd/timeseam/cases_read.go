@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -70,7 +72,8 @@ func (r *caseReader) parse() (root *yaml.Node) {
 		return top(0, "the file of cases is not UTF-8", "save it as UTF-8")
 	}
 	var document yaml.Node
-	if err := decodeYAML(text, &document); err != nil {
+	second, err := decodeYAML(text, &document)
+	if err != nil {
 		line, problem := 0, strings.TrimPrefix(err.Error(), "yaml: ")
 		if n, _ := fmt.Sscanf(problem, "line %d: ", &line); n == 1 {
 			_, problem, _ = strings.Cut(problem, ": ")
@@ -80,6 +83,9 @@ func (r *caseReader) parse() (root *yaml.Node) {
 	if len(document.Content) == 0 || document.Content[0].Kind != yaml.MappingNode {
 		return top(1, "there are no cases", "write cases: and a list of them")
 	}
+	if second > 0 {
+		return top(second, "a second document begins here", "write all cases into the first")
+	}
 	r.structure(document.Content[0], 0)
 	if len(r.faults) > 0 {
 		return nil
@@ -88,14 +94,24 @@ func (r *caseReader) parse() (root *yaml.Node) {
 }
 
 // decodeYAML is the library's decoder, which is known to panic on some malformed
-// texts where it should return an error.
-func decodeYAML(text []byte, n *yaml.Node) (err error) {
+// texts where it should return an error. It returns the line of a second document,
+// or 0.
+func decodeYAML(text []byte, n *yaml.Node) (second int, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("yaml: %v", p)
 		}
 	}()
-	return yaml.Unmarshal(text, n)
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	var other yaml.Node
+	err = d.Decode(n)
+	if err == nil {
+		err = d.Decode(&other)
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return other.Line, err
 }
 
 // nestingMost is how deep lists and maps of a case may go.
@@ -131,7 +147,11 @@ func (r *caseReader) structure(n *yaml.Node, depth int) {
 func (r *caseReader) fields(n *yaml.Node, what string, known, required []string) map[string]*yaml.Node {
 	all := map[string]*yaml.Node{}
 	if n.Kind != yaml.MappingNode {
-		r.fault(n, what+" is no map", "write {"+strings.Join(required, ": ..., ")+": ...}")
+		parts := "COLUMN: VALUE"
+		if len(required) > 0 {
+			parts = strings.Join(required, ": ..., ") + ": ..."
+		}
+		r.fault(n, what+" is no map", "write {"+parts+"}")
 		return all
 	}
 	for i := 0; i < len(n.Content); i += 2 {

@@ -25,17 +25,22 @@ func readDefinition(path string) (*features.Definition, error) {
 }
 
 func readText(path string) ([]byte, *event.Fault) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Stat(path) // A pipe must not be opened: that waits for its writer.
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, &event.Fault{Problem: "there is no such file"}
+	case err != nil:
+		return nil, unreadable(err)
+	case info.IsDir():
+		return nil, &event.Fault{Problem: "this is a directory", Mend: "name the definition in it"}
+	case !info.Mode().IsRegular():
+		return nil, &event.Fault{Problem: "this is no regular file", Mend: "write the definition to one and name that"}
 	}
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, unreadable(err)
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return nil, &event.Fault{Problem: "this is a directory", Mend: "name the definition in it"}
-	}
 	text, err := io.ReadAll(io.LimitReader(f, definitionMax+1))
 	if err != nil {
 		return nil, unreadable(err)

@@ -23,11 +23,25 @@ const widthUsual = 100
 func printFaults(w io.Writer, before string, faults []event.Fault) {
 	q := quoter{texts: map[string][]string{}, width: widthOf(w)}
 	for _, f := range faults {
+		f.Problem = shortened(f.Problem)
 		fmt.Fprintln(w, before+printable(f.Error()))
 		for _, line := range q.quote(f) {
 			fmt.Fprintln(w, line)
 		}
 	}
+}
+
+// problemMost is how many characters of a problem are told: it may name a word of
+// 60 kB, whose place and first characters say enough.
+const problemMost = 300
+
+// shortened leaves out the middle of what is too long to be read.
+func shortened(problem string) string {
+	r := []rune(problem)
+	if len(r) <= problemMost {
+		return problem
+	}
+	return string(r[:problemMost/2]) + "…" + string(r[len(r)-problemMost/2:])
 }
 
 // widthOf is how many columns a line of w has: COLUMNS if it is set, else what

@@ -66,6 +66,9 @@ func initialize(c *cli.Context) error {
 // that a failure leaves nothing.
 func populate(dir string, write func(to string) error) (err error) {
 	parent := filepath.Dir(filepath.Clean(dir))
+	if _, err := os.Stat(dir); err == nil {
+		parent = dir // It may be a volume of its own, into which nothing can be renamed from beside it.
+	}
 	if err := os.MkdirAll(parent, 0o777); err != nil {
 		return err
 	}

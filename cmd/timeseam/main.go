@@ -152,14 +152,14 @@ func usageError(c *cli.Context, err error, _ bool) error {
 		for _, f := range flags {
 			names = append(names, f.Names()...)
 		}
-		text = "unknown flag --" + m[1]
+		text = "unknown flag " + asTyped(m[1])
 		if n := event.Nearest(m[1], names); n != "" {
 			text += "; did you mean --" + n + "?"
 		}
 	} else if m := noneGiven.FindStringSubmatch(text); m != nil {
-		text = fmt.Sprintf("--%s needs a value", m[1])
+		text = asTyped(m[1]) + " needs a value"
 	} else if m := noValue.FindStringSubmatch(text); m != nil {
-		text = fmt.Sprintf("--%s %s; give %s", m[2], visible(m[1]), taken(flags, m[2]))
+		text = fmt.Sprintf("%s %s; give %s", asTyped(m[2]), visible(m[1]), taken(flags, m[2]))
 	} else if m := noVariable.FindStringSubmatch(text); m != nil {
 		text = fmt.Sprintf("%s=%s stands for --%s; give %s", m[2], m[1], m[3], taken(flags, m[3]))
 	}
@@ -167,6 +167,14 @@ func usageError(c *cli.Context, err error, _ bool) error {
 		return wrongf("%s; see timeseam --help", text)
 	}
 	return wrongf("%s; see timeseam %s --help", text, c.Command.Name)
+}
+
+// asTyped is a flag as it is typed: a letter has one dash.
+func asTyped(flag string) string {
+	if len(flag) == 1 {
+		return "-" + flag
+	}
+	return "--" + flag
 }
 
 // taken is what a flag takes.

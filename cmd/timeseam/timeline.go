@@ -111,6 +111,9 @@ func (h *history) open(c *cli.Context, spec string) error {
 	if err != nil {
 		return err
 	}
+	if err := once("request", request); err != nil {
+		return err
+	}
 	columns, err := h.columnsOf(entity)
 	if err != nil {
 		return err
@@ -156,6 +159,18 @@ func pairs(flag string, given []string) (all []pair, err error) {
 	return all, nil
 }
 
+// once refuses a name that is given twice: one of its values would not count.
+func once(flag string, given []pair) error {
+	for i, g := range given {
+		for _, before := range given[:i] {
+			if before.name == g.name {
+				return wrongf("--%s %s stands twice, as %s and %s; give it once", flag, g.name, visible(before.value), visible(g.value))
+			}
+		}
+	}
+	return nil
+}
+
 // columnsOf makes columns of what --entity says: an entity of one column may be
 // called by its own name.
 func (h *history) columnsOf(given []pair) ([]pair, error) {
@@ -185,7 +200,7 @@ func (h *history) columnsOf(given []pair) ([]pair, error) {
 		}
 		given[i].name = columns[g.name]
 	}
-	return given, nil
+	return given, once("entity", given)
 }
 
 func columnList(e *features.Entity) string {
