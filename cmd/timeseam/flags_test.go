@@ -17,10 +17,14 @@ func TestFlagTypos(t *testing.T) {
 		for _, f := range c.Flags {
 			name := f.Names()[0]
 			typo := name[:len(name)/2] + name[len(name)/2+1:]
-			args := []string{"timeseam", c.Name, "--" + typo, "1"}
+			dashes := "--"
+			if len(typo) == 1 {
+				dashes = "-"
+			}
+			args := []string{"timeseam", c.Name, dashes + typo, "1"}
 			var stdout, stderr bytes.Buffer
 			code := run(context.Background(), args, &stdout, &stderr)
-			want := "timeseam: unknown flag --" + typo + "; did you mean --" + name + "?; see timeseam " + c.Name + " --help\n"
+			want := "timeseam: unknown flag " + dashes + typo + "; did you mean --" + name + "?; see timeseam " + c.Name + " --help\n"
 			if code != exitWrong || stderr.String() != want || stdout.Len() > 0 {
 				t.Errorf("%s: exit code %d, %q, want %q", strings.Join(args, " "), code, stderr.String(), want)
 			}
