@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -140,10 +142,37 @@ func chooseSet(def *features.Definition, name string) (string, error) {
 	return "", wrongf("%s has %d training sets; say which with --training-set: %s", def.File, len(sets), strings.Join(sets, ", "))
 }
 
+// oneSet returns an error if a folder of data intervals holds those of another
+// training set: its readers take all of them for one.
+func (j *backfillJob) oneSet(plan *features.Plan) error {
+	if j.target == nil || j.target.Interval == nil {
+		return nil
+	}
+	beside, err := filepath.Glob(filepath.Join(filepath.Dir(j.target.Beside(manifestSuffix)), "_*"+manifestSuffix))
+	if err != nil {
+		return err
+	}
+	name, set := plan.Definition.Name.Value, plan.TrainingSet.Name.Value
+	for _, path := range beside {
+		var other manifest
+		text, err := os.ReadFile(path)
+		if err != nil || json.Unmarshal(text, &other) != nil {
+			continue // whatever it is, no run of ours has left it whole
+		}
+		if other.Definition != name || other.TrainingSet != set {
+			return wrongf("output %s has intervals of training set %s of %s, and this is %s of %s; name another folder", j.target.Place.Path, other.TrainingSet, other.Definition, set, name)
+		}
+	}
+	return nil
+}
+
 // backfill opens the sink, runs the plan into it, and puts manifest and run report
 // beside what it wrote, before another run may have the output.
 func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inputs, start time.Time) (*manifest, *runReport, error) {
 	if err := in.spare(j.out, j.target != nil && j.target.Folder()); err != nil {
+		return nil, nil, err
+	}
+	if err := j.oneSet(plan); err != nil {
 		return nil, nil, err
 	}
 	spine := in.spines[j.set]
