@@ -49,8 +49,7 @@ func initialize(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		write = g.write
-		next = []string{"validate features.yaml", "test features.yaml", "backfill features.yaml -o training.parquet"}
+		write, next = g.write, g.commands()
 	}
 	if err := populate(dir, write); err != nil {
 		return fmt.Errorf("init: %w", err)

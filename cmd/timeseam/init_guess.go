@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/features/expr"
 	"github.com/timeseam/timeseam/sink"
 	"github.com/timeseam/timeseam/sources"
 )
@@ -25,8 +27,10 @@ type guess struct {
 	distinct []int // values in these, by column; 0: not counted
 	source   string
 	time     string
-	id       string // empty: none
-	key      string // empty: none
+	spells   string     // the column that the time is computed from; empty: it is stored
+	spelled  []spelling // by column
+	id       string     // empty: none
+	key      string     // empty: none
 	entity   string
 }
 
@@ -61,16 +65,25 @@ func newGuess(ctx context.Context, path, dir string) (*guess, error) {
 		}
 		return 1 + 2*matches(timeNames, f.Name)
 	}); g.time == "" {
-		return nil, wrongf("%s has no column with instants, of type timestamp; a source of events needs one", path)
+		g.computeTime()
 	}
+	if g.time == "" {
+		return nil, wrongf("%s has no column with instants, of type timestamp, and none in which texts or numbers are seen to be some; a source of events needs one, and a definition can compute it under fields, with strptime(x, '%%d.%%m.%%Y') from text or to_timestamp(x) from seconds since 1970", path)
+	}
+	g.choose()
+	return g, nil
+}
+
+// choose finds the id of the events and the key of the entity.
+func (g *guess) choose() {
 	g.id = g.best(func(i int, f event.Field) int {
-		if !keyable(f) || g.distinct[i] < g.sampled || matches(idNames, f.Name) == 0 {
+		if !keyable(f) || f.Name == g.spells || g.distinct[i] < g.sampled || matches(idNames, f.Name) == 0 {
 			return 0
 		}
 		return 1 + matches(eventNames, f.Name)
 	})
 	g.key = g.best(func(i int, f event.Field) int {
-		if !keyable(f) || f.Name == g.id || g.distinct[i] < 2 {
+		if !keyable(f) || f.Name == g.id || f.Name == g.spells || g.distinct[i] < 2 {
 			return 0
 		}
 		score := 2*matches(idNames, f.Name) + 2*matches(whoNames, f.Name)
@@ -83,7 +96,6 @@ func newGuess(ctx context.Context, path, dir string) (*guess, error) {
 	if g.key == "" {
 		g.entity = "everything"
 	}
-	return g, nil
 }
 
 // What names of columns say.
@@ -135,11 +147,15 @@ func nameOfFile(path string) string {
 }
 
 // sample counts the values of the first rows.
-func (g *guess) sample(ctx context.Context, t *sources.Table) error {
+func (g *guess) sample(ctx context.Context, t *sources.Table) (err error) {
 	g.distinct = make([]int, len(g.schema))
 	seen := make([]map[event.Hash]bool, len(g.schema))
-	for i := range seen {
+	g.spelled = make([]spelling, len(g.schema))
+	for i, f := range g.schema {
 		seen[i] = map[event.Hash]bool{}
+		if g.spelled[i], err = newSpelling(f.Type); err != nil {
+			return err
+		}
 	}
 	src, err := t.Read(names(g.schema))
 	if err != nil {
@@ -165,6 +181,7 @@ func (g *guess) sample(ctx context.Context, t *sources.Table) error {
 				}
 			}
 			g.distinct[i] = len(seen[i])
+			g.spelled[i].take(b.Columns[i], b.Len)
 		}
 	}
 	return nil
@@ -192,7 +209,9 @@ func (g *guess) definition() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Guessed from %s and its first %s. Lines with a ? want a person to look.\nversion: 1\nname: %s\n\nsources:\n  %s:\n", printable(filepath.Base(g.path)), plural(g.sampled, "row"), g.source, g.source)
 	fmt.Fprintf(&b, "    history: %s\n", yamlTable(g.file, filepath.ToSlash(g.path)))
-	fmt.Fprintf(&b, "    event_timestamp: %s   # ? when it happened%s\n", quoted(g.time), g.others(g.time, func(f event.Field) bool { return f.Type.Kind == event.Timestamp }))
+	fmt.Fprintf(&b, "    event_timestamp: %s   # ? when it happened%s\n", quoted(g.time), g.others(cmp.Or(g.spells, g.time), func(f event.Field) bool {
+		return f.Type.Kind == event.Timestamp || g.spells != "" && g.tells(g.schema.Index(f.Name))
+	}))
 	if g.id != "" {
 		fmt.Fprintf(&b, "    event_id: %s   # ? no two of the rows looked at are equal in it; the same event twice then counts once\n", quoted(g.id))
 	} else {
@@ -202,6 +221,7 @@ func (g *guess) definition() string {
 	for _, f := range g.schema {
 		fmt.Fprintf(&b, "      %s: %s\n", quoted(f.Name), quoted(f.Type.String()))
 	}
+	b.WriteString(g.timeField())
 	if g.key == "" {
 		fmt.Fprintf(&b, "\nentities:\n  %s: []   # ? no column looks like a key: the features are one for all\n", g.entity)
 	} else {
@@ -211,22 +231,17 @@ func (g *guess) definition() string {
 	}
 	fmt.Fprintf(&b, "\nfeature_views:\n  activity:\n    entity: %s\n    source: %s\n    windows: [1h, 1d, 30d]   # ? how far back to look\n    features:\n      events: count(*)       # activity__events_1h, activity__events_1d, activity__events_30d\n", g.entity, g.source)
 	for _, f := range g.schema {
-		if f.Type.Numeric() && f.Name != g.key && f.Name != g.id {
+		if f.Type.Numeric() && f.Name != g.key && f.Name != g.id && f.Name != g.spells {
 			fmt.Fprintf(&b, "      # %s_sum: sum(%s)\n", plainName(f.Name), inExpression(f.Name))
 		}
 	}
-	fmt.Fprintf(&b, `
-feature_services:
-  all: {features: [activity]}
-
-training_sets:
-  first:                    # ? each row of the file is a question; a file of questions with labels may take its place
-    service: all
-    spine: %s, event_timestamp: %s%s}
-    # label: ...            # ? the column of the spine that is to be learned
-    visibility: {known: event_time}
-`, strings.TrimSuffix(yamlTable(g.file, filepath.ToSlash(g.path)), "}"), yamlText(g.time), g.spineFields())
+	b.WriteString("\nfeature_services:\n  all: {features: [activity]}\n\n" + g.trainingSet())
 	return b.String()
+}
+
+// spine is the file as a spine.
+func (g *guess) spine() string {
+	return strings.TrimSuffix(yamlTable(g.file, filepath.ToSlash(g.path)), "}") + ", event_timestamp: " + yamlText(g.time) + g.spineFields() + "}"
 }
 
 // spineFields is the types of the file's columns, where it is text.
@@ -248,10 +263,7 @@ func (g *guess) spineFields() string {
 
 // inExpression is a column's name as expressions have it.
 func inExpression(name string) string {
-	if regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
-		return name
-	}
-	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+	return (&expr.Node{Op: expr.Ref, Path: []string{name}}).String()
 }
 
 // others is the columns that might have been meant as well.
@@ -277,16 +289,17 @@ func (g *guess) cases() string {
 	if g.id != "" {
 		id = quoted(g.id) + ": 1, "
 	}
+	field, hour := g.timeCase()
 	return fmt.Sprintf(`# Cases for timeseam test features.yaml.
 cases:
   - name: an event counts from just after its own instant
     events:
       %s:
-        - {%s%s%s: 2026-01-01T10:00:00Z}
+        - {%s%s%s}
     asks:
-      - {at: 2026-01-01T10:00:00Z, %sexpect: {activity__events_1h: 0}}
-      - {at: 2026-01-01T10:30:00Z, %sexpect: {activity__events_1h: 1, activity__events_30d: 1}}
-`, g.source, id, key, quoted(g.time), key, key)
+      - {at: 2026-01-01T%s:00:00Z, %sexpect: {activity__events_1h: 0}}
+      - {at: 2026-01-01T%s:30:00Z, %sexpect: {activity__events_1h: 1, activity__events_30d: 1}}
+`, g.source, id, key, field, hour, key, hour, key)
 }
 
 func (g *guess) readme() string {
@@ -294,5 +307,5 @@ func (g *guess) readme() string {
 	if g.key != "" {
 		entity = "timeseam timeline features.yaml --entity " + g.entity + "=...\n"
 	}
-	return "# Features\n\n`features.yaml` is a first definition, guessed; `features.test.yaml` has its cases.\n\n```sh\ntimeseam validate features.yaml\ntimeseam test features.yaml\ntimeseam backfill features.yaml -o training.parquet\n" + entity + "```\n"
+	return "# Features\n\n`features.yaml` is a first definition, guessed; `features.test.yaml` has its cases.\n\n```sh\ntimeseam " + strings.Join(g.commands(), "\ntimeseam ") + "\n" + entity + "```\n"
 }
