@@ -29,6 +29,21 @@ const (
 	nested                 // no text at all; it is spelled as JSON
 )
 
+// Spell returns what spells the rows of arr for people as files of CSV have them, but
+// for their quotes: nested values as JSON, null as nothing.
+func Spell(arr arrow.Array) func(row int) string {
+	c, how := plain(arr)
+	if how == nested {
+		c = jsonCells{"", new(misfit)}.present(arr)
+	}
+	return func(row int) string {
+		if arr.IsNull(row) {
+			return ""
+		}
+		return string(c(nil, row))
+	}
+}
+
 // plain spells the scalars of arr without any marks; nulls are the caller's. It
 // returns no cell for what is nested.
 func plain(arr arrow.Array) (cell, spelling) {

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/parquet-go/parquet-go/format"
 	"github.com/timeseam/timeseam/features/event"
 )
@@ -46,6 +47,7 @@ type FileDescription struct {
 type ColumnDescription struct {
 	Name      string `json:"name"`
 	Type      string `json:"type"`              // as definitions name it; "unknown": it cannot be read
+	Nested    bool   `json:"-"`                 // features cannot read it, and Carry can
 	Problem   string `json:"problem,omitempty"` // why it cannot be read
 	Parquet   string `json:"parquet,omitempty"` // as the first file that has it stores it
 	Arrow     string `json:"arrow,omitempty"`
@@ -83,6 +85,9 @@ func Describe(ctx context.Context, path string) (*Description, error) {
 		c := t.describe(&t.columns[i])
 		if f, err := t.arrowField(&t.columns[i], schemas); err == nil {
 			c.Arrow = f.Type.String()
+			if c.Nested = c.Problem != "" && arrow.IsNested(f.Type.ID()); c.Nested {
+				c.Type = written(f.Type)
+			}
 		}
 		d.Columns = append(d.Columns, c)
 	}

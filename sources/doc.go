@@ -34,7 +34,7 @@
 // (rows of one column), heads.go and page.go (pages), bits.go (encodings),
 // codec.go (compression), convert.go (values). thrift.go and flat.go look at
 // metadata before anything believes it. carry.go and arrow.go are the way of the
-// untouched columns; statistics.go and describe.go tell what the footers know.
+// untouched columns; statistics.go, describe.go and written.go tell what the footers know.
 //
 // Of text read textual.go (the dialect, and from files to one schema), stream.go
 // (decompression), lines.go, csv.go and json.go (records, fields, objects),

@@ -57,13 +57,23 @@ func describe(c *cli.Context) error {
 	var shown bytes.Buffer // Rows that cannot be read are no reason for half a page.
 	if rows > 0 {
 		fmt.Fprintln(&shown)
-		if err := printRows(c.Context, &shown, d.Table(), rows); err != nil {
+		if err := printRows(c.Context, &shown, d.Table(), rows, nestedOf(d)...); err != nil {
 			return err
 		}
 	}
 	printDescription(c.App.Writer, d)
 	_, err = shown.WriteTo(c.App.Writer)
 	return err
+}
+
+// nestedOf is the columns that features cannot read and people may want to see.
+func nestedOf(d *sources.Description) (columns []string) {
+	for _, c := range d.Columns {
+		if c.Nested {
+			columns = append(columns, c.Name)
+		}
+	}
+	return columns
 }
 
 // printDescription writes a description as a person reads it: one line a column,

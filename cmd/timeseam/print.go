@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/sink"
 	"github.com/timeseam/timeseam/sources"
 )
 
@@ -24,41 +26,76 @@ func printJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// printRows prints the first n rows of a table, one line a column.
-func printRows(ctx context.Context, w io.Writer, t *sources.Table, n int) error {
-	var shown event.Schema
+// printRows prints the first n rows of a table, one line a column. Columns called
+// nested are those that features cannot read and that are carried.
+func printRows(ctx context.Context, w io.Writer, t *sources.Table, n int, nested ...string) error {
+	lines := map[string][]string{}
+	var read event.Schema
 	for _, f := range t.Schema() {
-		if f.Type.Scalar() {
-			shown = append(shown, f)
+		if f.Type.Kind != event.Unknown {
+			read, lines[f.Name] = append(read, f), nil
 		}
 	}
-	src, err := t.Read(names(shown))
+	src, err := t.Read(names(read))
 	if err != nil {
 		return err
 	}
+	err = firstRows(ctx, src, n, func(b *event.Batch, rows int) {
+		for i, f := range read {
+			for row := range rows {
+				lines[f.Name] = append(lines[f.Name], cell(&b.Columns[i], row))
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if len(nested) > 0 {
+		if src, err = t.Carry(nested, min(n, carriedRows)); err != nil {
+			return err
+		}
+		err = firstRows(ctx, src, n, func(b *event.Batch, rows int) {
+			for i, name := range nested {
+				spell := sink.Spell(b.Carried.Column(i))
+				for row := range rows {
+					lines[name] = append(lines[name], cmp.Or(shortTo(spell(row), nestedWidth), "-"))
+				}
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	var heads []string
+	var shown [][]string
+	for _, f := range t.Schema() {
+		if line, is := lines[f.Name]; is {
+			heads, shown = append(heads, printable(f.Name)), append(shown, line)
+		}
+	}
+	printLines(w, heads, shown)
+	return nil
+}
+
+// carriedRows is how many rows of nested columns are held at once.
+const carriedRows = 1024
+
+// firstRows hands the first n rows of a source to show, and closes it.
+func firstRows(ctx context.Context, src event.Source, n int, show func(b *event.Batch, rows int)) error {
 	defer src.Close()
-	lines := make([][]string, len(shown))
 	var b event.Batch
 	for n > 0 {
 		err := src.Read(ctx, &b)
 		if errors.Is(err, io.EOF) {
-			break
+			return nil
 		}
 		if err != nil {
 			return err
 		}
-		for i := range shown {
-			for row := range min(n, b.Len) {
-				lines[i] = append(lines[i], cell(&b.Columns[i], row))
-			}
-		}
-		n -= min(n, b.Len)
+		rows := min(n, b.Len)
+		show(&b, rows)
+		n -= rows
 	}
-	heads := names(shown)
-	for i, name := range heads {
-		heads[i] = printable(name)
-	}
-	printLines(w, heads, lines)
 	return nil
 }
 
@@ -100,6 +137,8 @@ func cell(c *event.Column, i int) string {
 		return sources.Text(c, i) // An instant holds fewer years than a date.
 	case event.Timestamp:
 		return event.Time(c.Ints[i]).String()
+	case event.List, event.Map, event.Struct:
+		return shortTo(writtenJSON(c, i), nestedWidth)
 	}
 	return strconv.FormatInt(c.Ints[i], 10)
 }
@@ -112,10 +151,16 @@ func number(x float64) string {
 	return strconv.FormatFloat(x, 'g', 6, 64)
 }
 
+// nestedWidth is the width of a cell with a list, map or struct, of which a few
+// characters would tell nothing.
+const nestedWidth = 60
+
 // short cuts text to the width of a cell.
-func short(s string) string {
-	if r := []rune(s); len(r) > 20 {
-		s = string(r[:19]) + "…"
+func short(s string) string { return shortTo(s, 20) }
+
+func shortTo(s string, width int) string {
+	if r := []rune(s); len(r) > width {
+		s = string(r[:width-1]) + "…"
 	}
 	return printable(s)
 }
