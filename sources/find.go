@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/timeseam/timeseam/features/event"
 )
 
 // found is one file that a path names, and where the part of its path begins in
@@ -59,6 +61,9 @@ func (ends endings) list(name string) ([]found, error) {
 	case isGlob(name):
 		files, err = ends.glob(name)
 	}
+	if near := NearestFile(name); near != "" && errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("open %s: %w (did you mean %s?)", name, cause(err), near)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, cause(err))
 	}
@@ -67,6 +72,42 @@ func (ends endings) list(name string) ([]found, error) {
 	}
 	slices.SortFunc(files, func(a, b found) int { return cmp.Compare(filepath.ToSlash(a.path), filepath.ToSlash(b.path)) })
 	return slices.CompactFunc(files, func(a, b found) bool { return a.path == b.path }), nil
+}
+
+// NearestFile is the name in the same folder that a path which is not there may
+// have meant; empty if there is none, or no such folder. The names are held against
+// each other without their endings, which most of a folder have in common.
+func NearestFile(name string) string {
+	entries, err := os.ReadDir(filepath.Dir(name))
+	if err != nil {
+		return ""
+	}
+	base, end, _ := strings.Cut(filepath.Base(name), ".")
+	var stems, same []string // same: of files with the ending that was asked for
+	names := map[string]string{}
+	for _, e := range entries {
+		stem, ending, _ := strings.Cut(e.Name(), ".")
+		kin := ending == end || e.IsDir() || tableName(e.Name()) && (end == "" || tableName(filepath.Base(name)))
+		if skipped(e.Name()) || !kin || ending == end && stem == base {
+			continue
+		}
+		if ending == end {
+			same = append(same, stem)
+		}
+		stems = append(stems, stem)
+		if names[stem] == "" || ending == end {
+			names[stem] = e.Name()
+		}
+	}
+	if near := event.Nearest(base, same); near != "" {
+		return names[near]
+	}
+	return names[event.Nearest(base, stems)]
+}
+
+// tableName reports whether a file so named holds rows.
+func tableName(name string) bool {
+	return parquetEndings.match(name) || csvEndings.match(name) || jsonEndings.match(name)
 }
 
 // cause drops from an error of the file system what the caller says itself: the

@@ -8,6 +8,7 @@ import (
 
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/sources"
 )
 
 // definitionMax is the largest definition that is read.
@@ -28,7 +29,7 @@ func readText(path string) ([]byte, *event.Fault) {
 	info, err := os.Stat(path) // A pipe must not be opened: that waits for its writer.
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, &event.Fault{Problem: "there is no such file"}
+		return nil, absent(path)
 	case err != nil:
 		return nil, unreadable(err)
 	case info.IsDir():
@@ -49,6 +50,15 @@ func readText(path string) ([]byte, *event.Fault) {
 		return nil, &event.Fault{Problem: "the definition is larger than 1 MiB", Mend: "cut it into several"}
 	}
 	return text, nil
+}
+
+// absent is the fault of a file that is not there, with the one that may be meant.
+func absent(path string) *event.Fault {
+	f := &event.Fault{Problem: "there is no such file"}
+	if near := sources.NearestFile(path); near != "" {
+		f.Mend = "did you mean " + near + "?"
+	}
+	return f
 }
 
 // unreadable is why the operating system gives no definition.
