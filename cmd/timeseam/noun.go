@@ -49,14 +49,10 @@ func findNouns(in *inputs, plan *features.Plan, name string) (found []*noun, err
 		}
 	}
 	column := strings.Replace(name, ".", "__", 1)
-	described := plan.Describe()
-	for i, n := range columns {
+	called := columnsCalled(plan, name)
+	for _, n := range columns {
 		candidates = append(candidates, n.Name)
-		whole := n.Name
-		if f := featureOf(viewCalled(in.def, described[i].View), described[i]); f != nil {
-			whole = described[i].View + "__" + f.Name.Value // of which the column is one window
-		}
-		if n.Name == column || column == whole && !slices.ContainsFunc(columns, func(m *noun) bool { return m.Name == column }) {
+		if slices.Contains(called, n.Name) {
 			found = append(found, n)
 		}
 	}
@@ -67,6 +63,21 @@ func findNouns(in *inputs, plan *features.Plan, name string) (found []*noun, err
 		return nil, wrongf("%s names nothing that is called %s; did you mean %s?", in.def.File, name, near)
 	}
 	return nil, wrongf("%s names nothing that is called %s; timeseam list %s tells what it names", in.def.File, name, in.def.File)
+}
+
+// columnsCalled is the column of a plan that is called so, as view__column or
+// view.column, or else all columns of the feature view.feature, one a window.
+func columnsCalled(plan *features.Plan, name string) (columns []string) {
+	column := strings.Replace(name, ".", "__", 1)
+	for _, d := range plan.Describe() {
+		if d.Name == column {
+			return []string{column}
+		}
+		if f := featureOf(viewCalled(plan.Definition, d.View), d); f != nil && column == d.View+"__"+f.Name.Value {
+			columns = append(columns, d.Name)
+		}
+	}
+	return columns
 }
 
 // tell adds what is to be said of a noun.

@@ -23,7 +23,7 @@ func timelineCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "entity", Aliases: []string{"e"}, Usage: "whose: account=A17; an entity of several columns country=NO,merchant_id=7"},
 			&cli.StringSliceFlag{Name: "view", Usage: "only features of these views"},
-			&cli.StringSliceFlag{Name: "features", Usage: "only these columns: spend__total, or spend.total"},
+			&cli.StringSliceFlag{Name: "features", Usage: "only these columns: spend__total or spend.total, which is all windows of a feature too"},
 			&cli.StringSliceFlag{Name: "request", Usage: "fields that derived views read: amount=12.5; null where not given"},
 			&cli.StringFlag{Name: "from", Usage: "the first instant that is shown"},
 			&cli.StringFlag{Name: "to", Usage: "the last instant that is shown; features are asked there too"},
@@ -231,11 +231,15 @@ func (h *history) wanted(whole *features.Plan, c *cli.Context, given []pair) (wa
 		wanted = append(wanted, name)
 	}
 	for _, name := range c.StringSlice("features") {
-		column := strings.Replace(name, ".", "__", 1)
-		if !slices.Contains(columns, column) {
-			return nil, wrongf("--features %s: there is no such column%s", visible(name), nearestOf(column, columns))
+		called := columnsCalled(whole, name)
+		if len(called) == 0 {
+			return nil, wrongf("--features %s: there is no such column%s", visible(name), nearestOf(strings.Replace(name, ".", "__", 1), columns))
 		}
-		wanted = append(wanted, strings.Replace(column, "__", ".", 1))
+		for _, column := range called {
+			if c := strings.Replace(column, "__", ".", 1); !slices.Contains(wanted, c) {
+				wanted = append(wanted, c)
+			}
+		}
 	}
 	for _, name := range wanted {
 		view, _, _ := strings.Cut(name, ".")
