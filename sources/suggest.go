@@ -66,6 +66,7 @@ type guess struct {
 	lost            bool        // a double would lose some of the digits
 	ends            [4][2]int64 // least and greatest as int, date and time; by place of endsOf
 	reals           [2]float64
+	exact           [2][]byte // these, as they are written
 
 	texts, bare int64    // JSON: values in quotes, and single ones without
 	elem        *guess   // JSON: of lists
@@ -139,6 +140,13 @@ func (g *guess) number(b []byte) {
 	}
 	if g.values == 1 {
 		g.reals = [2]float64{f, f}
+		g.exact[0], g.exact[1] = append(g.exact[0], b...), append(g.exact[1], b...)
+	}
+	if f < g.reals[0] || f == g.reals[0] && g.less(b, g.exact[0]) {
+		g.exact[0] = append(g.exact[0][:0], b...)
+	}
+	if f > g.reals[1] || f == g.reals[1] && g.less(g.exact[1], b) {
+		g.exact[1] = append(g.exact[1][:0], b...)
 	}
 	g.reals[0], g.reals[1] = min(g.reals[0], f), max(g.reals[1], f)
 	g.lost = g.lost || plain && len(whole)+len(fraction) > 15 && !shortest(f, b)
@@ -149,6 +157,16 @@ func (g *guess) number(b []byte) {
 func shortest(f float64, b []byte) bool {
 	var buf [64]byte
 	return bytes.Equal(strconv.AppendFloat(buf[:0], f, 'f', -1, 64), bytes.TrimSuffix(b, []byte(".0")))
+}
+
+// less reports whether a is the lesser decimal, of two that are one double.
+func (g *guess) less(a, b []byte) bool {
+	if g.could&decimalish == 0 || bytes.Equal(a, b) {
+		return false
+	}
+	x, err := event.ParseDecimal(string(a), g.fraction)
+	y, err2 := event.ParseDecimal(string(b), g.fraction)
+	return err == nil && err2 == nil && x.Cmp(y) < 0
 }
 
 // instant takes a text that may be a date or an instant.
@@ -246,6 +264,12 @@ func (g *guess) describe(rows int64) ColumnDescription {
 	case t.Kind == event.Double:
 		c.AppendFloat(g.reals[0])
 		c.AppendFloat(g.reals[1])
+	case t.Kind == event.Decimal:
+		for _, b := range g.exact {
+			if v, err := event.ParseDecimal(string(b), t.Scale); err == nil {
+				c.AppendDecimal(v)
+			}
+		}
 	case t.Kind == event.Int, t.Kind == event.Date, t.Kind == event.Timestamp:
 		kind := map[event.Kind]kinds{event.Int: intish, event.Date: dateish, event.Timestamp: timeish}[t.Kind]
 		c.AppendInt(g.ends[endsOf(kind)][0])
