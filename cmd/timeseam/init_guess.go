@@ -215,11 +215,11 @@ func (g *guess) definition() string {
 	if g.id != "" {
 		fmt.Fprintf(&b, "    event_id: %s   # ? no two of the rows looked at are equal in it; the same event twice then counts once\n", quoted(g.id))
 	} else {
-		b.WriteString("    # event_id: ...   # ? a column that tells events apart, if there is one: without it every row counts\n")
+		b.WriteString(g.nearlyID())
 	}
 	b.WriteString("    fields:\n")
 	for _, f := range g.schema {
-		fmt.Fprintf(&b, "      %s: %s\n", quoted(f.Name), quoted(f.Type.String()))
+		fmt.Fprintf(&b, "      %s: %s%s\n", quoted(f.Name), quoted(f.Type.String()), g.commaNote(f))
 	}
 	b.WriteString(g.timeField())
 	if g.key == "" {

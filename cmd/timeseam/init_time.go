@@ -61,11 +61,13 @@ func instantOf(text string) int64 {
 // soundsTimely is names of times, among them of columns that need computing.
 var soundsTimely = regexp.MustCompile(`(?i:time|stamp|epoch|date|datum|zeit|(^|_)(ts|at|when|day|dt|unix|created|updated)($|_|ms))|[a-z](At|Ts)$`)
 
-// spelling is which clocks read all values of a column that were looked at.
+// spelling is which clocks read all values of a column that were looked at, and
+// whether they are numbers with commas.
 type spelling struct {
 	clocks []clock
 	read   []*expr.Expr
 	any    bool // there was a value
+	commas commas
 }
 
 // columnX is the scope of a clock: the one column x.
@@ -119,6 +121,7 @@ func (s *spelling) take(c event.Column, rows int) {
 		}
 	}
 	s.clocks, s.read = s.clocks[:kept], s.read[:kept]
+	s.commas.take(c, rows)
 }
 
 // tells reports whether column i spells instants. Whole numbers are only taken for
