@@ -95,9 +95,13 @@ func naiveFeatures(d *features.Definition, set string, sources map[string]table,
 	}
 	for _, i := range rows {
 		var answer []value
+		asked := map[string]*question{} // by role
 		for _, c := range columns {
-			q := &question{naive: n, row: spine.rows[i], known: map[string]map[string]value{}, keys: []keyNames{c.keys, keyNamesOf(t.Spine.Entity)}}
-			answer = append(answer, q.value(c.view, c.column))
+			role := fmt.Sprint(c.keys)
+			if asked[role] == nil {
+				asked[role] = &question{naive: n, row: spine.rows[i], known: map[string]map[string]value{}, keys: []keyNames{c.keys, keyNamesOf(t.Spine.Entity)}}
+			}
+			answer = append(answer, asked[role].value(c.view, c.column))
 		}
 		a.rows = append(a.rows, answer)
 	}
