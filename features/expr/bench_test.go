@@ -67,7 +67,9 @@ func TestAllocations(t *testing.T) {
 			var n event.Counts
 			got[k] = testing.AllocsPerRun(5, func() { x.Eval(&s.batch, &n) })
 		}
-		if got[1] > got[0]+2 {
+		// Some to spare: the collector, and the race detector, empty the pools of
+		// package regexp when they like. One a row would be thousands.
+		if got[1] > got[0]+50 {
 			t.Errorf("%s: %v allocations for 100 rows, %v for 10000", text, got[0], got[1])
 		}
 	}
