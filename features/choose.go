@@ -14,8 +14,8 @@ type Interval struct{ From, To event.Time }
 // holds reports whether t is one of the interval's instants.
 func (i Interval) holds(t event.Time) bool { return i.From <= t && t < i.To }
 
-// choice of rows: which rows of a spine a training set takes, and what it marks
-// them with. Both are functions of the row's own values, so that neither the
+// chooser says which rows of a spine a training set takes, and what it marks them
+// with. Both are functions of the row's own values, so that neither the
 // order of the spine nor who reads it can change them (S14.2).
 type chooser struct {
 	split  *splitting

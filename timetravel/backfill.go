@@ -59,14 +59,15 @@ type Progress struct {
 // same files (S2.1), and manifests print it; so nothing that depends on the
 // machine may be added beside it.
 type Report struct {
-	Rows   int64          // of the output
-	Events []int64        // rows read, by input of the plan
-	Read   []event.Counts // what was noteworthy in reading, by input of the plan
-	Taken  []int64        // events taken into runs, by lookup of the plan
-	Counts []event.Counts // what was noteworthy, by lookup; in reading, with a view's first
-	Spine  event.Counts   // what was noteworthy of the spine and of derived values
-	Labels []LabelCount   // by label of the plan
-	Stages []Stage        // in order; no part of what is deterministic
+	Rows   int64            // of the output
+	Events []int64          // rows read, by input of the plan
+	Read   []event.Counts   // what was noteworthy in reading, by input of the plan
+	Taken  []int64          // events taken into runs, by lookup of the plan
+	Counts []event.Counts   // what was noteworthy, by lookup; in reading, with a view's first
+	Spine  event.Counts     // what was noteworthy of the spine and of derived values
+	Labels []LabelCount     // by label of the plan
+	Splits map[string]int64 // rows of the output by split; empty: they are not split
+	Stages []Stage          // in order; no part of what is deterministic
 }
 
 // Stage is how long a part of a run took. A manifest must not hold it.
@@ -92,7 +93,7 @@ func (b *Backfill) Run(ctx context.Context) (*Report, error) {
 		}
 		r.report.Stages = append(r.report.Stages, Stage{stage.name, time.Since(start)})
 	}
-	r.report.Rows = int64(len(r.spine.times))
+	r.report.Rows, r.report.Splits = int64(len(r.spine.times)), r.spine.splits()
 	return r.report, nil
 }
 
@@ -130,6 +131,20 @@ type spine struct {
 	marks       []event.Column
 	kept        Kept
 	first, last event.Time // of the instants there are
+}
+
+// splits counts the rows of each split: the one mark that is text.
+func (s *spine) splits() map[string]int64 {
+	counts := map[string]int64{}
+	for i := range s.marks {
+		c := &s.marks[i]
+		for row := range s.times {
+			if c.Type.Text() && !c.IsNull(row) {
+				counts[string(c.Text(row))]++
+			}
+		}
+	}
+	return counts
 }
 
 // readSpine reads the queries. Batches are used again by the source, so add

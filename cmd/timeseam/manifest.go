@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +36,7 @@ type manifest struct {
 	Labels      []string         `json:"labels"`
 	LabelCounts []labelEntry     `json:"label_counts"` // of labels from events
 	Columns     []columnEntry    `json:"columns"`
+	Splits      map[string]int64 `json:"splits,omitempty"` // rows by split
 	Marks       []columnEntry    `json:"marks"`            // split and sample_weight, behind the columns
 	Inner       []columnEntry    `json:"inner_columns"`    // computed for others, not given out
 	Output      *outputEntry     `json:"output,omitempty"` // nil: standard output
@@ -161,6 +164,7 @@ func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifes
 		m.LabelCounts = append(m.LabelCounts, labelEntry{l.Name.Value, l.Source.Value, l.Within.Value, n.Positive, n.Negative, n.Null, n.Censored})
 	}
 	m.Columns, m.Inner = columnEntries(plan.Describe()), columnEntries(plan.Inner())
+	m.Splits = r.Splits
 	m.Marks = columnEntries(plan.Marked())
 	for i, input := range plan.Inputs {
 		s := input.Source
@@ -222,6 +226,9 @@ func (m *manifest) print(w io.Writer, r *runReport) {
 	if o := m.Output; o != nil && len(o.Rounded) > 0 {
 		fmt.Fprintf(w, "rounded to float32: %s\n", strings.Join(o.Rounded, ", "))
 	}
+	for _, name := range slices.Sorted(maps.Keys(m.Splits)) {
+		fmt.Fprintf(w, "split %s: %s\n", name, plural(int(m.Splits[name]), "row"))
+	}
 	for _, l := range m.LabelCounts {
 		fmt.Fprintf(w, "label %s: %d positive, %d negative, %d not known yet\n", l.Label, l.Positive, l.Negative, l.Censored)
 	}
@@ -248,11 +255,14 @@ func remarks(counts map[string]int64) string {
 	var words strings.Builder
 	new(event.Counts).Each(func(r event.Reason, _ int64) {
 		if n := counts[r.String()]; n > 0 {
-			words.WriteString(", " + counted(n, strings.ReplaceAll(r.String(), "_", " ")))
+			words.WriteString(", " + counted(n, strings.ReplaceAll(r.String(), "_", " ")) + explained[r])
 		}
 	})
 	return words.String()
 }
+
+// explained is what a count is easily taken for something else without.
+var explained = map[event.Reason]string{event.Late: " (out of order in the files)", event.Duplicate: " (among those asked for)"}
 
 // counted is a number of what a reason names, in the plural.
 func counted(n int64, what string) string {
