@@ -9,10 +9,7 @@ import (
 )
 
 // Interval is the instants From <= t < To.
-type Interval struct{ From, To event.Time }
-
-// holds reports whether t is one of the interval's instants.
-func (i Interval) holds(t event.Time) bool { return i.From <= t && t < i.To }
+type Interval = event.Span
 
 // chooser says which rows of a spine a training set takes, and what it marks them
 // with. Both are functions of the row's own values, so that neither the
@@ -75,7 +72,7 @@ func (p *Plan) Choose(b *event.Batch, within *Interval, n *event.Counts) (*event
 	var ignored event.Counts // what is wrong with a row is counted when it is answered
 	at := p.Queries.time.Eval(b, &ignored)
 	if within != nil {
-		n[event.RowOutsideInterval] += s.drop(func(i int) bool { return at.IsNull(i) || !within.holds(event.Time(at.Ints[i])) })
+		n[event.RowOutsideInterval] += s.drop(func(i int) bool { return at.IsNull(i) || !within.Holds(event.Time(at.Ints[i])) })
 	}
 	if c.split != nil {
 		n[event.RowEmbargoed] += s.drop(func(i int) bool { return !at.IsNull(i) && c.split.embargoed(event.Time(at.Ints[i])) })
@@ -112,7 +109,7 @@ func (c *chooser) marks(b *event.Batch, at *event.Column) (columns []event.Colum
 // learned from it may reach into the split.
 func (s *splitting) embargoed(t event.Time) bool {
 	for i := range s.starts {
-		if s.starts[i].embargo.holds(t) {
+		if s.starts[i].embargo.Holds(t) {
 			return true
 		}
 	}
@@ -207,5 +204,5 @@ func draw(of []*expr.Expr, b *event.Batch, what string, seed uint64) []uint64 {
 func embargoBefore(from event.Time, span int64) Interval {
 	w := aggregate.Window{Length: span, ClosedLow: true}
 	lo, hi := w.Bounds(from)
-	return Interval{lo, hi}
+	return Interval{From: lo, To: hi}
 }

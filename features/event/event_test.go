@@ -210,3 +210,27 @@ func ExampleColumn() {
 	fmt.Println(c.Len(), string(c.Text(0)), c.IsNull(1))
 	// Output: 2 gold true
 }
+
+// TestSpan holds both ends of a span, and that it stays within the ends of time.
+func TestSpan(t *testing.T) {
+	s := event.Span{10, 20}
+	if !s.Holds(10) || !s.Holds(19) || s.Holds(9) || s.Holds(20) {
+		t.Error("a span is half-open")
+	}
+	for _, c := range []struct {
+		o    event.Span
+		want bool
+	}{{event.Span{0, 10}, false}, {event.Span{0, 11}, true}, {event.Span{19, 30}, true}, {event.Span{20, 30}, false}, {event.Span{15, 15}, false}, {event.Span{15, 5}, false}, {event.Always(), true}, {event.Span{12, 13}, true}} {
+		if s.Meets(c.o) != c.want || c.o.Meets(s) != c.want {
+			t.Errorf("%v meets %v: %t", s, c.o, !c.want)
+		}
+	}
+	for _, c := range []struct {
+		of, want event.Span
+		by       int64
+	}{{s, event.Span{5, 25}, 5}, {s, s, 0}, {event.Span{20, 10}, event.Span{20, 10}, 100}, {event.Always(), event.Always(), 1 << 62}, {s, event.Span{10 - math.MaxInt64, math.MaxInt64}, math.MaxInt64}} {
+		if got := c.of.Widen(c.by); got != c.want {
+			t.Errorf("%v by %d: %v, want %v", c.of, c.by, got, c.want)
+		}
+	}
+}

@@ -74,3 +74,40 @@ func ParseTime(s string) (Time, error) {
 func (t Time) String() string {
 	return time.UnixMicro(int64(t)).UTC().Format("2006-01-02T15:04:05.999999Z")
 }
+
+// Span is the times From <= t < To.
+type Span struct{ From, To Time }
+
+// Always is the span that leaves no time out but the last, which no file holds.
+func Always() Span { return Span{MinTime, MaxTime} }
+
+// Holds reports whether t is in the span.
+func (s Span) Holds(t Time) bool { return s.From <= t && t < s.To }
+
+// Meets reports whether the spans have a time in common.
+func (s Span) Meets(o Span) bool { return max(s.From, o.From) < min(s.To, o.To) }
+
+// Widen is the span with so many microseconds more at both ends, by not below
+// zero; an empty span stays empty.
+func (s Span) Widen(by int64) Span {
+	if s.From >= s.To {
+		return s
+	}
+	return Span{s.From.Earlier(by), s.To.Later(by)}
+}
+
+// Earlier is t - by, by not below zero, held within the ends of time.
+func (t Time) Earlier(by int64) Time {
+	if t < MinTime+Time(by) {
+		return MinTime
+	}
+	return t - Time(by)
+}
+
+// Later is t + by, by not below zero, held within the ends of time.
+func (t Time) Later(by int64) Time {
+	if t > MaxTime-Time(by) {
+		return MaxTime
+	}
+	return t + Time(by)
+}
