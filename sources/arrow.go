@@ -9,7 +9,6 @@ import (
 	"github.com/apache/arrow-go/v18/parquet"
 	parquetfile "github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
-	"github.com/timeseam/timeseam/features/event"
 )
 
 // fieldID is what the library notes on a field of where it stood in its file. It
@@ -63,8 +62,7 @@ func (t *Table) arrowSchemas() ([]*arrow.Schema, error) {
 // arrowField is the field that holds a column of all files.
 func (t *Table) arrowField(c *column, schemas []*arrow.Schema) (arrow.Field, error) {
 	if c.hive {
-		kind := map[event.Kind]arrow.DataType{event.Int: arrow.PrimitiveTypes.Int64, event.Date: arrow.FixedWidthTypes.Date32, event.String: arrow.BinaryTypes.String}
-		return arrow.Field{Name: c.name, Type: kind[c.typ.Kind], Nullable: true}, nil
+		return arrow.Field{Name: c.name, Type: arrowOf(c.typ), Nullable: true}, nil
 	}
 	var all arrow.Field
 	from := -1

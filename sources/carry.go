@@ -244,51 +244,68 @@ func (c *carry) record() (arrow.RecordBatch, error) {
 // column returns n rows of one column, which the file may have in a narrower type
 // or not at all.
 func (c *carry) column(read arrow.RecordBatch, f arrow.Field, n int) (arrow.Array, error) {
+	said, err := c.folderArray(f, n)
+	if err != nil {
+		return nil, err
+	}
 	if read != nil {
 		if at := read.Schema().FieldIndices(f.Name); len(at) > 0 {
-			a := read.Column(at[0])
-			if arrow.TypeEqual(a.DataType(), f.Type) {
-				a.Retain()
-				return a, nil
-			}
-			return compute.CastArray(context.Background(), a, compute.SafeCastOptions(f.Type))
+			return c.own(read.Column(at[0]), f, said)
 		}
 	}
-	if p, ok := c.file.partition(f.Name); ok && c.table.columns[c.table.places[f.Name]].hive {
-		return hiveArray(p, f.Type, n), nil
+	if said != nil {
+		return said, nil
 	}
 	return array.MakeArrayOfNull(memory.DefaultAllocator, f.Type, n), nil
 }
 
-// hiveArray is n rows of a partition's value.
-func hiveArray(p hivePair, t arrow.DataType, n int) arrow.Array {
-	b := array.NewBuilder(memory.DefaultAllocator, t)
+// own is a column that the file has, in the table's type; said is what its folders
+// say of it, nil if nothing.
+func (c *carry) own(a arrow.Array, f arrow.Field, said arrow.Array) (_ arrow.Array, err error) {
+	if said != nil {
+		defer said.Release()
+	}
+	if arrow.TypeEqual(a.DataType(), f.Type) {
+		a.Retain()
+	} else if a, err = compute.CastArray(context.Background(), a, compute.SafeCastOptions(f.Type)); err != nil {
+		return nil, err
+	}
+	if said != nil && !array.Equal(a, said) {
+		a.Release()
+		p, _ := c.file.partition(f.Name)
+		return nil, fmt.Errorf("its rows say something else than its folder %s; write the rows into their folder, or leave the column out of the files", p.folder)
+	}
+	return a, nil
+}
+
+// folderArray is n rows of what the file's folders say of a column; nil if nothing,
+// or if the column is of a type of Arrow that is none of ours: then the file alone
+// has it.
+func (c *carry) folderArray(f arrow.Field, n int) (arrow.Array, error) {
+	of := &c.table.columns[c.table.places[f.Name]]
+	if of.why != "" {
+		return nil, nil
+	}
+	v, ok, err := c.file.folderValue(of)
+	if !ok || err != nil {
+		return nil, err
+	}
+	b := array.NewBuilder(memory.DefaultAllocator, arrowOf(of.typ))
 	defer b.Release()
 	b.Reserve(n)
 	for range n {
-		switch b := b.(type) {
-		case *array.Int64Builder:
-			v, _ := hiveInt(p.value)
-			appendHive(b, v, p.null)
-		case *array.Date32Builder:
-			v, _ := hiveDate(p.value)
-			appendHive(b, arrow.Date32(v), p.null)
-		case *array.StringBuilder:
-			appendHive(b, p.value, p.null)
-		}
+		build(b, &v, 0, 1)
 	}
-	return b.NewArray()
-}
-
-func appendHive[T any](b interface {
-	Append(T)
-	AppendNull()
-}, v T, null bool) {
-	if null {
-		b.AppendNull()
-		return
+	said := b.NewArray()
+	if arrow.TypeEqual(said.DataType(), f.Type) {
+		return said, nil
 	}
-	b.Append(v)
+	defer said.Release()
+	cast, err := compute.CastArray(context.Background(), said, compute.SafeCastOptions(f.Type))
+	if err != nil {
+		return nil, nil
+	}
+	return cast, nil
 }
 
 // joined makes one record of the pieces of a batch.

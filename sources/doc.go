@@ -6,6 +6,9 @@
 //   - table: the files that one path names (a file, a glob, a directory with or
 //     without Hive partitions), taken together. Its columns are the union of
 //     the files' columns.
+//   - folder: what stands as key=value on the way to a file. It is a column of the
+//     file, and may bound a time of its rows (a partition).
+//   - mark: a file that a writer leaves in a folder when it is done: _SUCCESS.
 //   - part: some row groups of one file, an event.Source of its own. Parts may
 //     be read beside each other; in their order they hold the table's rows in
 //     the order of its files.
@@ -29,7 +32,8 @@
 //	R5  In one batch a text column has exactly one dictionary; a batch ends
 //	    where a file changes it.
 //
-// Read find.go (from a path to files), file.go (footers), table.go (from files to
+// Read find.go (from a path to files), hive.go (folders as columns), partition.go
+// (folders as spans of time), file.go (footers), table.go (from files to
 // one schema), leaf.go (which Parquet type is what), part.go (batches), cursor.go
 // (rows of one column), heads.go and page.go (pages), bits.go (encodings),
 // codec.go (compression), convert.go (values). thrift.go and flat.go look at

@@ -30,6 +30,8 @@ type File struct {
 	rows     int64    // text: about how many there are
 	read     bool     // text: Rows and Sum are known
 	hive     []hivePair
+	folders  string // those that hive was read from
+	bound    *bound // nil: they bound no time
 }
 
 // The bounds on what a file may claim. Real files stay far below them.
@@ -75,7 +77,7 @@ func startFile(at found) (*File, *os.File, error) {
 		f.Close()
 		return nil, nil, fmt.Errorf("open %s: %w", at.path, cause(err))
 	}
-	return &File{Path: at.path, Size: info.Size(), modified: info.ModTime(), hive: hivePairs(at.hive)}, f, nil
+	return &File{Path: at.path, Size: info.Size(), modified: info.ModTime(), hive: hivePairs(at.hive), folders: at.hive}, f, nil
 }
 
 func (f *File) readFooter(r io.ReaderAt) error {

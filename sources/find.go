@@ -19,6 +19,7 @@ import (
 type found struct {
 	path string
 	hive string // the folders between the root of the table and the file, with slashes
+	mark bool   // no file of the table: what a writer left in a partition when it was done
 }
 
 // endings is how the names of a table's files may end. It chooses among the files
@@ -45,6 +46,28 @@ func (e endings) String() string { return "*" + strings.Join(e.names, " or *") }
 
 // list resolves a path to the files it names, sorted.
 func (ends endings) list(name string) ([]found, error) {
+	files, _, err := ends.listed(name)
+	return files, err
+}
+
+// listed is list, and what writers left beside the files.
+func (ends endings) listed(name string) (files, marks []found, err error) {
+	all, err := ends.all(name)
+	for _, f := range all {
+		if f.mark {
+			marks = append(marks, f)
+		} else {
+			files = append(files, f)
+		}
+	}
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("open %s: no %s file is there (names that begin with . or _ are skipped)", name, ends)
+	}
+	return files, marks, err
+}
+
+// all resolves a path to files and marks, sorted.
+func (ends endings) all(name string) ([]found, error) {
 	if scheme, _, ok := strings.Cut(name, "://"); ok {
 		return nil, fmt.Errorf("open %s: reading from %s:// is not built yet; copy the files to a local folder", name, scheme)
 	}
@@ -66,9 +89,6 @@ func (ends endings) list(name string) ([]found, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, cause(err))
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("open %s: no %s file is there (names that begin with . or _ are skipped)", name, ends)
 	}
 	slices.SortFunc(files, func(a, b found) int { return cmp.Compare(filepath.ToSlash(a.path), filepath.ToSlash(b.path)) })
 	return slices.CompactFunc(files, func(a, b found) bool { return a.path == b.path }), nil
@@ -126,6 +146,10 @@ func skipped(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") && !strings.Contains(name, "=")
 }
 
+// marking reports whether a name that is skipped may be a mark: _SUCCESS in a
+// partition. What a writer left elsewhere says nothing of a partition.
+func marking(name, hive string) bool { return strings.HasPrefix(name, "_") && hive != "" }
+
 // walk lists the files under a folder. Links to folders are followed, as
 // leaving their files out would be a silent loss; above holds the real folders on
 // the way, so that a circle is found.
@@ -143,10 +167,13 @@ func (ends endings) walk(folder, hive string, above []string) ([]found, error) {
 	}
 	var files []found
 	for _, e := range entries {
+		full := filepath.Join(folder, e.Name())
 		if skipped(e.Name()) {
+			if marking(e.Name(), hive) && !e.IsDir() {
+				files = append(files, found{path: full, hive: hive, mark: true})
+			}
 			continue
 		}
-		full := filepath.Join(folder, e.Name())
 		dir := e.IsDir()
 		if e.Type()&fs.ModeSymlink != 0 {
 			info, err := os.Stat(full)
@@ -232,7 +259,11 @@ func (m *matched) folder(folder, hive string, segments []string) error {
 // entry adds what the segments name of one entry of a folder.
 func (m *matched) entry(e fs.DirEntry, folder, hive string, segments []string) error {
 	// A name that is hidden is only meant where the pattern writes it out.
+	full := filepath.Join(folder, e.Name())
 	if named := segments[0] == e.Name(); skipped(e.Name()) && !named {
+		if marking(e.Name(), hive) && !e.IsDir() {
+			m.files = append(m.files, found{path: full, hive: hive, mark: true})
+		}
 		return nil
 	}
 	rest := segments[1:]
@@ -244,7 +275,6 @@ func (m *matched) entry(e fs.DirEntry, folder, hive string, segments []string) e
 	} else if ok, _ := path.Match(segments[0], e.Name()); !ok {
 		return nil
 	}
-	full := filepath.Join(folder, e.Name())
 	info, err := os.Stat(full)
 	if err != nil {
 		return fmt.Errorf("%s: %w", full, cause(err))

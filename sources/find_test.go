@@ -127,7 +127,16 @@ func TestHiveKinds(t *testing.T) {
 		"7 __HIVE_DEFAULT_PARTITION__": "int64",
 		"99999999999999999999":         "string",
 		"%C3%A9":                       "string",
-		"2026-01-01%2000%3A00":         "string",
+		"2026-01-01%2000%3A00":         "timestamp",
+		"2026-01-01 2026-01-01T05":     "string",
+		"2026-01-01 2026-01-01T05:00":  "timestamp",
+		"true false":                   "bool",
+		"True FALSE":                   "bool",
+		"true 1":                       "string",
+		"0 1":                          "int64",
+		"yes no":                       "string",
+		"2026-01-01-05":                "string",
+		"100%":                         "string",
 		"+1":                           "string",
 	} {
 		var files []File

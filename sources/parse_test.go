@@ -7,6 +7,8 @@ import (
 	"time"
 )
 
+const secondsOfDay = 24 * 60 * 60
+
 // TestParseDate holds every day of the years 0000 to 9999, and the day after each
 // month, against package time.
 func TestParseDate(t *testing.T) {

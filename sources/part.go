@@ -32,11 +32,14 @@ type part struct {
 	span    span
 	vectors []vector
 	cursors []*cursor // those of the vectors that read the file
+	agreed  []*agreement
 	codecs  codecs
 	readers *sync.Pool // of pageReaders, the table's
 	r       *os.File
 	group   int   // that is being read
 	left    int64 // rows of the group that are still to come
+	rows    int64 // of the file, before those of the last batch
+	last    int   // rows of the last batch
 	err     error // final
 }
 
@@ -52,6 +55,9 @@ func schemaOf(chosen []column) event.Schema {
 
 func newPart(t *Table, chosen []column, s span) *part {
 	p := &part{schema: schemaOf(chosen), file: &t.Files[s.file], span: s, group: s.from - 1, readers: &t.readers}
+	for g := range s.from {
+		p.rows += p.meta(g).NumRows
+	}
 	most := int64(0)
 	for g := s.from; g < s.to; g++ {
 		most = max(most, p.meta(g).NumRows)
@@ -66,13 +72,21 @@ func newPart(t *Table, chosen []column, s span) *part {
 func (p *part) add(c column, batch int) {
 	l := p.file.column(c.name)
 	if l == nil || l.form == formNull {
-		value := event.Make(c.typ)
-		value.AppendNull()
-		if at, ok := p.file.partition(c.name); ok && c.hive {
-			value = hiveValue(at, c.typ.Kind)
+		value, err := p.file.constantOf(&c, batch)
+		if err != nil {
+			p.err = fmt.Errorf("read %s: %w", p.file.Path, err)
+			return
 		}
-		p.vectors = append(p.vectors, &constant{value: value, batch: batch})
+		p.vectors = append(p.vectors, value)
 		return
+	}
+	same, err := p.file.agree(&c, len(p.vectors))
+	if err != nil {
+		p.err = fmt.Errorf("read %s: %w", p.file.Path, err)
+		return
+	}
+	if same != nil {
+		p.agreed = append(p.agreed, same)
 	}
 	cur := &cursor{name: c.name, leaf: l, batch: batch, col: event.Column{Type: c.typ}}
 	p.cursors = append(p.cursors, cur)
@@ -166,6 +180,12 @@ func (p *part) read(b *event.Batch) error {
 	}
 	for _, v := range p.vectors {
 		b.Columns = append(b.Columns, v.column(n))
+	}
+	p.rows, p.last = p.rows+int64(p.last), n
+	for _, a := range p.agreed {
+		if err := a.differs(&b.Columns[a.at], n, p.rows); err != nil {
+			return err
+		}
 	}
 	b.Len = n
 	p.left -= int64(n)

@@ -18,7 +18,7 @@ type Statistics struct {
 // or it cannot be read.
 func (t *Table) Statistics(name string) (s Statistics, ok bool) {
 	at, ok := t.places[name]
-	if !ok || t.columns[at].why != "" {
+	if !ok || t.columns[at].why != "" || t.text != nil { // Text has no footers.
 		return Statistics{Nulls: -1}, false
 	}
 	c := &t.columns[at]
@@ -56,11 +56,12 @@ func (e *extent) result() Statistics {
 // file takes in what one file says.
 func (e *extent) file(f *File, c *column) {
 	l := f.column(c.name)
-	p, ok := f.partition(c.name)
+	v, ok, err := f.folderValue(c)
 	switch {
 	case f.Rows == 0:
-	case l == nil && c.hive && ok && !p.null:
-		v := hiveValue(p, c.typ.Kind)
+	case l == nil && err != nil:
+		e.boundsKnown = false
+	case l == nil && ok && !v.IsNull(0):
 		e.take(&v, &v)
 	case l == nil, l.form == formNull:
 		e.nulls += f.Rows

@@ -15,6 +15,8 @@ type Table struct {
 	Files []File // sorted by path
 
 	text    *textual // nil: of Parquet files
+	marks   []found  // what writers left in partitions
+	span    spanning // which keys of folders bound the rows' times
 	columns []column
 	places  map[string]int // of each name in columns
 	readers sync.Pool      // of pageReaders: their memory goes from part to part
@@ -58,19 +60,18 @@ func (e *UnreadableColumn) Error() string {
 // it takes all *.parquet files below it, in the order of their paths. Folders
 // called key=value between the directory and a file are columns.
 func Find(path string) (*Table, error) {
-	at, err := parquetEndings.list(path)
+	at, marks, err := parquetEndings.listed(path)
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{Path: path, Files: make([]File, len(at)), places: map[string]int{}}
+	t := &Table{Path: path, Files: make([]File, len(at)), places: map[string]int{}, marks: marks}
 	if err := t.open(at, openFile); err != nil {
 		return nil, err
 	}
 	for i := range t.Files {
 		t.merge(i)
 	}
-	t.mergeHive()
-	return t, nil
+	return t, t.mergeHive(nil)
 }
 
 // open opens all files by open, some at a time. The error is that of the first
@@ -153,19 +154,6 @@ func widened(a, b event.Type) (event.Type, bool) {
 	scale := max(a.Scale, b.Scale)
 	precision := max(a.Precision-a.Scale, b.Precision-b.Scale) + scale
 	return event.DecimalOf(precision, scale), precision <= 38
-}
-
-// mergeHive adds the keys of partitions that no file has as a column of its own.
-func (t *Table) mergeHive() {
-	for i := range t.Files {
-		for _, p := range t.Files[i].hive {
-			if _, known := t.places[p.key]; known {
-				continue
-			}
-			t.places[p.key] = len(t.columns)
-			t.columns = append(t.columns, column{name: p.key, typ: event.Of(hiveKind(t.Files, p.key)), from: i, hive: true})
-		}
-	}
 }
 
 // Schema is the union of the files' columns, those of the first file first, those

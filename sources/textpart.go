@@ -24,7 +24,9 @@ type textPart struct {
 	file    *File
 	vectors []vector // of the columns that are the same in all rows; nil: a target
 	targets []*target
-	most    int // rows of a batch
+	beside  []*target      // those of targets, the last ones, that are no column of a batch
+	agreed  []agreedTarget // what is held against the file's folders
+	most    int            // rows of a batch
 
 	stream *stream
 	lines  *lineReader
@@ -32,7 +34,14 @@ type textPart struct {
 	json   *objectReader
 	nest   *jsonReader // of values in CSV
 	rows   int64       // that were read
+	last   int         // rows of the last batch
 	err    error       // final
+}
+
+// agreedTarget is a target whose values its file's folders say too.
+type agreedTarget struct {
+	*agreement
+	target *target
 }
 
 func newTextPart(t *Table, chosen []column, file int) *textPart {
@@ -40,30 +49,39 @@ func newTextPart(t *Table, chosen []column, file int) *textPart {
 	for _, c := range chosen {
 		p.add(c)
 	}
+	p.targets = append(p.targets, p.beside...)
 	return p
 }
 
 // add makes the target of a column, or its value where the file's rows have none
-// of their own.
+// of their own. What objects of JSON lines say themselves of their folder is read
+// beside it, to be held against it.
 func (p *textPart) add(c column) {
 	at := slices.Index(p.file.names, c.name)
-	if at >= 0 && !c.hive {
-		t := newTarget(c.name, c.typ)
+	same, err := p.file.agree(&c, len(p.vectors))
+	if err != nil {
+		p.err = fmt.Errorf("read %s: %w", p.file.Path, err)
+		return
+	}
+	var t *target
+	if at >= 0 {
+		t = newTarget(c.name, c.typ)
 		t.at = at
+	}
+	if t != nil && same != nil {
+		same.absent = p.text.JSON
+		p.agreed = append(p.agreed, agreedTarget{same, t})
+	}
+	if own := t != nil && !c.hive && !(p.text.JSON && same != nil); own {
 		p.targets = append(p.targets, t)
 		p.vectors = append(p.vectors, nil)
 		return
 	}
-	value := event.Make(c.typ)
-	if pair, ok := p.file.partition(c.name); ok && c.hive && !pair.null {
-		if !c.typ.Scalar() || appendScalar(&value, []byte(pair.value)) != nil {
-			p.err = fmt.Errorf("read %s: folder %s=%s is no %s; declare another type for %s", p.file.Path, pair.key, pair.value, c.typ, pair.key)
-			return
-		}
-	} else {
-		value.AppendNull()
+	if t != nil {
+		p.beside = append(p.beside, t)
 	}
-	p.vectors = append(p.vectors, &constant{value: value, batch: textRows})
+	value, _ := p.file.constantOf(&c, textRows) // agree has found its error
+	p.vectors = append(p.vectors, value)
 }
 
 // Schema says what the columns are.
@@ -99,6 +117,9 @@ func (p *textPart) Read(ctx context.Context, b *event.Batch) error {
 		return err
 	}
 	n, err := p.read()
+	for i := 0; i < len(p.agreed) && err == nil; i++ {
+		err = p.agreed[i].differs(&p.agreed[i].target.col, n, p.rows-int64(n))
+	}
 	if err != nil {
 		if p.err = err; err != io.EOF {
 			p.err = fmt.Errorf("read %s: %w", p.file.Path, err)
@@ -106,7 +127,7 @@ func (p *textPart) Read(ctx context.Context, b *event.Batch) error {
 		p.drop()
 		return p.err
 	}
-	b.Len = n
+	b.Len, p.last = n, n
 	at := 0
 	for _, v := range p.vectors {
 		if v != nil {

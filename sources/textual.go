@@ -58,7 +58,7 @@ func FindText(path string, d Dialect) (*Table, error) {
 	if d.Null == nil {
 		d.Null = []string{""}
 	}
-	at, err := d.endings().list(path)
+	at, marks, err := d.endings().listed(path)
 	if err != nil {
 		return nil, err
 	}
@@ -66,20 +66,14 @@ func FindText(path string, d Dialect) (*Table, error) {
 	for _, null := range d.Null {
 		text.nullMost = max(text.nullMost, len(null))
 	}
-	t := &Table{Path: path, Files: make([]File, len(at)), places: map[string]int{}, text: text}
+	t := &Table{Path: path, Files: make([]File, len(at)), places: map[string]int{}, text: text, marks: marks}
 	if err := t.open(at, text.openFile); err != nil {
 		return nil, err
 	}
 	for i := range t.Files {
 		t.mergeText(i)
 	}
-	t.mergeHive()
-	for i := range t.columns {
-		if c := &t.columns[i]; c.hive && d.Fields.Index(c.name) >= 0 {
-			c.typ = d.Fields[d.Fields.Index(c.name)].Type
-		}
-	}
-	return t, nil
+	return t, t.mergeHive(d.Fields)
 }
 
 // mergeText adds the columns of file i to the union. All files have one column in
