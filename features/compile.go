@@ -304,6 +304,7 @@ func (c *compiler) everything() {
 	}
 	c.queries(nil)
 	c.readSoFar()
+	c.placings()
 	for i := range c.def.Sources {
 		c.source(&c.def.Sources[i]).tellUndeclared()
 	}
@@ -347,6 +348,7 @@ func (c *compiler) training(name string) {
 	c.queries(t)
 	c.readSoFar()
 	c.arrivals(t)
+	c.placings()
 }
 
 // output is a column on its way out, and what its name begins with.

@@ -57,6 +57,16 @@ type Source struct {
 	NaN            Text // null or reject; not given: NaN stays NaN
 	OrderBy        []Order
 	Dimension      *Dimension // nil: a source of events
+	PartitionedBy  []Partitioned
+	Holes          Text // accepted; not given: a partition that is missing between others ends the run
+	Complete       Text // cutover: {complete: ...}: the mark of a partition that is complete, or next_partition
+	Lateness       Text // a duration
+}
+
+// Partitioned is a key of the history's folders, and the field whose time it
+// bounds.
+type Partitioned struct {
+	Key, Field Text
 }
 
 // Table is where rows are stored, and how.

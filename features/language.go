@@ -106,6 +106,7 @@ var (
 		{name: "served", instead: "write event_time; the training set then says that it is optimistic"},
 	}
 	leakChoices     = []choice{{name: "accepted"}}
+	holesChoices    = []choice{{name: "accepted"}}
 	censoredChoices = []choice{{name: "drop"}}
 	boundsChoices   = []choice{{name: "[)"}, {name: "[]"}, {name: "(]"}, {name: "()"}}
 )
@@ -117,13 +118,14 @@ const (
 	mendSpine      = "make the spine a Parquet, CSV or JSON file and give {parquet: PATH}, {csv: PATH} or {json: PATH}"
 	mendSpineQuery = "choose the rows when making the spine's file"
 	mendWindow     = "write a length, such as 30d"
+	mendStream     = "remove it; the history alone is read"
 	mendOnline     = "remove it; `timeseam backfill` needs none of it"
 )
 
 // sections is every section, the definition itself first. The order is that of
 // the reference.
 func sections() []*section {
-	return []*section{definitionSection, sourceSection, historySection, fieldSection, dimensionSection, viewSection,
+	return []*section{definitionSection, sourceSection, historySection, cutoverSection, fieldSection, dimensionSection, viewSection,
 		featureSection, windowSection, serviceSection, roleSection, trainingSection, spineSection, visibilitySection, labelSection, splitSection, splitTimeSection, splitHashSection, sampleSection}
 }
 
@@ -162,14 +164,16 @@ var sourceSection = &section{
 		{name: "order_by", form: orderForm, about: "Fields that order events of one time, `amount` or `amount desc`."},
 		{name: "dimension", form: refForm(dimensionSection), about: "Makes each row a version of what its key names, valid from a time on."},
 		{name: "stream", instead: "remove it; the history alone is read"},
-		{name: "cutover", instead: "remove it; the history alone is read"},
-		{name: "lateness", instead: "remove it; no value depends on it"},
+		{name: "cutover", form: refForm(cutoverSection), about: "Up to when the history is complete, and by what evidence."},
+		{name: "lateness", form: durationForm, about: "How late an event may arrive at most: how much further partitions by arrival are fetched, and how long next_partition waits. No value depends on it."},
 		{name: "arrival_timestamp", form: wordForm, about: "The field with the time at which the event arrived, equal in every copy of it; visibility arrival needs it."},
 		{name: "version", form: wordForm, about: "The field by which, of events equal in key, time and id, the greatest counts; without it, and of equal ones, the one of smaller content."},
-		{name: "partitioned_by", instead: "remove it; no value depends on it"},
+		{name: "partitioned_by", form: filledForm(mapForm(wordForm, wordForm)), about: "Keys of the history's folders, such as dt of dt=2026-01-31, and the field whose time each bounds: event_timestamp, or arrival_timestamp. Folders that no question can reach are not read, and every row that is read must be of its folder's time."},
+		{name: "holes", form: choiceForm(holesChoices), about: "accepted: a day or hour that is missing between partitions is no fault. The manifest names it."},
 		{name: "nan", form: nanForm, about: "What a NaN in a column of doubles is: null, and counted, or reject, which ends the run. Without it NaN stays NaN."},
 		{name: "max_ahead", instead: "remove it; no value depends on it"},
 	},
+	rules: []*form{needs("holes", "partitioned_by"), needs("cutover", "partitioned_by")},
 }
 
 // tableKeys are the keys of whatever names a table.
@@ -199,6 +203,20 @@ var historySection = &section{
 		{name: "refresh", instead: "remove it; a history is read once"},
 	}...),
 	rules: []*form{oneTable},
+}
+
+// cutoverSection is about the end of the history; what a stream would begin with
+// there comes with the streams.
+var cutoverSection = &section{
+	name: "cutover", title: "a cutover",
+	about: "Where the history ends.",
+	keys: []setting{
+		{name: "complete", form: wordForm, required: true, example: "_SUCCESS", about: "The name of the file that a writer leaves in a partition when it is complete, such as _SUCCESS; or next_partition: a partition is complete once the next one is there. Labels from events are known up to there, in place of the newest event."},
+		{name: "by", instead: mendStream},
+		{name: "margin", instead: mendStream},
+		{name: "spool", instead: mendStream},
+		{name: "accept_late", instead: mendStream},
+	},
 }
 
 var fieldSection = &section{

@@ -26,6 +26,8 @@ func (l *loader) source(name Text, n *yaml.Node) Source {
 		Version:        o.word("version"),
 		NaN:            o.nan("nan"),
 		OrderBy:        o.order("order_by"),
+		Holes:          o.choice("holes", holesChoices),
+		Lateness:       o.span("lateness"),
 	}
 	if h := o.take("history"); h != nil {
 		history := l.open(h, historySection, o.of("history"), Text{Pos: nodePos(h)})
@@ -46,6 +48,7 @@ func (l *loader) source(name Text, n *yaml.Node) Source {
 	if s.Version.Given() && s.Dimension == nil && !o.has("event_id") {
 		l.faultAt(s.Version, "version of "+o.subject+" without event_id", "name the field that identifies an event, of which there may be several versions")
 	}
+	l.partitions(o, &s)
 	o.close()
 	return s
 }

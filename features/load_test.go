@@ -199,6 +199,7 @@ func TestKeys(t *testing.T) {
 		"definition":      "version: 1\nname: d\nfeature_views: {v: {features: {x: 1}}}\nKEY: 1\n",
 		"source":          "sources: {s: {KEY: 1}}\n",
 		"history":         "sources: {s: {history: {KEY: 1}}}\n",
+		"cutover":         "sources: {s: {cutover: {KEY: 1}}}\n",
 		"field":           "sources: {s: {fields: {f: {KEY: 1}}}}\n",
 		"dimension":       "sources: {s: {dimension: {KEY: 1}}}\n",
 		"feature_view":    "feature_views: {v: {KEY: 1}}\n",

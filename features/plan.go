@@ -40,6 +40,7 @@ type Input struct {
 	Columns event.Schema
 
 	meaning int // so many of the columns are what values are made of
+	placing *placing
 }
 
 // PlannedView is a view whose events are kept in runs: what is taken of each

@@ -105,6 +105,11 @@ func choiceForm(choices []choice) *form {
 // notBoth is the rule that two keys exclude each other.
 func notBoth(a, b string) *form { return &form{Not: &form{Required: []string{a, b}}} }
 
+// needs is the rule that a key stands only beside another.
+func needs(a, b string) *form {
+	return &form{AnyOf: []*form{{Not: &form{Required: []string{a}}}, {Required: []string{b}}}}
+}
+
 // schema is the section as a part of the schema: exactly its built keys. Keys
 // that are not built yet are left out, so that no editor offers them.
 func (s *section) schema() *form {

@@ -267,6 +267,8 @@ var beyondSchema = map[string]bool{
 	"expression that begins with a quote": true, "source that is empty": true, "own tags": true, "windows twice": true, "text after the end": true,
 	"history of json with the keys of csv": true, "history of json without fields": true, "history of csv without header and fields": true,
 	"history of csv with one character for two": true, "fields of a parquet spine": true, "fields of a csv spine": true, "a json spine without fields": true,
+	"partitions by several times": true, "partitions by another field": true, "partitions by arrival without a lateness": true, "a lateness that nothing asks for": true,
+	"partitions of a dimension by another field": true, "partitions of snapshots that land after": true, "partitions of current values": true,
 }
 
 // TestSchemaRefuses holds that the schema finds the faults of single values.
