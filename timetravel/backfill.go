@@ -23,8 +23,12 @@ type Backfill struct {
 	Plan       *features.Plan
 	Visibility Visibility
 	// History opens an input's history as parts that may be read beside each
-	// other; together they hold every row once.
-	History func(in features.Input) ([]event.Source, error)
+	// other; together they hold every row once. Of what no question can reach, the
+	// times outside of reach, they may lack rows.
+	History func(in features.Input, reach event.Span) ([]event.Source, error)
+	// Complete is up to when the events of a source are all there, by its name.
+	// Of a source that is not here the newest event tells.
+	Complete map[string]event.Time
 	// Spine opens the spine's columns that the plan's queries are made of.
 	Spine func() (event.Source, error)
 	// Within leaves out the rows of the spine that are not of an interval; nil:
@@ -66,6 +70,7 @@ type Report struct {
 	Counts []event.Counts   // what was noteworthy, by lookup; in reading, with a view's first
 	Spine  event.Counts     // what was noteworthy of the spine and of derived values
 	Labels []LabelCount     // by label of the plan
+	Asked  event.Span       // from the earliest question to the latest, which it holds; empty: none has an instant
 	Splits map[string]int64 // rows of the output by split; empty: they are not split
 	Stages []Stage          // in order; no part of what is deterministic
 }
@@ -106,7 +111,7 @@ type run struct {
 	spine  spine
 	bits   int          // keys are partitioned by this many of their hash's highest bits
 	chunks [][][]chunk  // by view, by part of its input, in the order of reading
-	last   []event.Time // the greatest time of an event, by view
+	last   []event.Time // up to when events are known to be there, by view: the greatest time of one, where nothing else tells
 	asked  []asked      // by key of the plan
 	found  []found      // by lookup
 }
@@ -166,6 +171,9 @@ func (r *run) readSpine(ctx context.Context) error {
 		case errors.Is(err, io.EOF):
 			addCounted(&r.report.Spine, src)
 			r.countQueries()
+			if s.first <= s.last {
+				r.report.Asked = event.Span{From: s.first, To: s.last.Later(1)}
+			}
 			return nil
 		case err != nil:
 			return fmt.Errorf("read spine: %w", err)

@@ -137,8 +137,10 @@ func (b *bank) backfill(tb testing.TB, set string, sink event.Sink) *timetravel.
 		tb.Fatal(err)
 	}
 	return &timetravel.Backfill{Plan: p, Workers: 2, Events: int64(b.events.Len), Sink: sink,
-		History: func(in features.Input) ([]event.Source, error) { return open(&b.events, txSchema, in.Columns, 5), nil },
-		Spine:   func() (event.Source, error) { return open(&b.spine, spineSchema, p.Queries.Columns, 1)[0], nil }}
+		History: func(in features.Input, _ event.Span) ([]event.Source, error) {
+			return open(&b.events, txSchema, in.Columns, 5), nil
+		},
+		Spine: func() (event.Source, error) { return open(&b.spine, spineSchema, p.Queries.Columns, 1)[0], nil }}
 }
 
 // TestWorkersChangeNothing holds T2: rows, their order and all counts.
@@ -197,7 +199,7 @@ func TestBrokenSourceCommitsNothing(t *testing.T) {
 	broken := errors.New("file x.parquet: row group 3 is damaged")
 	out := &kept{}
 	run := b.backfill(t, "b", out)
-	run.History = func(in features.Input) ([]event.Source, error) {
+	run.History = func(in features.Input, _ event.Span) ([]event.Source, error) {
 		parts := open(&b.events, txSchema, in.Columns, 4)
 		parts[2].(*columnar).broken = broken
 		return parts, nil

@@ -116,7 +116,7 @@ func (s *spec) backfill(tb testing.TB, f feed) answers {
 	tb.Helper()
 	p, out := s.plan(tb), &kept{}
 	b := &timetravel.Backfill{Plan: p, Visibility: s.visibility(), Workers: f.workers, Events: f.events, Sink: out, Within: f.within,
-		History: func(in features.Input) ([]event.Source, error) {
+		History: func(in features.Input, _ event.Span) ([]event.Source, error) {
 			rows := s.sources[in.Source.Name.Value].columns(in.Columns, f.seed)
 			parts := make([]event.Source, f.parts)
 			for i := range parts {

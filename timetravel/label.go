@@ -16,7 +16,7 @@ type LabelCount struct {
 }
 
 // censored reports whether a label of the row at t is not known yet: whether its
-// window reaches beyond the newest event of its source (S14.7).
+// window reaches beyond what its source is known to hold (S14.7).
 func (r *run) censored(l *features.Label, row int) bool {
 	if r.spine.noTime != nil && r.spine.noTime[row] {
 		return true

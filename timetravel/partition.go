@@ -59,7 +59,8 @@ func (r *run) readHistory(ctx context.Context) error {
 // and not of the goroutines, so that late_events (S10.2) does not depend on
 // them (T2). Sources may be closed twice.
 func (r *run) readInput(ctx context.Context, in int) error {
-	parts, err := r.History(r.Plan.Inputs[in])
+	until, known := r.Complete[r.Plan.Inputs[in].Source.Name.Value]
+	parts, err := r.History(r.Plan.Inputs[in], Reach(r.Plan, in, r.report.Asked, known))
 	if err != nil {
 		return err
 	}
@@ -89,6 +90,9 @@ func (r *run) readInput(ctx context.Context, in int) error {
 			r.report.Counts[r.firstOf(views[i])].Add(&p.counts[i])
 			r.last[views[i]] = max(r.last[views[i]], p.last[i])
 		}
+	}
+	for i := 0; known && i < len(views); i++ {
+		r.last[views[i]] = until
 	}
 	return cmp.Or(err, r.Plan.Inputs[in].Refuse(&r.report.Read[in]))
 }
@@ -120,6 +124,54 @@ type partReader struct {
 	read     *atomic.Int64
 }
 
+// Reach is the times outside of which no event of an input matters to questions of
+// the span asked: what the windows of all its views reach. A label that has only
+// the newest event to tell how far it is known (S14.7), complete being false, has
+// no upper end.
+func Reach(plan *features.Plan, in int, asked event.Span, complete bool) event.Span {
+	reach := event.Span{From: event.MaxTime, To: event.MinTime}
+	if asked.From >= asked.To {
+		return reach // no query has an instant
+	}
+	for v := range plan.Views {
+		if plan.Views[v].Input != in {
+			continue
+		}
+		lo, hi := plan.Views[v].Layout.Reach(asked.From, asked.To.Earlier(1))
+		if !complete && slices.ContainsFunc(plan.Labels, func(l features.Label) bool { return l.View == v }) {
+			hi = event.MaxTime
+		}
+		reach = event.Span{From: min(reach.From, lo), To: max(reach.To, hi)}
+	}
+	return reach
+}
+
+// foldered is a part whose rows lie in a folder that bounds their time, or claims
+// to: what it is of is known without reading a row, so that it may be left unread.
+type foldered interface {
+	// Folder is the times of the folder; ok is false where it bounds none.
+	Folder() (times event.Span, ok bool)
+	// Place names the file and the row of a row of the last batch.
+	Place(row int) string
+}
+
+// astray returns an error if a row of a batch lies in the wrong folder: where one
+// does, others may lie in folders that were left unread (S19.3).
+func (r *run) astray(p *partReader, b *event.Batch) error {
+	f, is := p.source.(foldered)
+	if !is {
+		return nil
+	}
+	times, bound := f.Folder()
+	if !bound {
+		return nil
+	}
+	if row, problem := r.Plan.Inputs[p.in].Astray(b, times); row >= 0 {
+		return fmt.Errorf("read history of %s: %s: %s", r.Plan.Inputs[p.in].Source.Name.Value, f.Place(row), problem)
+	}
+	return nil
+}
+
 // readPart reads one part to its end, in one goroutine. The first error stops
 // the other parts too.
 func (r *run) readPart(ctx context.Context, p *partReader) error {
@@ -132,6 +184,9 @@ func (r *run) readPart(ctx context.Context, p *partReader) error {
 			return fmt.Errorf("read history of %s: %w", r.Plan.Inputs[p.in].Source.Name.Value, err)
 		}
 		clean := r.Plan.Inputs[p.in].Clean(&b, &p.cleaned)
+		if err := r.astray(p, clean); err != nil {
+			return err
+		}
 		for i, v := range p.views {
 			if c, ok := r.chunk(v, clean, p, i); ok {
 				r.chunks[v][p.part] = append(r.chunks[v][p.part], c)

@@ -45,7 +45,7 @@ func (s *spec) ofText(tb testing.TB, ending string) answers {
 	}
 	spine := s.spine.text(tb, ending)
 	b := &timetravel.Backfill{Plan: p, Visibility: s.visibility(), Workers: 2, Sink: out,
-		History: func(in features.Input) ([]event.Source, error) {
+		History: func(in features.Input, _ event.Span) ([]event.Source, error) {
 			return tables[in.Source.Name.Value].Parts(columnNames(in.Columns), 2)
 		},
 		Spine: func() (event.Source, error) { return spine.Read(columnNames(p.Queries.Columns)) }}

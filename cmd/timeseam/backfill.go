@@ -37,6 +37,7 @@ func backfillCommand() *cli.Command {
 			&cli.StringFlag{Name: "partition-by", Usage: "write a folder with a folder for each value of this column", EnvVars: environment("partition-by")},
 			&cli.StringFlag{Name: "data-interval-start", Usage: "take the rows of the spine from this instant on, such as 2026-01-31T00:00:00Z, into a folder of intervals", EnvVars: environment("data-interval-start")},
 			&cli.StringFlag{Name: "data-interval-end", Usage: "and before this one", EnvVars: environment("data-interval-end")},
+			&cli.StringFlag{Name: completeFlag, Usage: "say that of every source all events before this instant are there, such as 2026-01-31T00:00:00Z: labels are known up to it, in place of the newest event", EnvVars: environment(completeFlag)},
 			&cli.IntFlag{Name: "workers", Usage: "goroutines that compute", Value: runtime.GOMAXPROCS(0), EnvVars: environment("workers")},
 			&cli.BoolFlag{Name: "strict", Usage: "fail, and write nothing, if a value is outside its type", EnvVars: environment("strict")},
 			&cli.StringFlag{Name: "progress", Usage: "auto (bars on a terminal), plain (lines), none", Value: "auto", EnvVars: environment("progress")},
@@ -57,6 +58,7 @@ type backfillJob struct {
 	target         *sink.Target // nil: standard output
 	workers        int
 	strict         bool
+	complete       *event.Time // what a person says of it; nil: nothing
 	progress       func(timetravel.Progress)
 }
 
@@ -73,6 +75,14 @@ func backfill(c *cli.Context) error {
 		return wrongf("--workers %d; give 1 to %d", job.workers, workersMost)
 	case job.out == "-" && c.Bool("json"):
 		return wrongf("--json and -o - both want standard output; write the training set to a file")
+	}
+	if said := c.String(completeFlag); said != "" {
+		t, err := event.ParseTime(said)
+		if err != nil {
+			return wrongf("--%s: %w", completeFlag, err)
+		}
+		job.complete = new(event.Time)
+		*job.complete = t
 	}
 	if job.target, err = outputOf(c); err != nil {
 		return err
@@ -187,10 +197,15 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 		return nil, nil, err
 	}
 	defer out.Close()
+	complete := in.complete(plan, j.complete)
 	b := &timetravel.Backfill{
-		Plan: plan, Visibility: visibilityOf(plan.TrainingSet), Sink: &retiring{out, j.target}, Workers: j.workers, Strict: j.strict, Progress: j.progress,
-		History: func(i features.Input) ([]event.Source, error) {
-			return in.histories[i.Source.Name.Value].Parts(names(i.Columns), j.workers)
+		Plan: plan, Visibility: visibilityOf(plan.TrainingSet), Sink: &retiring{out, j.target}, Workers: j.workers, Strict: j.strict, Progress: j.progress, Complete: untils(complete),
+		History: func(i features.Input, reach event.Span) ([]event.Source, error) {
+			t, err := in.fetch(&i, reach)
+			if err != nil {
+				return nil, err
+			}
+			return t.Parts(names(i.Columns), j.workers)
 		},
 		Spine: func() (event.Source, error) { return spine.Read(names(plan.Queries.Columns)) },
 	}
@@ -213,7 +228,9 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	if err != nil {
 		return nil, nil, err
 	}
+	askedBeyond(plan, complete, report.Asked)
 	m, r := newManifest(plan, in, report), newRunReport(j, report, start)
+	m.known(in, complete)
 	if j.target == nil {
 		return m, r, nil
 	}

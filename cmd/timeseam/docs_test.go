@@ -172,17 +172,26 @@ func TestDocsInputs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, shown, _ := strings.Cut(string(text), "\n```yaml\n")
-	shown, _, _ = strings.Cut(shown, "```")
-	rest := "version: 1\nname: inputs\nentities: {account: account_id}\nfeature_views: {spend: {entity: account, source: transactions, features: {total: sum(amount)}}}\nfeature_services: {fraud: {features: [spend]}}\n"
-	def, err := features.Load("inputs.md", []byte(rest+shown))
-	if err != nil {
-		t.Fatal(err)
-	}
 	str, at := event.Of(event.String), event.Of(event.Timestamp)
-	_, err = features.Compile(def, features.Catalog{Histories: map[string]event.Schema{"transactions": {{Name: "account_id", Type: str}, {Name: "event_time", Type: at}, {Name: "amount", Type: event.DecimalOf(12, 2)}}}}, "fraud")
-	if err != nil {
-		t.Error(err)
+	rest := "version: 1\nname: inputs\nentities: {account: account_id}\nfeature_views: {spend: {entity: account, source: transactions, features: {total: sum(amount)}}}\nfeature_services: {fraud: {features: [spend]}}\n"
+	shown := strings.Split(string(text), "\n```yaml\n")
+	for _, s := range shown[1:] {
+		s, _, _ = strings.Cut(s, "```")
+		def, err := features.Load("inputs.md", []byte(rest+s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		set := ""
+		if len(def.TrainingSets) > 0 {
+			set = def.TrainingSets[0].Name.Value
+		}
+		_, err = features.Compile(def, features.Catalog{Histories: map[string]event.Schema{"transactions": {{Name: "account_id", Type: str}, {Name: "event_time", Type: at}, {Name: "amount", Type: event.DecimalOf(12, 2)}}}}, set)
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if len(shown) < 3 {
+		t.Errorf("%d definitions are shown", len(shown)-1)
 	}
 }
 

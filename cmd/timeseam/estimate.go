@@ -65,16 +65,30 @@ func newEstimate(ctx context.Context, plan *features.Plan, in *inputs) (*estimat
 		if err != nil {
 			return nil, err
 		}
-		e.ReadRows += t.Estimate()
-		e.ReadBytes += d.bytesOf(names(input.Columns))
+		read := in.read(input.Source.Name.Value)
+		share := shareOf(read, t)
+		e.ReadRows += read.Estimate()
+		e.ReadBytes += int64(share * float64(d.bytesOf(names(input.Columns))))
 		for _, v := range plan.Views {
 			if v.Input == i {
-				held += t.Estimate()*keptBytes(input, v) + d.textBytes(input.Columns)
+				held += read.Estimate()*keptBytes(input, v) + int64(share*float64(d.textBytes(input.Columns)))
 			}
 		}
 	}
 	e.MemoryBytes = memoryBase + int64(memoryFactor*float64(held))
 	return e, nil
+}
+
+// shareOf is how much of a table's bytes one of its partitions are.
+func shareOf(some, of *sources.Table) float64 {
+	read, whole := int64(0), int64(0)
+	for _, f := range some.Files {
+		read += f.Size
+	}
+	for _, f := range of.Files {
+		whole += f.Size
+	}
+	return float64(read) / float64(max(whole, 1))
 }
 
 // keptBytes is what a view holds of an event of its input: all columns that are

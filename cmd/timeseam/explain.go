@@ -37,6 +37,10 @@ type explanation struct {
 	Inner       []columnEntry    `json:"inner_columns"` // computed for others, not given out
 	Estimate    *estimate        `json:"estimate"`
 	Notes       []string         `json:"notes"`
+
+	// Foreseen: the spine's files tell from when to when it asks, and so which
+	// partitions are read.
+	Foreseen bool `json:"-"`
 }
 
 // explainedTable is what is read of a table.
@@ -50,6 +54,9 @@ type explainedTable struct {
 	Columns []string `json:"columns"`
 	Of      int      `json:"of_columns"`
 	Groups  int      `json:"row_groups"` // all of which are read
+
+	Partitions *partitionsEntry `json:"partitions,omitempty"`
+	Complete   *completeEntry   `json:"complete,omitempty"`
 }
 
 // explainedView is how a view takes and orders events.
@@ -95,8 +102,10 @@ func newExplanation(plan *features.Plan, in *inputs) *explanation {
 	set := plan.TrainingSet
 	x := &explanation{Definition: plan.Definition.Name.Value, TrainingSet: set.Name.Value, Digest: plan.Digest(), Notes: []string{},
 		Visibility: newVisibility(plan.TrainingSet)}
+	complete := in.complete(plan, nil)
+	x.Foreseen = in.foresee(plan, complete)
 	table := func(name, path string, columns event.Schema) explainedTable {
-		t := in.histories[name]
+		t := in.read(name)
 		if name == "" {
 			t = in.spines[set.Name.Value]
 		}
@@ -109,7 +118,12 @@ func newExplanation(plan *features.Plan, in *inputs) *explanation {
 	}
 	x.Spine = table("", set.Spine.Table.Path.Value, plan.Queries.Columns)
 	for _, i := range plan.Inputs {
-		x.Inputs = append(x.Inputs, table(i.Source.Name.Value, i.Source.History.Path.Value, i.Columns))
+		e := table(i.Source.Name.Value, i.Source.History.Path.Value, i.Columns)
+		e.Complete = complete[e.Name]
+		if f := in.fetched[e.Name]; f != nil {
+			e.Partitions = &f.entry
+		}
+		x.Inputs = append(x.Inputs, e)
 	}
 	for _, v := range plan.Views {
 		x.Views = append(x.Views, explainedView{v.Name, plan.Inputs[v.Input].Source.Name.Value, v.Key(), v.View.Where.Value, v.Order(plan), rules(plan, v)})
@@ -132,6 +146,12 @@ func (x *explanation) print(w io.Writer) {
 	x.Spine.print(w, "spine")
 	for _, i := range x.Inputs {
 		i.print(w, "source "+i.Name)
+		if i.Partitions != nil {
+			i.Partitions.print(w, x.Foreseen)
+		}
+		if i.Complete != nil {
+			i.Complete.print(w, "      ")
+		}
 	}
 	fmt.Fprintln(w, "  Of each file all row groups are read, and of these only the columns named: what the definition does not use stays on the disk.")
 	fmt.Fprintln(w, "\nViews")

@@ -137,6 +137,8 @@ type inputEntry struct {
 	OutOfType int64    `json:"values_out_of_type"`
 	NaN       int64    `json:"nan_values"`
 	tableEntry
+	Partitions *partitionsEntry `json:"partitions,omitempty"` // of a source that says so
+	Complete   *completeEntry   `json:"complete,omitempty"`   // where there is evidence of it
 }
 
 type tieEntry struct {
@@ -168,7 +170,8 @@ func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifes
 	m.Marks = columnEntries(plan.Marked())
 	for i, input := range plan.Inputs {
 		s := input.Source
-		m.Inputs = append(m.Inputs, inputEntry{s.Name.Value, names(input.Columns), r.Read[i][event.OutOfType], r.Read[i][event.NaNNull], newTableEntry(s.History.Path.Value, in.histories[s.Name.Value])})
+		m.Inputs = append(m.Inputs, inputEntry{Source: s.Name.Value, Columns: names(input.Columns), OutOfType: r.Read[i][event.OutOfType], NaN: r.Read[i][event.NaNNull],
+			tableEntry: newTableEntry(s.History.Path.Value, in.read(s.Name.Value))})
 	}
 	for _, v := range plan.Views {
 		m.Ties = append(m.Ties, tieEntry{v.Name, v.Order(plan)})
@@ -188,7 +191,7 @@ func columnEntries(described []features.Described) []columnEntry {
 }
 
 func newTableEntry(path string, t *sources.Table) tableEntry {
-	e := tableEntry{Path: path, Rows: t.Rows()}
+	e := tableEntry{Path: path, Rows: t.Rows(), Files: []fileEntry{}}
 	for _, f := range t.Files {
 		entry := fileEntry{Path: within(t.Path, f.Path), Bytes: f.Size, Rows: f.Rows}
 		if t.Format() == "parquet" {
@@ -240,6 +243,14 @@ func (m *manifest) print(w io.Writer, r *runReport) {
 			if n.count > 0 {
 				fmt.Fprintf(w, "source %s: %d %s\n", i.Source, n.count, strings.ReplaceAll(n.reason.String(), "_", " "))
 			}
+		}
+	}
+	for _, i := range m.Inputs {
+		if p := i.Partitions; p != nil && p.Pruned > 0 {
+			fmt.Fprintf(w, "source %s: %d of %d partitions read, %s left unread\n", i.Source, p.Read, p.There, plural(p.Pruned, "file"))
+		}
+		if i.Complete != nil {
+			i.Complete.print(w, "source "+i.Source+": ")
 		}
 	}
 	for _, c := range m.Counts {

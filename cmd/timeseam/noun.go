@@ -121,6 +121,7 @@ func (n *noun) tellSource(in *inputs, plan *features.Plan) {
 	if s.EventID.Given() {
 		n.Facts = append(n.Facts, fact{"duplicates", "of events equal in key, time and " + s.EventID.Value + " one counts"})
 	}
+	n.Facts = append(n.Facts, in.partitionFacts(s, plan)...)
 	for _, i := range plan.Inputs {
 		if i.Source.Name.Value != n.Name {
 			continue

@@ -100,7 +100,7 @@ func (r *rehearsal) run(ctx context.Context) (*event.Batch, *timetravel.Report, 
 		places[in.Source] = i
 	}
 	b := &timetravel.Backfill{Plan: r.plan, Sink: out, Workers: r.way.workers,
-		History: func(in features.Input) ([]event.Source, error) {
+		History: func(in features.Input, _ event.Span) ([]event.Source, error) {
 			return r.partsOf(in, places[in.Source]), nil
 		},
 		Spine: func() (event.Source, error) {

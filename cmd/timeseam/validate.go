@@ -73,6 +73,9 @@ func (v *verdict) check(path string) error {
 		var plan *features.Plan
 		if plan, err = features.Compile(def, in.catalog(), ""); err == nil {
 			v.Lints = append(v.Lints, plan.Lints...)
+			if faults := in.partitionFaults(); len(faults) > 0 {
+				err = faults
+			}
 		}
 	}
 	if faults := (event.Faults{}); errors.As(err, &faults) {

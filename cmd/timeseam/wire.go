@@ -22,19 +22,23 @@ type inputs struct {
 	histories map[string]*sources.Table // by source
 	spines    map[string]*sources.Table // by training set
 	missing   map[string]error          // by "source x" or "training set x"
+	misfits   map[string]*event.Fault   // by source: folders are not what the definition says
+	fetched   map[string]*fetched       // by source: what a run reads of its partitions
 }
 
 // openInputs opens the histories of a definition, and the spine of the training
 // set named, or of all.
 func openInputs(def *features.Definition, set string) *inputs {
-	in := &inputs{def: def, histories: map[string]*sources.Table{}, spines: map[string]*sources.Table{}, missing: map[string]error{}}
-	for _, s := range def.Sources {
+	in := &inputs{def: def, histories: map[string]*sources.Table{}, spines: map[string]*sources.Table{}, missing: map[string]error{}, misfits: map[string]*event.Fault{}, fetched: map[string]*fetched{}}
+	for i := range def.Sources {
+		s := &def.Sources[i]
 		t, err := in.open(s.History, s.Fields)
 		if err != nil {
 			in.missing["source "+s.Name.Value] = fmt.Errorf("history of source %s: %w", s.Name.Value, err)
 			continue
 		}
 		in.histories[s.Name.Value] = t
+		in.partition(s, t)
 	}
 	for _, s := range def.TrainingSets {
 		if set != "" && s.Name.Value != set {
@@ -61,7 +65,11 @@ func (in *inputs) open(at features.Table, fields []features.Declared) (*sources.
 		path = filepath.Join(filepath.Dir(in.def.File), path)
 	}
 	if !at.Text() {
-		return sources.Find(path)
+		t, err := sources.Find(path)
+		if err == nil {
+			err = t.Declare(at.Columns(fields))
+		}
+		return t, err
 	}
 	return sources.FindText(path, sources.Dialect{JSON: at.Format == "json", Delimiter: at.Delimiter, Quote: at.Quote, Headless: at.Headless, Null: at.Null, Fields: at.Columns(fields)})
 }
@@ -95,6 +103,9 @@ func (in *inputs) compile(set string) (*features.Plan, error) {
 	for _, i := range plan.Inputs {
 		if err := in.missing["source "+i.Source.Name.Value]; err != nil {
 			return nil, err
+		}
+		if f := in.misfits[i.Source.Name.Value]; f != nil {
+			return nil, event.Faults{*f}
 		}
 	}
 	return plan, in.missing["training set "+set]
