@@ -28,12 +28,13 @@ func (v *viewCompiler) time() *expr.Expr {
 			t = d.ValidFrom
 		}
 	}
-	e := v.src.named(t)
+	field := v.landedField(t)
+	e := v.src.compile(t, field)
 	if e == nil || e.Type.Kind == event.Timestamp {
 		return e
 	}
 	if e.Type.Kind == event.Date {
-		n := v.src.bind(t, &expr.Node{Op: expr.Ref, Path: []string{t.Value}, End: len(t.Value)})
+		n := v.src.bind(t, field)
 		return v.c.typed(t, &expr.Node{Op: expr.Cast, Args: []*expr.Node{n}, To: event.Of(event.Timestamp)}, nothing{})
 	}
 	spelled := fieldNode(t).String() // in double quotes if need be, as expressions have it
@@ -47,6 +48,21 @@ func (v *viewCompiler) time() *expr.Expr {
 	}
 	v.c.fault(t, 0, 0, fmt.Sprintf("%s is %s, and a time is timestamp or date", t.Value, e.Type), fmt.Sprintf("write fields: {a_name: {type: timestamp, history: %s}} and name that", how))
 	return nil
+}
+
+// landedField is the field with a view's times. A row that names no snapshot is of
+// none: whenever it landed, it has no time, and is skipped and counted as any
+// other without one. It would blank the whole dimension as the newest snapshot.
+func (v *viewCompiler) landedField(t Text) *expr.Node {
+	d := v.src.def.Dimension
+	if d == nil || !d.Landed.Given() {
+		return fieldNode(t)
+	}
+	if f, _ := v.src.field(d.Snapshot.Value); f == nil {
+		return fieldNode(t) // told where the snapshot is asked for
+	}
+	named := &expr.Node{Op: expr.IsNull, Negated: true, Args: []*expr.Node{fieldNode(d.Snapshot)}}
+	return &expr.Node{Op: expr.Case, End: len(t.Value), Args: []*expr.Node{named, fieldNode(t)}}
 }
 
 // landing compiles when a snapshot can be read: so long after the time that names

@@ -272,3 +272,31 @@ func TestDigestHoldsTables(t *testing.T) {
 		}
 	}
 }
+
+// TestKeylessTableOfNow compiles a view that only its features make read anything.
+func TestKeylessTableOfNow(t *testing.T) {
+	const text = `version: 1
+name: rates
+sources:
+  rates: {history: {parquet: r.parquet}, fields: {rate: double}, dimension: {mode: current, leak: accepted}}
+entities: {all: []}
+feature_views:
+  now: {entity: all, source: rates, features: {rate: VALUE}}
+feature_services: {all: {features: [now]}}
+training_sets:
+  rated: {service: all, spine: {parquet: s.parquet, event_timestamp: at}, visibility: {known: arrival}}
+`
+	for value, problem := range map[string]string{"rate": "", "1": "reads no column", "rat": "no field rat"} {
+		d, err := Load("rates.yaml", []byte(strings.Replace(text, "VALUE", value, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Compile(d, Catalog{Histories: map[string]event.Schema{"rates": {{Name: "rate", Type: event.Of(event.Double)}}}}, "rated")
+		switch {
+		case problem == "" && (err != nil || p.Views[0].Input != 0):
+			t.Errorf("%s: %v", value, err)
+		case problem != "" && (err == nil || !strings.Contains(err.Error(), problem) || strings.Count(err.Error(), "\n") > 0):
+			t.Errorf("%s: %v, want a fault that says %q", value, err, problem)
+		}
+	}
+}

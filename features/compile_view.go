@@ -154,6 +154,9 @@ func (v *viewCompiler) plan() bool {
 	if recorded := v.src.def.Arrival; v.src.def.Dimension != nil && recorded.Given() {
 		orders = slices.Concat([]Order{{Column: recorded}}, orders) // a correction holds (S12.3)
 	}
+	if d := v.src.def.Dimension; d != nil && d.Snapshot.Given() {
+		orders = slices.Concat([]Order{{Column: d.Snapshot}}, orders) // of two that landed at once the later one (S12.7)
+	}
 	for _, o := range orders {
 		i := v.runColumn(o.Column, &expr.Node{Op: expr.Ref, Path: []string{o.Column.Value}, End: len(o.Column.Value)})
 		v.planned.Layout.OrderBy = append(v.planned.Layout.OrderBy, aggregate.Order{Column: i, Desc: o.Desc})
@@ -171,9 +174,18 @@ func (v *viewCompiler) plan() bool {
 		return false
 	}
 	v.place = len(v.c.plan.Views)
-	v.planned.Input = v.src.input
 	v.c.plan.Views = append(v.c.plan.Views, v.planned)
+	told := len(v.c.faults)
 	v.content()
+	// Known now: a table that is overwritten has no time, and without a key only
+	// what the features read makes it an input.
+	if v.planned.Input = v.src.input; v.planned.Input < 0 {
+		if v.c.plan.Views = v.c.plan.Views[:v.place]; len(v.c.faults) > told {
+			return false
+		}
+		v.c.fault(v.def.Source, 0, 0, fmt.Sprintf("view %s reads no column of source %s", v.def.Name.Value, v.src.def.Name.Value), "a value that is always the same needs no source: write it in a derived view")
+		return false
+	}
 	return true
 }
 

@@ -78,6 +78,9 @@ func (k *kept) Close() error                 { return nil }
 // plan compiles the spec's training set against its tables.
 func (s *spec) plan(tb testing.TB) *features.Plan {
 	tb.Helper()
+	if p := s.plans[s.definition]; p != nil {
+		return p
+	}
 	c := features.Catalog{Histories: map[string]event.Schema{}, Spines: map[string]event.Schema{s.set: s.spine.schema}}
 	for name, t := range s.sources {
 		c.Histories[name] = t.schema
@@ -85,6 +88,9 @@ func (s *spec) plan(tb testing.TB) *features.Plan {
 	p, err := features.Compile(s.definition, c, s.set)
 	if err != nil {
 		tb.Fatalf("spec %s: %v", s.name, err)
+	}
+	if s.plans != nil {
+		s.plans[s.definition] = p
 	}
 	return p
 }

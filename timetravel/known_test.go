@@ -39,31 +39,39 @@ func timely(d *features.Definition) *features.Definition {
 
 // arrived is the rows of each source that a row of the spine may know.
 func arrived(d *features.Definition, set string, sources map[string]table, spine table, row int) map[string]table {
-	n, t := newNaive(d, set, sources, spine)
 	known := map[string]table{}
+	n, t := newNaive(d, set, sources, spine)
 	for name, of := range sources {
-		s := n.source(name)
+		knows := n.knows(t, name, spine.rows[row])
 		some := table{schema: of.schema}
-		fields := n.fields(s, of.schema)
-		at := spine.rows[row][spine.schema.Index(n.at)]
 		for _, r := range of.rows {
-			values := n.declared(s, of.schema, fields, r)
-			get := func(name string) value { return values[fields.Index(name)] }
-			own := timeOf(s, get)
-			came := own
-			if s.Arrival.Given() {
-				came = get(s.Arrival.Value)
-			}
-			if at == nil || own == nil || came == nil {
-				continue
-			}
-			if max(instant(own), plus(instant(came), t.Delay)) <= plus(instant(at), t.DecideAfter) {
+			if knows(r) {
 				some.rows = append(some.rows, r)
 			}
 		}
 		known[name] = some
 	}
 	return known
+}
+
+// knows tells which rows of a source a row of the spine may know, whatever then
+// counts.
+func (n *naive) knows(t features.TrainingSet, source string, asked []value) func(row []value) bool {
+	s, schema := n.source(source), n.sources[source].schema
+	fields, at := n.fields(s, schema), asked[n.spine.schema.Index(n.at)]
+	return func(row []value) bool {
+		values := n.declared(s, schema, fields, row)
+		get := func(name string) value { return values[fields.Index(name)] }
+		own := timeOf(s, get)
+		came := own
+		if s.Arrival.Given() && t.Known.Value == "arrival" {
+			came = get(s.Arrival.Value)
+		}
+		if at == nil || own == nil || came == nil {
+			return false
+		}
+		return max(instant(own), plus(instant(came), t.Delay)) <= plus(instant(at), t.DecideAfter)
+	}
 }
 
 // plus is an instant and a duration after it, stopping at the end of time.
@@ -81,8 +89,9 @@ func plus(t event.Time, d features.Text) event.Time {
 // eachArrived answers the listed rows of the spine one by one, each over what it
 // may know.
 func eachArrived(d *features.Definition, set string, sources map[string]table, spine table, rows []int, answer func(d *features.Definition, sources map[string]table, spine table) answers) (all answers) {
+	always := timely(d)
 	for _, row := range rows {
-		a := answer(timely(d), arrived(d, set, sources, spine, row), table{spine.schema, spine.rows[row : row+1]})
+		a := answer(always, arrived(d, set, sources, spine, row), table{spine.schema, spine.rows[row : row+1]})
 		all.schema, all.exact, all.rows = a.schema, a.exact, append(all.rows, a.rows...)
 	}
 	return all
@@ -102,6 +111,9 @@ func ofEventTime(answer func(tb testing.TB, s *spec) answers) func(tb testing.TB
 		for i := range rows {
 			rows[i] = i
 		}
+		if s.plans == nil {
+			s.plans = map[*features.Definition]*features.Plan{} // one plan does for all rows
+		}
 		return eachArrived(s.definition, s.set, s.sources, s.spine, rows, func(d *features.Definition, sources map[string]table, spine table) answers {
 			known := *s
 			known.definition, known.sources, known.spine = d, sources, spine
@@ -118,19 +130,18 @@ func timeOf(s *features.Source, get func(string) value) value {
 		return get(s.EventTimestamp.Value)
 	case d.Mode.Value == "current":
 		return event.MinTime
+	case d.Snapshot.Given() && get(d.Snapshot.Value) == nil:
+		return nil
 	case d.Landed.Given():
 		return get(d.Landed.Value)
 	case d.Snapshot.Given():
-		if get(d.Snapshot.Value) == nil {
-			return nil
-		}
 		return plus(instant(get(d.Snapshot.Value)), d.LandsAfter)
 	}
 	return get(d.ValidFrom.Value)
 }
 
 // ordersOf is what orders a view's events of one time: of versions, first when
-// they were recorded.
+// they were recorded; of snapshots, first which one they are of.
 func ordersOf(v *naiveView, s *features.Source) []features.Order {
 	orders := v.OrderBy
 	if len(orders) == 0 {
@@ -138,6 +149,9 @@ func ordersOf(v *naiveView, s *features.Source) []features.Order {
 	}
 	if s.Dimension != nil && s.Arrival.Given() {
 		orders = append([]features.Order{{Column: s.Arrival}}, orders...)
+	}
+	if s.Dimension != nil && s.Dimension.Snapshot.Given() {
+		orders = append([]features.Order{{Column: s.Dimension.Snapshot}}, orders...)
 	}
 	return orders
 }

@@ -21,12 +21,31 @@ func naiveAnswers(d *features.Definition, set string, sources map[string]table, 
 	}
 	for i := range t.EventLabels {
 		c := n.label(&t.EventLabels[i])
-		a.schema, a.exact = append(a.schema, event.Field{Name: t.EventLabels[i].Name.Value, Type: c.t}), append(a.exact, true)
+		a.schema, a.exact = append(a.schema, event.Field{Name: t.EventLabels[i].Name.Value, Type: c.t}), append(a.exact, exact(c.expr))
 		for k, row := range rows {
 			a.rows[k] = append(a.rows[k], c.value(spine.rows[row]))
 		}
 	}
 	return a
+}
+
+// naiveKept is the rows that a training set keeps; nil: all.
+func naiveKept(d *features.Definition, set string, sources map[string]table, spine table) []int {
+	n, t := newNaive(d, set, sources, spine)
+	if !t.Censored.Given() {
+		return nil
+	}
+	rows := []int{}
+next:
+	for i, row := range spine.rows {
+		for k := range t.EventLabels {
+			if _, censored := n.label(&t.EventLabels[k]).censored(row); censored {
+				continue next
+			}
+		}
+		rows = append(rows, i)
+	}
+	return rows
 }
 
 // naiveLabel is a label that later events tell.

@@ -27,19 +27,26 @@ func newRandomCase(seed uint64) randomCase {
 	for _, w := range randomLengths {
 		d.spans = append(d.spans, event.Time(duration(w)))
 	}
-	c.known = one(d, "{known: event_time}", "{known: arrival}", "{known: arrival, delay: 1s}", "{known: arrival, delay: 1h, decide_after: 1s}", "{known: arrival, decide_after: 1d}")
+	c.known = one(d, "{known: event_time}", "{known: event_time}", "{known: arrival}", "{known: arrival, delay: 1s}", "{known: arrival, delay: 1h, decide_after: 1s}", "{known: arrival, decide_after: 1d}")
 	c.events = d.drawEvents(d.IntN(60))
-	c.versions = d.drawVersions(d.IntN(12))
-	c.spine = d.drawSpine(1 + d.IntN(25))
+	c.spine = d.drawSpine(1 + d.IntN(14))
 	for i := range 1 + d.IntN(3) {
 		c.views = append(c.views, d.drawView(i))
 	}
-	if d.IntN(2) == 0 {
-		c.views = append(c.views, d.drawDimension())
+	for i := range d.IntN(3) {
+		t, v := d.drawTable(i)
+		c.tables, c.views = append(c.tables, t), append(c.views, v)
 	}
 	if d.IntN(2) == 0 {
 		c.views = append(c.views, d.drawDerived())
 	}
+	c.guises = d.drawGuises(c.views)
+	c.spineEntity = one(d, "", "", "", ", entity: {one: other}", ", entity: {two: [other, k2]}")
+	c.outcomes = d.drawOutcomes(d.IntN(20))
+	if d.IntN(3) == 0 {
+		c.labels, c.censored = d.drawLabels(), one(d, "", "    censored: drop\n")
+	}
+	c.way, c.future = d.IntN(3), d.Uint64()
 	return c
 }
 
@@ -130,26 +137,16 @@ func (d *dice) came(at value) value {
 	return at
 }
 
-func (d *dice) drawVersions(n int) table {
-	t := table{schema: event.Schema{{Name: "k", Type: event.Of(event.String)}, {Name: "since", Type: event.Of(event.Timestamp)}, {Name: "seq", Type: event.Of(event.Int)},
-		{Name: "plan", Type: event.Of(event.String)}, {Name: "price", Type: event.DecimalOf(8, 2)}, {Name: "ok", Type: event.Of(event.Bool)}, {Name: "came", Type: event.Of(event.Timestamp)}}}
-	for range n {
-		row := []value{d.key(), d.time(), one[value](d, int64(1), int64(2), nil), d.text(), d.decimal(), d.bool(), nil}
-		row[6] = d.came(row[1])
-		t.rows = append(t.rows, row)
-	}
-	return t
-}
-
 func (d *dice) drawSpine(n int) table {
 	t := table{schema: event.Schema{{Name: "k", Type: event.Of(event.String)}, {Name: "k2", Type: event.Of(event.Int)}, {Name: "at", Type: event.Of(event.Timestamp)},
-		{Name: "amount", Type: event.Of(event.Double)}}}
+		{Name: "amount", Type: event.Of(event.Double)}, {Name: "other", Type: event.Of(event.String)}, {Name: "ref", Type: event.Of(event.String)}}}
 	for range n {
 		var at value = one(d, d.instants...)
 		if d.IntN(4) == 0 {
 			at = d.time()
 		}
-		t.rows = append(t.rows, []value{one(d, d.key(), "unknown"), one[value](d, int64(1), int64(2), nil), at, d.double()})
+		t.rows = append(t.rows, []value{one(d, d.key(), "unknown"), one[value](d, int64(1), int64(2), nil), at, d.double(),
+			d.key(), one[value](d, "i1", "i2", "i3", nil)})
 	}
 	return t
 }
@@ -243,17 +240,6 @@ func (d *dice) drawView(i int) randomView {
 			value, more = one(d, "avg(n)", "max(x)", "count(x)"), fmt.Sprintf(", min_count: %d, default: -1", 1+d.IntN(2))
 		}
 		v.features = append(v.features, fmt.Sprintf("f%d: {value: %q, window: %s%s}", f, value, d.window(), more))
-	}
-	return v
-}
-
-func (d *dice) drawDimension() randomView {
-	v := randomView{head: "dim:\n    entity: one\n    source: versions\n", features: []string{"plan: plan", "price: {value: price * 2, default: 0.00}", "since: since"}}
-	if d.IntN(2) == 0 {
-		v.head += "    where: ok\n"
-	}
-	if d.IntN(2) == 0 {
-		v.head += "    ttl: " + one(d, randomLengths...) + "\n"
 	}
 	return v
 }

@@ -27,6 +27,7 @@ type spec struct {
 	set        string // the training set
 	sources    map[string]table
 	spine      table
+	plans      map[*features.Definition]*features.Plan // those made already; nil: none is kept
 }
 
 // driver is a way to have a spec's questions answered by the engine. It answers
