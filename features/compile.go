@@ -76,6 +76,7 @@ type compiler struct {
 	request map[string]requestField
 
 	spelling map[*expr.Expr]string // canonical text of what was compiled, for the digest
+	bounds   map[*expr.Expr][]int  // the columns that it reads
 }
 
 // column is a feature over one window on its way into the plan. A feature over
@@ -129,7 +130,7 @@ type requestField struct {
 // service may list, and a derived view name, what stands further down.
 func newCompiler(def *Definition, cat Catalog) *compiler {
 	c := &compiler{def: def, cat: cat, plan: &Plan{Definition: def}, sources: map[string]*sourceScope{},
-		views: map[string]*viewCompiler{}, request: map[string]requestField{}, spelling: map[*expr.Expr]string{}}
+		views: map[string]*viewCompiler{}, request: map[string]requestField{}, spelling: map[*expr.Expr]string{}, bounds: map[*expr.Expr][]int{}}
 	c.plan.frame = []origin{{kind: atOrigin, t: event.Of(event.Timestamp)}}
 	c.plain = c.guise(nil)
 	return c
@@ -267,6 +268,12 @@ func (c *compiler) typed(t Text, n *expr.Node, s expr.Scope) *expr.Expr {
 		return nil
 	}
 	c.spelling[e] = spelled(n, e)
+	expr.Walk(n, func(n *expr.Node) bool {
+		if n.Op == expr.Bound {
+			c.bounds[e] = append(c.bounds[e], n.Column)
+		}
+		return true
+	})
 	return e
 }
 

@@ -214,6 +214,7 @@ func (c *compiler) queries(t *TrainingSet) {
 	}
 	if t != nil {
 		c.chooser(t, q)
+		c.itself(t, q)
 	}
 	p.request = make([]*expr.Expr, len(c.request))
 	names := make([]string, len(c.request))

@@ -231,9 +231,16 @@ type TrainingSet struct {
 	Known         Text // visibility: {known: ...}
 	Delay         Text // a duration; not given: none
 	DecideAfter   Text // a duration; not given: none
+	Self          *Self
 	VisibilityPos Pos
 	Split         *Split
 	Sample        *Sample
+}
+
+// Self says that a row of the spine is itself an event, which counts.
+type Self struct {
+	Include Text // the word
+	Source  Text // of which it is one; not given: the only one that the service counts
 }
 
 // Split marks the rows of a training set as train, validation or test: by time

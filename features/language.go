@@ -108,6 +108,7 @@ var (
 	leakChoices     = []choice{{name: "accepted"}}
 	holesChoices    = []choice{{name: "accepted"}}
 	censoredChoices = []choice{{name: "drop"}}
+	selfChoices     = []choice{{name: "exclude"}, {name: "include"}}
 	boundsChoices   = []choice{{name: "[)"}, {name: "[]"}, {name: "(]"}, {name: "()"}}
 )
 
@@ -126,7 +127,7 @@ const (
 // the reference.
 func sections() []*section {
 	return []*section{definitionSection, sourceSection, historySection, cutoverSection, fieldSection, dimensionSection, viewSection,
-		featureSection, windowSection, serviceSection, roleSection, trainingSection, spineSection, visibilitySection, labelSection, splitSection, splitTimeSection, splitHashSection, sampleSection}
+		featureSection, windowSection, serviceSection, roleSection, trainingSection, spineSection, visibilitySection, selfSection, labelSection, splitSection, splitTimeSection, splitHashSection, sampleSection}
 }
 
 // definitionSection is the file itself. Only feature_views is required besides
@@ -373,7 +374,17 @@ var visibilitySection = &section{
 		{name: "known", form: choiceForm(knownChoices), required: true, example: "event_time", about: "event_time: all that happened before the question, also what arrived after it. arrival: what had arrived by then."},
 		{name: "delay", form: durationForm, about: "How long after its arrival an event is known: the time that serving takes to apply it. Of arrival only."},
 		{name: "decide_after", form: durationForm, about: "How long after the question the decision falls: so much longer may events arrive. Windows stay where they are. Of arrival only."},
-		{name: "self", instead: "remove it; an event at the instant of the question does not count"},
+		{name: "self", form: anyForm(choiceForm(selfChoices), refForm(selfSection)), about: "Whether the row is itself an event that counts, such as the payment that is scored: exclude, where nothing is said, or include. The long form names its source."},
+	},
+}
+
+// selfSection is the long form of self. Which source the row is an event of must
+// be said where a service counts several.
+var selfSection = &section{
+	name: "self", title: "a self",
+	about: "Of which source a row of the spine is an event. The row's columns are its fields, by their names in the history.",
+	keys: []setting{
+		{name: "include", form: wordForm, required: true, example: "SOURCE", about: "The source."},
 	},
 }
 

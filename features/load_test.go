@@ -209,6 +209,7 @@ func TestKeys(t *testing.T) {
 		"training_set":    "training_sets: {t: {KEY: 1}}\n",
 		"spine":           "training_sets: {t: {spine: {KEY: 1}}}\n",
 		"visibility":      "training_sets: {t: {visibility: {KEY: 1}}}\n",
+		"self":            "training_sets: {t: {visibility: {self: {KEY: 1}}}}\n",
 		"service_feature": "feature_services: {s: {features: [{KEY: 1}]}}\n",
 		"label":           "training_sets: {t: {label: {l: {KEY: 1}}}}\n",
 		"split":           "training_sets: {t: {split: {KEY: 1}}}\n",

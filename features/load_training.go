@@ -146,6 +146,7 @@ func (l *loader) trainingSet(d *Definition, name Text, n *yaml.Node) TrainingSet
 				l.faultAt(d.text, fmt.Sprintf("%s of %s under event_time, where events are known from their own time on", d.key, o.of("visibility")), "remove it, or say known: arrival")
 			}
 		}
+		t.Self = m.self(d)
 		m.close()
 	}
 	if n := o.take("split"); n != nil {
@@ -157,6 +158,26 @@ func (l *loader) trainingSet(d *Definition, name Text, n *yaml.Node) TrainingSet
 	l.labelsKept(&t)
 	o.close()
 	return t
+}
+
+// self reads whether a row of the spine counts as an event itself; nil: it does
+// not.
+func (o *object) self(d *Definition) *Self {
+	n := o.take("self")
+	if quiet(n) || n.Kind != yaml.MappingNode {
+		if word := o.choice("self", selfChoices); word.Value == "include" {
+			return &Self{Include: word}
+		}
+		return nil
+	}
+	m := o.open(n, selfSection, o.of("self"), Text{Pos: nodePos(n)})
+	s := &Self{Source: m.word("include")}
+	m.close()
+	if s.Include = s.Source; !s.Source.Given() {
+		return nil // told
+	}
+	o.reference(s.Source, "source", names(d.Sources, func(s Source) string { return s.Name.Value }))
+	return s
 }
 
 // labels reads the spine's label columns; labels from events are told apart by

@@ -42,6 +42,19 @@ func withoutNaN(c *event.Column) (found int64) {
 	return found
 }
 
+// RefuseOwn is Refuse of the rows of a spine that are events themselves: what is
+// counted of the spine.
+func (p *Plan) RefuseOwn(n *event.Counts) error {
+	for i, o := range p.Queries.own {
+		if o != nil {
+			if err := p.Inputs[i].Refuse(n); err != nil {
+				return fmt.Errorf("the spine, whose rows are events themselves: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
 // Refuse returns an error where the input had NaNs and its source rejects them.
 func (in *Input) Refuse(n *event.Counts) error {
 	if in.Source.NaN.Value == "reject" && n[event.NaNNull] > 0 {

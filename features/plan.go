@@ -58,6 +58,7 @@ type PlannedView struct {
 	arrival *expr.Expr // nil: nobody asks when events arrived
 	where   *expr.Expr // nil: every event
 	columns []*expr.Expr
+	own     bool     // the rows of the spine are events of it
 	ends    *ends    // nil: versions end with the next one
 	texts   []string // canonical text of each column
 	kinds   []event.Type
@@ -92,6 +93,7 @@ type QueryPlan struct {
 	time    *expr.Expr
 	request []*expr.Expr
 	chooser chooser
+	own     []own // by input; nil: the rows are no events
 }
 
 // QueryKey is an entity's key in a query. types are those of the events; the

@@ -53,14 +53,20 @@ func (v *PlannedView) Rows(b *event.Batch, n *event.Counts) Rows {
 			}
 		}
 	}
-	r.Columns = evaluate(v.columns, taken.batch(b), n)
-	for i := range r.Columns {
-		if r.Columns[i].Type.Kind == event.Double {
-			// Negative zero becomes zero here, once for all that a view computes (S8).
-			r.Columns[i].Floats = unsigned(r.Columns[i].Floats)
+	r.Columns = v.kept(taken.batch(b), n)
+	return r
+}
+
+// kept evaluates what the view's runs keep of events. Negative zero becomes zero
+// here, once for all that a view computes (S8.4).
+func (v *PlannedView) kept(b *event.Batch, n *event.Counts) []event.Column {
+	columns := evaluate(v.columns, b, n)
+	for i := range columns {
+		if columns[i].Type.Kind == event.Double {
+			columns[i].Floats = unsigned(columns[i].Floats)
 		}
 	}
-	return r
+	return columns
 }
 
 // selection is some rows of a batch, in order. Selecting first and evaluating
@@ -168,6 +174,7 @@ type Queries struct {
 	At      event.Column
 	Request []event.Column
 	Marks   []event.Column // of the rows of a training set; columns of Plan.Marks
+	Own     []*Own         // by view of the plan; nil: the view, or the training set, does not count the rows
 }
 
 // NewQueries makes queries of a batch of the spine's columns. b has the columns
@@ -187,6 +194,7 @@ func (p *Plan) NewQueries(b *event.Batch, n *event.Counts) *Queries {
 	}
 	q.Request = evaluate(p.Queries.request, b, n)
 	q.Marks = p.Queries.chooser.marks(b, &q.At)
+	q.Own = p.owns(b, n)
 	return q
 }
 

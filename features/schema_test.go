@@ -261,7 +261,7 @@ func TestSchemaTakesWhatLoads(t *testing.T) {
 var beyondSchema = map[string]bool{
 	"two documents": true, "tags": true, "version as text": true, "twice": true, "anchors, aliases, merge keys": true,
 	"address with an open variable": true, "address with a bad variable": true, "key twice": true, "feature twice": true,
-	"order_by": true, "dimension with keys of events": true, "dimension modes": true, "labels from events": true, "unknown references": true, "reference far from any": true,
+	"order_by": true, "dimension with keys of events": true, "dimension modes": true, "labels from events": true, "unknown references": true, "the source of self": true, "reference far from any": true,
 	"view without entity": true, "view without source": true, "view of a dimension": true, "view of events": true,
 	"unknown service": true, "labels not kept": true, "characters of a terminal": true, "long words": true, "unknown alias": true,
 	"expression that begins with a quote": true, "source that is empty": true, "own tags": true, "windows twice": true, "text after the end": true,

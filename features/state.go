@@ -24,6 +24,7 @@ type Events = aggregate.Events
 // value (I1).
 type Store struct {
 	Counts event.Counts
+	Own    Events // of questions that are events themselves; text in Symbols
 
 	view    *PlannedView
 	symbols *event.Symbols
@@ -116,6 +117,16 @@ func (s *Store) Value(key event.Hash, at event.Time, out []event.Column) {
 		r = s.nobody
 	}
 	r.Value(at, out)
+}
+
+// ValueWith is Value with the question's own event, the given row of Own, which is
+// gone afterwards.
+func (s *Store) ValueWith(key event.Hash, at event.Time, own int, out []event.Column) {
+	r := s.run(key, false)
+	if r == nil {
+		r = s.nobody
+	}
+	r.ValueWith(at, s.Own, own, out)
 }
 
 // Close ends an arena's last run, so that Counts is complete. A table has
@@ -212,15 +223,30 @@ func (s *State) Value(b *event.Batch) []event.Column {
 	for i, l := range s.plan.Lookups {
 		store, k := s.stores[l.View], l.Key
 		slots[i] = store.Answers(q.Len)
+		own := store.bring(q, l.View)
 		for r := range q.Len {
 			if q.NoTime != nil && q.NoTime[r] || q.NoKey[k] != nil && q.NoKey[k][r] {
 				store.nobody.Value(q.Times[r], slots[i])
+			} else if at := own.At(r, q.Keys[k][r]); at >= 0 {
+				store.ValueWith(q.Keys[k][r], q.Times[r], at, slots[i])
 			} else {
 				store.Value(q.Keys[k][r], q.Times[r], slots[i])
 			}
 		}
 	}
 	return s.plan.Finish(q, slots, &s.Counts)
+}
+
+// bring readies what queries are themselves as events of a view; nil: none is.
+// The symbols get their text, as they get that of events.
+func (s *Store) bring(q *Queries, view int) *Own {
+	if q.Own == nil || q.Own[view] == nil {
+		return nil
+	}
+	own := q.Own[view]
+	s.Intern(own.Columns)
+	s.Own.Columns = own.Columns
+	return own
 }
 
 // Forget lets go of all that no query at an instant from at on can tell apart.

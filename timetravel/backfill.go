@@ -124,7 +124,8 @@ func (r *run) tell(stage string, done, total int64) {
 }
 
 // spine is all queries, in the spine's order. It holds 8 bytes of instant and
-// 16 of every key a row. Keys are hashes of 128 bits that stand for the values
+// 16 of every key a row; where rows are events that count, of every view what it
+// keeps of an event too. Keys are hashes of 128 bits that stand for the values
 // (S11.2): with n distinct keys two meet with probability n^2/2^129, for a
 // billion about one in 10^21.
 type spine struct {
@@ -134,6 +135,7 @@ type spine struct {
 	noKey       [][]bool // by key; nil: every query has it
 	request     []event.Column
 	marks       []event.Column
+	own         []*features.Own // by view; nil: the rows are no events of it
 	kept        Kept
 	first, last event.Time // of the instants there are
 }
@@ -174,7 +176,8 @@ func (r *run) readSpine(ctx context.Context) error {
 			if s.first <= s.last {
 				r.report.Asked = event.Span{From: s.first, To: s.last.Later(1)}
 			}
-			return nil
+			s.hashOwn()
+			return r.Plan.RefuseOwn(&r.report.Spine)
 		case err != nil:
 			return fmt.Errorf("read spine: %w", err)
 		}
@@ -229,6 +232,7 @@ func (s *spine) add(q *features.Queries) {
 		s.noKey[k] = appendFlags(s.noKey[k], before, q.NoKey[k], q.Len)
 	}
 	s.request, s.marks = appendColumns(s.request, q.Request, q.Len), appendColumns(s.marks, q.Marks, q.Len)
+	s.addOwn(q.Own)
 	for i, t := range q.Times {
 		if q.NoTime == nil || !q.NoTime[i] {
 			s.first, s.last = min(s.first, t), max(s.last, t)

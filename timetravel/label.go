@@ -51,6 +51,11 @@ func (r *run) leaveCensored(context.Context) error {
 func (s *spine) leave(places []int32) {
 	s.kept.leave(places)
 	s.times, s.noTime = take(s.times, places), take(s.noTime, places)
+	for _, own := range s.own {
+		if own != nil {
+			own.Place = take(own.Place, places)
+		}
+	}
 	for k := range s.keys {
 		s.keys[k], s.noKey[k] = take(s.keys[k], places), take(s.noKey[k], places)
 	}

@@ -70,7 +70,7 @@ func (q *question) compute(v *naiveView, c *naiveColumn) value {
 		return q.version(v, c, events, at)
 	}
 	var rows []*scope
-	for _, e := range within(events, c.window, at) {
+	for _, e := range withSelf(within(events, c.window, at), q.self(v, key), c.window) {
 		rows = append(rows, e.row)
 	}
 	return eval(c.expr, &scope{resolve: v.scope.resolve, value: func(key string) value {

@@ -20,6 +20,8 @@ type naive struct {
 	sources map[string]table
 	spine   table
 	at      string // the spine's time column
+
+	training features.TrainingSet
 	views   map[string]*naiveView
 	parsed  map[string]*expr.Node
 }
@@ -66,7 +68,7 @@ func newNaive(d *features.Definition, set string, sources map[string]table, spin
 	n := &naive{d: d, sources: sources, spine: spine, views: map[string]*naiveView{}, parsed: map[string]*expr.Node{}}
 	for _, t := range d.TrainingSets {
 		if t.Name.Value == set {
-			n.at = t.Spine.EventTimestamp.Value
+			n.at, n.training = t.Spine.EventTimestamp.Value, t
 			return n, t
 		}
 	}

@@ -242,11 +242,9 @@ func (r *run) chunk(view int, b *event.Batch, p *partReader, place int) (chunk, 
 func permute(r features.Rows, order []int32) features.Rows {
 	out := features.Rows{Keys: take(r.Keys, order), Times: take(r.Times, order), Arrived: take(r.Arrived, order), Columns: make([]event.Column, len(r.Columns))}
 	for i := range r.Columns {
-		c := &r.Columns[i]
-		out.Columns[i] = event.Column{Type: c.Type, Dict: c.Dict, Null: take(c.Null, order), Ints: take(c.Ints, order),
-			Floats: take(c.Floats, order), Decimals: take(c.Decimals, order), Codes: take(c.Codes, order)}
-		if c.Dict != nil {
-			c.Dict.Hashes() // here, once for all partitions
+		out.Columns[i] = takeRows(&r.Columns[i], order)
+		if d := r.Columns[i].Dict; d != nil {
+			d.Hashes() // here, once for all partitions
 		}
 	}
 	return out

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"strings"
 
 	"github.com/timeseam/timeseam/features/event"
 )
@@ -14,6 +15,7 @@ type dice struct {
 	*rand.Rand
 	instants []event.Time
 	spans    []event.Time
+	open     bool // windows that end at t are open there, as rows that are events ask
 }
 
 // one draws one of several.
@@ -28,6 +30,8 @@ func newRandomCase(seed uint64) randomCase {
 		d.spans = append(d.spans, event.Time(duration(w)))
 	}
 	c.known = one(d, "{known: event_time}", "{known: event_time}", "{known: arrival}", "{known: arrival, delay: 1s}", "{known: arrival, delay: 1h, decide_after: 1s}", "{known: arrival, decide_after: 1d}")
+	c.self = one(d, "", "", "", ", self: exclude", ", self: include", ", self: {include: acts}")
+	d.open = strings.Contains(c.self, "include")
 	c.events = d.drawEvents(d.IntN(60))
 	c.spine = d.drawSpine(1 + d.IntN(14))
 	for i := range 1 + d.IntN(3) {
@@ -140,13 +144,21 @@ func (d *dice) came(at value) value {
 func (d *dice) drawSpine(n int) table {
 	t := table{schema: event.Schema{{Name: "k", Type: event.Of(event.String)}, {Name: "k2", Type: event.Of(event.Int)}, {Name: "at", Type: event.Of(event.Timestamp)},
 		{Name: "amount", Type: event.Of(event.Double)}, {Name: "other", Type: event.Of(event.String)}, {Name: "ref", Type: event.Of(event.String)}}}
+	if d.open { // rows are acts
+		t.schema = append(t.schema, event.Schema{{Name: "seq", Type: event.Of(event.Int)}, {Name: "n", Type: event.Of(event.Int)}, {Name: "x", Type: event.Of(event.Double)},
+			{Name: "d", Type: event.DecimalOf(4, 2)}, {Name: "s", Type: event.Of(event.String)}, {Name: "b", Type: event.Of(event.Bool)}}...)
+	}
 	for range n {
 		var at value = one(d, d.instants...)
 		if d.IntN(4) == 0 {
 			at = d.time()
 		}
-		t.rows = append(t.rows, []value{one(d, d.key(), "unknown"), one[value](d, int64(1), int64(2), nil), at, d.double(),
-			d.key(), one[value](d, "i1", "i2", "i3", nil)})
+		row := []value{one(d, d.key(), "unknown"), one[value](d, int64(1), int64(2), nil), at, d.double(),
+			d.key(), one[value](d, "i1", "i2", "i3", nil)}
+		if d.open {
+			row = append(row, one[value](d, int64(1), int64(2), nil), d.int(), d.double(), d.decimal(), d.text(), d.bool())
+		}
+		t.rows = append(t.rows, row)
 	}
 	return t
 }
@@ -155,17 +167,21 @@ var randomLengths = []string{"1us", "2us", "1s", "1m", "1h", "1d", "36500d"}
 
 func (d *dice) window() string {
 	length, offset, bounds := one(d, randomLengths...), one(d, randomLengths...), one(d, "[)", "[)", "[]", "(]", "()")
+	ending := bounds
+	if d.open {
+		ending = bounds[:1] + ")"
+	}
 	switch d.IntN(8) {
 	case 0:
 		return "lifetime"
 	case 1:
 		return fmt.Sprintf("{lifetime: true, offset: %s, bounds: %q}", offset, bounds)
 	case 2, 3:
-		return fmt.Sprintf("{rows: %d, bounds: %q}", 1+d.IntN(4), bounds)
+		return fmt.Sprintf("{rows: %d, bounds: %q}", 1+d.IntN(4), ending)
 	case 4:
 		return fmt.Sprintf("{length: %s, offset: %s, bounds: %q}", length, offset, bounds)
 	}
-	return fmt.Sprintf("{length: %s, bounds: %q}", length, bounds)
+	return fmt.Sprintf("{length: %s, bounds: %q}", length, ending)
 }
 
 var randomArguments = map[string][]string{

@@ -55,6 +55,7 @@ type randomCase struct {
 	eventID     bool
 	orderBy     string
 	known       string // the training set's visibility
+	self        string // whether its rows are events
 	version     bool   // with eventID
 	nan         bool
 	events      table
@@ -130,7 +131,7 @@ func (c randomCase) yaml() string {
 		}
 	}
 	fmt.Fprintf(&b, "feature_services: {all: {features: [%s]}}\n", strings.Join(names, ", "))
-	fmt.Fprintf(&b, "training_sets:\n  answers:\n    service: all\n    spine: {parquet: spine.parquet, event_timestamp: at%s}\n    visibility: %s\n", c.spineEntity, c.known)
+	fmt.Fprintf(&b, "training_sets:\n  answers:\n    service: all\n    spine: {parquet: spine.parquet, event_timestamp: at%s}\n    visibility: %s%s}\n", c.spineEntity, strings.TrimSuffix(c.known, "}"), c.self)
 	if len(c.labels) > 0 {
 		b.WriteString("    label:\n      " + strings.Join(c.labels, "\n      ") + "\n" + c.censored)
 	}

@@ -11,9 +11,22 @@ import (
 // is in (T1), and whether it counts is the window's affair (S4.3). i == j asks
 // again without new events. It is one function so that training and serving
 // cannot come to differ in it.
-func step(s *features.Store, key event.Hash, e features.Events, i, j int, at event.Time, out []event.Column) {
+func step(s *features.Store, e features.Events, i, j int, q question, out []event.Column) {
 	if i < j {
-		s.Apply(key, e, i, j)
+		s.Apply(q.key, e, i, j)
 	}
-	s.Value(key, at, out)
+	if q.own >= 0 {
+		s.ValueWith(q.key, q.at, q.own, out)
+	} else {
+		s.Value(q.key, q.at, out)
+	}
+}
+
+// question is what is asked of a key. own is the place, among those that the store
+// was brought, of the event that the question itself is; -1: it is none of the
+// key's that counts (S4.7).
+type question struct {
+	key event.Hash
+	at  event.Time
+	own int
 }

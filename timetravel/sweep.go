@@ -140,6 +140,9 @@ type sweeper struct {
 	eStarts []int32
 	order   []source // the events by key, each key's by visible
 	gather  features.Events
+
+	own       []int // of the partition's questions: see bring
+	ownPlaces []int32
 }
 
 // source is where an event stands before it is gathered, and when it is known.
@@ -175,6 +178,7 @@ func (s *sweeper) partition(ctx context.Context, p int) []event.Column {
 	if s.err = s.overlap(); s.err != nil {
 		return nil
 	}
+	s.bring()
 	if s.walk(ctx, out); ctx.Err() != nil {
 		return nil // a part of the answers is none
 	}
@@ -456,11 +460,11 @@ func (s *sweeper) walk(ctx context.Context, out []event.Column) {
 	for id := range s.local.len() {
 		key := s.local.keys[id]
 		e, end := int(s.eStarts[id]), int(s.eStarts[id+1])
-		for _, row := range s.queries[s.qStarts[id]:s.qStarts[id+1]] {
+		for k := int(s.qStarts[id]); k < int(s.qStarts[id+1]); k++ {
 			if ctx.Err() != nil {
 				return // a hot key may have many queries, and each may be long
 			}
-			at := s.spine.times[row]
+			at := s.spine.times[s.queries[k]]
 			from, known := e, s.Visibility.cutoff(at)
 			if s.Plan.Lookups[s.lookup].Ahead {
 				known = event.MaxTime
@@ -468,7 +472,7 @@ func (s *sweeper) walk(ctx context.Context, out []event.Column) {
 			for e < end && s.order[e].visible <= known {
 				e++
 			}
-			step(s.store, key, s.gather, from, e, at, out)
+			step(s.store, s.gather, from, e, question{key, at, s.ownOf(k)}, out)
 		}
 	}
 	s.store.Close()

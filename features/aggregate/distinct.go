@@ -41,6 +41,23 @@ func (f *distinct) changed(from int) {
 	}
 }
 
+// undo takes the last rows out one by one, newest first: each gives its value
+// back to the row before it. A value that no row has left stays in the table
+// without one, until the table grows.
+func (f *distinct) undo(from int) {
+	for k := len(f.before) - 1; k >= from; k-- {
+		b := f.before[k]
+		f.last.find(identity(f.c, f.t.row(k))).row = b
+		if k < len(f.after) {
+			f.after = f.after[:k]
+			if b >= 0 {
+				f.after[b] = never
+			}
+		}
+		f.before, f.firsts = f.before[:k], f.firsts[:k+1]
+	}
+}
+
 // settle takes in the track's new rows in order. before and firsts grow
 // together: len(firsts) is len(before)+1, as firsts[0] counts no rows.
 func (f *distinct) settle() {
@@ -219,10 +236,11 @@ func (t *lastTable) find(v event.Int128) *lastEntry {
 // half of it is used, so that find ends.
 func (t *lastTable) grow() {
 	old := t.entries
-	t.entries = make([]lastEntry, max(16, 2*len(old)))
+	t.entries, t.used = make([]lastEntry, max(16, 2*len(old))), 0
 	for _, e := range old {
-		if e.age == t.age+1 {
+		if e.age == t.age+1 && e.row >= 0 {
 			*t.find(e.value) = e
+			t.used++
 		}
 	}
 }

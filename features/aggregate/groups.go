@@ -26,8 +26,9 @@ type groups struct {
 
 // group is the rows of one value and the folds over them.
 type group struct {
-	track track // partial: places in the run, without ranks, which would cost every group all rows
-	folds []fold
+	track   track // partial: places in the run, without ranks, which would cost every group all rows
+	folds   []fold
+	undoers []undoer // those of the folds that are
 }
 
 // spares is how many groups are kept for the next key.
@@ -75,9 +76,35 @@ func (f *groups) grown() *group {
 	}
 	g := &group{track: track{partial: true}}
 	for _, s := range f.specs {
-		g.folds = append(g.folds, newFold(s, &g.track, f.r))
+		inner := newFold(s, &g.track, f.r)
+		g.folds = append(g.folds, inner)
+		if u, can := inner.(undoer); can {
+			g.undoers = append(g.undoers, u)
+		}
 	}
 	return g
+}
+
+// undo takes the last rows out of their groups, newest first. It costs these rows,
+// and not all groups that the key has.
+func (f *groups) undo(from int) {
+	for f.done > from {
+		f.done--
+		g := f.list[f.by.ids[f.done]]
+		n := len(g.track.pos) - 1
+		for _, u := range g.undoers {
+			u.undo(n)
+		}
+		g.track.pos = g.track.pos[:n]
+		for _, inner := range g.folds {
+			inner.changed(n)
+		}
+	}
+	if from > 0 {
+		f.by.changed(from)
+	} else {
+		f.changed(0)
+	}
 }
 
 // changed takes the rows from the given one on out of their groups. From the

@@ -20,10 +20,13 @@ type Run struct {
 	tracks  []track
 	folds   []fold
 
+	undoing   []undoing
 	unsettled int     // rows from here on are not yet in tracks and folds
+	withdrawn bool    // tracks and folds may hold a row that is gone
 	order     []int32 // scratch of insertTied
 	changed   []int   // scratch of settle: each track's first row that changed
 	tied      bool
+	flags     []bool // scratch of ValueWith: which columns have null flags
 	hints     []hint // where each window's range was last: a place to start looking, never an answer
 	forgotten event.Time
 }
@@ -43,7 +46,7 @@ type Events struct {
 // three as long as one goroutine owns them all.
 func NewRun(l *Layout, symbols *event.Symbols, counts *event.Counts) *Run {
 	r := &Run{layout: l, counts: counts, forgotten: event.MinTime,
-		columns: make([]event.Column, len(l.Columns)), tracks: make([]track, len(l.tracks)), changed: make([]int, len(l.tracks)), hints: make([]hint, len(l.windows))}
+		columns: make([]event.Column, len(l.Columns)), tracks: make([]track, len(l.tracks)), changed: make([]int, len(l.tracks)), flags: make([]bool, len(l.Columns)), hints: make([]hint, len(l.windows))}
 	for i, t := range l.Columns {
 		r.columns[i] = event.Column{Type: t}
 	}
@@ -55,9 +58,12 @@ func NewRun(l *Layout, symbols *event.Symbols, counts *event.Counts) *Run {
 		t := &r.tracks[s.track]
 		if s.kind == groupFold {
 			r.folds = append(r.folds, newGroups(t, &r.columns[s.column], r, l.inner[i]))
-			continue
+		} else {
+			r.folds = append(r.folds, newFold(s, t, r))
 		}
-		r.folds = append(r.folds, newFold(s, t, r))
+		if u, can := r.folds[i].(undoer); can {
+			r.undoing = append(r.undoing, undoing{u, t})
+		}
 	}
 	return r
 }
@@ -87,7 +93,7 @@ func (r *Run) Reset(symbols *event.Symbols) {
 		f.reset()
 	}
 	clear(r.hints)
-	r.unsettled, r.tied, r.forgotten = 0, false, event.MinTime
+	r.unsettled, r.tied, r.withdrawn, r.forgotten = 0, false, false, event.MinTime
 }
 
 // Len is the number of events held.
@@ -313,8 +319,14 @@ func (r *Run) remove(at int) {
 func (r *Run) Value(at event.Time, out []event.Column) {
 	r.settle()
 	for w := range r.hints {
-		r.locate(at, w)
+		r.locate(at, w, 0)
 	}
+	r.answers(out)
+}
+
+// answers appends what the slots have over the ranges that their windows were
+// located at.
+func (r *Run) answers(out []event.Column) {
 	for s := range r.layout.Slots {
 		slot := &r.layout.Slots[s]
 		p := r.spanOf(slot)
@@ -340,9 +352,10 @@ type stand struct {
 // told which of its track's rows changed, and reads them itself when it is next
 // asked. A fold that nobody asks is never brought up.
 func (r *Run) settle() {
-	if r.unsettled == len(r.times) {
+	if r.unsettled == len(r.times) && !r.withdrawn {
 		return
 	}
+	r.withdrawn = false
 	for t := range r.tracks {
 		r.changed[t] = r.tracks[t].settle(r, r.unsettled)
 	}
@@ -355,11 +368,14 @@ func (r *Run) settle() {
 // locate finds the rows [i, j) of window w at an instant. Events at and above
 // the upper end are in the run and stay outside of [i, j) (A2, S3.7). A rows
 // window counts back from its end over all rows of the run, before filters and
-// nulls (S3.4).
-func (r *Run) locate(at event.Time, w int) {
+// nulls (S3.4). own is how many rows of the question itself stand at its instant,
+// which windows that end there hold too.
+func (r *Run) locate(at event.Time, w, own int) {
 	h, win := &r.hints[w], &r.layout.windows[w]
 	lo, hi := win.Bounds(at)
-	h.j = r.search(hi, h.j)
+	if h.j = r.search(hi, h.j); win.HoldsOwn() {
+		h.j += own
+	}
 	switch {
 	case win.Length > 0:
 		h.i = r.search(lo, h.i)

@@ -55,8 +55,8 @@ func TestFoldsAgreeWithScan(t *testing.T) {
 				i = j
 				if rng.IntN(3) == 0 || i == n {
 					in := inContentOrder(rows[:i], false)
-					compareWithScan(t, l, r, in, event.Time(rng.Int64N(1100)))
-					compareWithScan(t, l, r, in, rows[rng.IntN(i)].time)
+					compareWithScan(t, l, symbols, r, in, event.Time(rng.Int64N(1100)))
+					compareWithScan(t, l, symbols, r, in, rows[rng.IntN(i)].time)
 				}
 			}
 		})
@@ -130,14 +130,14 @@ func TestForgetChangesNoValue(t *testing.T) {
 				forgetful.Forget(at)
 				dropped = dropped || forgetful.Len() < kept.Len()
 				in := inContentOrder(rows[:i+1], false)
-				compareWithScan(t, l, kept, in, at)
-				compareWithScan(t, l, forgetful, in, at)
-				compareWithScan(t, l, forgetful, in, at+77)
+				compareWithScan(t, l, symbols, kept, in, at)
+				compareWithScan(t, l, symbols, forgetful, in, at)
+				compareWithScan(t, l, symbols, forgetful, in, at+77)
 				again := NewRun(l, symbols, new(event.Counts))
 				if _, err := again.Restore(forgetful.Snapshot(nil), symbols); err != nil {
 					t.Fatal(err)
 				}
-				compareWithScan(t, l, again, in, at+3)
+				compareWithScan(t, l, symbols, again, in, at+3)
 			}
 		}
 		if !dropped && seed%2 == 0 {

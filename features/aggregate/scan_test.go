@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"math"
@@ -58,12 +59,22 @@ func appendOr[T any](c *event.Column, v *T, put func(T)) {
 	put(*v)
 }
 
-// scan answers a slot from rows in content order.
-func scan(s *Slot, rows []row, at event.Time) string {
+// scan answers a slot from rows in content order; own is the question's own event,
+// nil: it does not count.
+func scan(s *Slot, rows []row, at event.Time, own *row) string {
+	first := -1 // the place of own
+	if own != nil {
+		own.time = at
+		first = slices.IndexFunc(rows, func(r row) bool { return r.time >= at })
+		if first < 0 {
+			first = len(rows)
+		}
+		rows = slices.Insert(slices.Clone(rows), first, *own)
+	}
 	lo, hi := s.Window.Bounds(at)
 	var in []row
-	for _, r := range rows {
-		if r.time >= lo && r.time < hi {
+	for i, r := range rows {
+		if r.time >= lo && r.time < hi || i == first && s.Window.Offset == 0 {
 			in = append(in, r)
 		}
 	}
@@ -479,17 +490,39 @@ func inContentOrder(rows []row, ids bool) []row {
 	return out
 }
 
-func compareWithScan(t *testing.T, l *Layout, r *Run, rows []row, at event.Time) {
+// compareWithScan asks a run twice: as it is, and with an event of the question's
+// own, which must leave nothing behind.
+func compareWithScan(t *testing.T, l *Layout, symbols *event.Symbols, r *Run, rows []row, at event.Time) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(uint64(at), uint64(len(rows))))
+	own := randomRows(rng, 1, 1)[0]
+	var before []byte
+	if rng.IntN(2) == 0 { // else the run is asked before it has settled
+		before = r.Snapshot(nil)
+	}
+	for _, with := range [][]*row{{nil}, {&own}, {&own, nil}}[rng.IntN(3)] {
+		compareOnce(t, l, symbols, r, rows, at, with)
+	}
+	if before != nil && !bytes.Equal(r.Snapshot(nil), before) {
+		t.Fatalf("a question at %d changed the run", at)
+	}
+}
+
+func compareOnce(t *testing.T, l *Layout, symbols *event.Symbols, r *Run, rows []row, at event.Time, own *row) {
 	t.Helper()
 	out := make([]event.Column, len(l.Slots))
 	for i := range out {
 		out[i] = event.Make(l.Slots[i].Type)
 	}
-	r.Value(at, out)
+	if own == nil {
+		r.Value(at, out)
+	} else {
+		r.ValueWith(at, events([]row{*own}, symbols), 0, out)
+	}
 	for i := range l.Slots {
 		s := &l.Slots[i]
-		if got, want := cellText(&out[i], 0), scan(s, rows, at); got != want {
-			t.Fatalf("%s%v by %v filter %d n %d list %t min_count %d over %s at %d: got %s, scan says %s", s.Aggregate, s.Args, s.By, s.Filter, s.N, s.List, s.MinCount, s.Window, at, got, want)
+		if got, want := cellText(&out[i], 0), scan(s, rows, at, own); got != want {
+			t.Fatalf("%s%v by %v filter %d n %d list %t min_count %d over %s at %d with %v: got %s, scan says %s", s.Aggregate, s.Args, s.By, s.Filter, s.N, s.List, s.MinCount, s.Window, at, own, got, want)
 		}
 	}
 }

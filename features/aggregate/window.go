@@ -43,6 +43,11 @@ func (w Window) Bounds(at event.Time) (lo, hi event.Time) {
 	return lo, hi
 }
 
+// HoldsOwn reports whether the window holds the event that a question itself is,
+// where that counts (S4.7): whether it ends at t and not with t. What is at t is
+// no matter of its end then.
+func (w Window) HoldsOwn() bool { return w.Offset == 0 && !w.ClosedHigh }
+
 // settled returns the time below which, for every instant from at on, the window
 // tells no event from another: it holds them all (lifetime), the newest of
 // them (rows), or none. Bounds never go back as instants go on, which is what

@@ -1,0 +1,89 @@
+package timetravel
+
+import (
+	"github.com/timeseam/timeseam/features"
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// addOwn appends what the rows of a batch are as events themselves (S4.7).
+func (s *spine) addOwn(own []*features.Own) {
+	if s.own == nil && own != nil {
+		s.own = make([]*features.Own, len(own))
+	}
+	for v, from := range own {
+		if from == nil {
+			continue
+		}
+		if s.own[v] == nil {
+			s.own[v] = &features.Own{}
+		}
+		to := s.own[v]
+		before := int32(len(to.Keys))
+		for _, place := range from.Place {
+			if place >= 0 {
+				place += before
+			}
+			to.Place = append(to.Place, place)
+		}
+		to.Keys = append(to.Keys, from.Keys...)
+		to.Columns = appendColumns(to.Columns, from.Columns, len(from.Keys))
+	}
+}
+
+// hashOwn has the dictionaries make their hashes, in one goroutine: several
+// sweepers will read them.
+func (s *spine) hashOwn() {
+	for _, own := range s.own {
+		for i := 0; own != nil && i < len(own.Columns); i++ {
+			if d := own.Columns[i].Dict; d != nil {
+				d.Hashes()
+			}
+		}
+	}
+}
+
+// ownOf is the spine's rows as events of a view; nil: they are none.
+func (s *spine) ownOf(view int) *features.Own {
+	if s.own == nil {
+		return nil
+	}
+	return s.own[view]
+}
+
+// bring gathers what the partition's questions are themselves as events of the
+// key that they ask, in the order in which they will be asked: the columns for
+// the store, and of each question its place there or -1.
+func (s *sweeper) bring() {
+	own := s.spine.ownOf(s.view)
+	if own == nil {
+		return
+	}
+	keys, places := s.spine.keys[s.query], s.ownPlaces[:0]
+	mine := resize(&s.own, len(s.queries))
+	for k, row := range s.queries {
+		if mine[k] = own.At(int(row), keys[row]); mine[k] >= 0 {
+			places, mine[k] = append(places, int32(mine[k])), len(places)
+		}
+	}
+	s.ownPlaces = places
+	columns := make([]event.Column, len(own.Columns))
+	for i := range columns {
+		columns[i] = takeRows(&own.Columns[i], places)
+	}
+	s.store.Intern(columns)
+	s.store.Own.Columns = columns
+}
+
+// ownOf is the place in the store of the own event of the partition's question k.
+func (s *sweeper) ownOf(k int) int {
+	if s.spine.own == nil || s.spine.own[s.view] == nil {
+		return -1
+	}
+	return s.own[k]
+}
+
+// takeRows copies rows of a column; text keeps its dictionary.
+func takeRows(c *event.Column, rows []int32) event.Column {
+	return event.Column{Type: c.Type, Dict: c.Dict, Null: take(c.Null, rows), Ints: take(c.Ints, rows),
+		Floats: take(c.Floats, rows), Decimals: take(c.Decimals, rows), Codes: take(c.Codes, rows)}
+}
