@@ -491,6 +491,8 @@ func (c *compiler) finish() *Plan {
 		v.Layout.Prepare()
 	}
 	c.plan.inner = c.innerColumns()
+	c.tellOwn(c.plan.described)
+	c.tellOwn(c.plan.inner)
 	c.plan.Lints = append(c.lints(), c.plan.Lints...)
 	c.plan.digest = c.fingerprint()
 	return c.plan

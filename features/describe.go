@@ -18,6 +18,8 @@ type Described struct {
 	Value       string // the expression as written
 	Window      string // which times count at t; empty: the value is computed from other features
 	Ties        string // in what order events of one time are taken; empty: it cannot matter
+
+	own bool // its window holds a row that is an event itself
 }
 
 // describe puts a column into words. The window is printed from its compiled
@@ -32,7 +34,7 @@ func (c *compiler) describe(col *column, name string, t event.Type) Described {
 		d.Description = col.view.Description
 	}
 	if v := c.views[d.View]; v != nil {
-		d.Window = col.window.meaning().String()
+		d.Window, d.own = col.window.meaning().String(), col.window.meaning().HoldsOwn() && v.src.def.Dimension == nil
 		if n, err := expr.Parse(d.Value); err == nil {
 			if _, ordered := readsOf(col.feature.Value, n, v.src.def.Dimension != nil); ordered {
 				d.Ties = "of one time in the order of view " + d.View
@@ -67,6 +69,26 @@ func (v *viewCompiler) versionWords() string {
 		words += ", and >= t-" + v.def.TTL.Value
 	}
 	return words
+}
+
+// tellOwn adds to the windows in words the row of the spine, where it is an event
+// of the view.
+func (c *compiler) tellOwn(all []Described) {
+	for i := range all {
+		if v := c.views[all[i].View]; v != nil && v.planned.own && all[i].own {
+			all[i].Window += ", and the row itself"
+		}
+	}
+}
+
+// Self is the source that the rows of the spine are events of; "": they are none.
+func (p *Plan) Self() string {
+	for i, o := range p.Queries.own {
+		if o != nil {
+			return p.Inputs[i].Source.Name.Value
+		}
+	}
+	return ""
 }
 
 // Describe returns the plan's outputs in words, in their order.

@@ -22,8 +22,8 @@ type naive struct {
 	at      string // the spine's time column
 
 	training features.TrainingSet
-	views   map[string]*naiveView
-	parsed  map[string]*expr.Node
+	views    map[string]*naiveView
+	parsed   map[string]*expr.Node
 }
 
 // naiveView is a view with its columns and, of one with a source, its events in

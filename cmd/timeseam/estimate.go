@@ -40,7 +40,7 @@ const (
 func newEstimate(ctx context.Context, plan *features.Plan, in *inputs) (*estimate, error) {
 	e := &estimate{How: []string{
 		"bytes to read are the compressed columns of every row group, as the footers tell, and all of CSV and JSON lines; the spine is read twice",
-		"memory is every event once for each view that takes it, and every question with its answers; events that no window reaches are let go as they are read, so it is less where the history is longer than the windows",
+		"memory is every event once for each view that takes it, and every question with its answers, and as an event where it is one; events that no window reaches are let go as they are read, so it is less where the history is longer than the windows",
 		"the output is the spine's own columns as large as they are, and a few bytes a value of a feature",
 	}}
 	set := plan.TrainingSet
@@ -70,6 +70,9 @@ func newEstimate(ctx context.Context, plan *features.Plan, in *inputs) (*estimat
 		e.ReadRows += read.Estimate()
 		e.ReadBytes += int64(share * float64(d.bytesOf(names(input.Columns))))
 		for _, v := range plan.Views {
+			if v.Input == i && plan.Self() == input.Source.Name.Value {
+				held += rows * keptBytes(input, v)
+			}
 			if v.Input == i {
 				held += read.Estimate()*keptBytes(input, v) + int64(share*float64(d.textBytes(input.Columns)))
 			}

@@ -101,7 +101,7 @@ func explain(c *cli.Context) error {
 func newExplanation(plan *features.Plan, in *inputs) *explanation {
 	set := plan.TrainingSet
 	x := &explanation{Definition: plan.Definition.Name.Value, TrainingSet: set.Name.Value, Digest: plan.Digest(), Notes: []string{},
-		Visibility: newVisibility(plan.TrainingSet)}
+		Visibility: newVisibility(plan)}
 	complete := in.complete(plan, nil)
 	x.Foreseen = in.foresee(plan, complete)
 	table := func(name, path string, columns event.Schema) explainedTable {
@@ -139,6 +139,9 @@ func newExplanation(plan *features.Plan, in *inputs) *explanation {
 func (x *explanation) print(w io.Writer) {
 	fmt.Fprintf(w, "training set %s of %s, digest %s\n\n", x.TrainingSet, x.Definition, x.Digest)
 	fmt.Fprintf(w, "Visibility %s: %s.\n", x.Visibility.Known, x.Visibility.words())
+	if s := x.Visibility.Self; s != "" {
+		fmt.Fprintf(w, "Each row of the spine is itself an event of %s, whenever it arrived: the newest of its key, in every window that ends at t. What is stored of it is at t and does not count again.\n", s)
+	}
 	if x.Visibility.Optimistic {
 		fmt.Fprintln(w, "This is optimistic: events that arrived late are known as if they had not.")
 	}

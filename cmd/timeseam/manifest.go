@@ -77,11 +77,13 @@ type visibility struct {
 	Known       string `json:"known"`
 	Delay       string `json:"delay,omitempty"`
 	DecideAfter string `json:"decide_after,omitempty"`
+	Self        string `json:"self,omitempty"` // the source that the rows of the spine are events of
 	Optimistic  bool   `json:"optimistic"`
 }
 
-func newVisibility(t *features.TrainingSet) visibility {
-	return visibility{t.Known.Value, t.Delay.Value, t.DecideAfter.Value, visibilityOf(t).Optimistic()}
+func newVisibility(p *features.Plan) visibility {
+	t := p.TrainingSet
+	return visibility{t.Known.Value, t.Delay.Value, t.DecideAfter.Value, p.Self(), visibilityOf(t).Optimistic()}
 }
 
 // words says when an event is known to a row of the spine at t.
@@ -155,7 +157,7 @@ type countsEntry struct {
 func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifest {
 	set := plan.TrainingSet
 	m := &manifest{Timeseam: version, Definition: plan.Definition.Name.Value, TrainingSet: set.Name.Value, Digest: plan.Digest(),
-		Visibility: newVisibility(set), Rows: r.Rows, Labels: []string{},
+		Visibility: newVisibility(plan), Rows: r.Rows, Labels: []string{},
 		Spine: newTableEntry(set.Spine.Table.Path.Value, in.spines[set.Name.Value]), SpineCounts: countsByName(&r.Spine)}
 	for _, l := range set.Labels {
 		m.Labels = append(m.Labels, l.Value)
@@ -224,6 +226,9 @@ func (m *manifest) print(w io.Writer, r *runReport) {
 	fmt.Fprintf(w, "visibility %s", m.Visibility.Known)
 	if m.Visibility.Optimistic {
 		fmt.Fprint(w, " (optimistic: an event counts from its own time on, however late it arrived)")
+	}
+	if m.Visibility.Self != "" {
+		fmt.Fprintf(w, "; each row is itself an event of %s", m.Visibility.Self)
 	}
 	fmt.Fprintf(w, "\ndigest %s\n", m.Digest)
 	if o := m.Output; o != nil && len(o.Rounded) > 0 {

@@ -179,7 +179,11 @@ func (n *noun) tellTraining(def *features.Definition, plan *features.Plan) {
 		if len(labels) > 0 {
 			n.Facts = append(n.Facts, fact{"label", strings.Join(labels, ", ")})
 		}
-		n.Facts = append(n.Facts, fact{"visibility", t.Known.Value})
+		known := t.Known.Value
+		if t.Self != nil {
+			known += ", each row is an event itself"
+		}
+		n.Facts = append(n.Facts, fact{"visibility", known})
 		for _, s := range def.Services {
 			if s.Name.Value == t.Service.Value {
 				n.Columns = columnsOfService(s, plan)

@@ -13,6 +13,8 @@
 //   - group: the rows of a track that have one value of a column, a track of their
 //     own with folds over it; what answers a map by that column.
 //   - base: what is left in a fold of rows that were forgotten.
+//   - own: the event that a question itself is (docs/semantics.md S4.7). It goes
+//     into the run for one answer and out again.
 //   - Slot: one aggregate over one window: a column of what a query gets.
 //
 // Invariants:
