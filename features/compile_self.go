@@ -40,8 +40,8 @@ func (c *compiler) itself(t *TrainingSet, q *spineScope) {
 			}
 		}
 	}
-	c.plan.Queries.own = make([]own, len(c.plan.Inputs))
-	c.plan.Queries.own[src.input] = row
+	c.plan.Queries.events = make([]own, len(c.plan.Inputs))
+	c.plan.Queries.events[src.input] = row
 }
 
 // counts reports whether a view of the plan counts events of a source for
@@ -160,17 +160,17 @@ func (c *compiler) ownTime(t *TrainingSet, q *spineScope, as event.Type) *expr.E
 	return c.typed(t.Self.Include, n, nothing{})
 }
 
-// Own is the rows of a batch of queries as events of a view that counts them.
-type Own struct {
+// OwnEvents is the rows of a batch of queries as events of a view that counts them.
+type OwnEvents struct {
 	Place   []int32 // by query: its place in Keys and Columns; -1: it is no event of the view
 	Keys    []event.Hash
 	Columns []event.Column // the run's columns; text in the batch's dictionaries
 }
 
 // At returns the place of a query's own event where it is one of the key that is
-// asked, or -1: a payee's question is not about what its payer does. A nil Own
-// has none.
-func (o *Own) At(query int, key event.Hash) int {
+// asked, or -1: a payee's question is not about what its payer does. A nil
+// OwnEvents has none.
+func (o *OwnEvents) At(query int, key event.Hash) int {
 	if o == nil {
 		return -1
 	}
@@ -181,14 +181,14 @@ func (o *Own) At(query int, key event.Hash) int {
 }
 
 // owns makes the queries' own events, by view of the plan.
-func (p *Plan) owns(b *event.Batch, n *event.Counts) []*Own {
-	if p.Queries.own == nil {
+func (p *Plan) owns(b *event.Batch, n *event.Counts) []*OwnEvents {
+	if p.Queries.events == nil {
 		return nil
 	}
-	all := make([]*Own, len(p.Views))
+	all := make([]*OwnEvents, len(p.Views))
 	for i, v := range p.Views {
 		if v.own {
-			all[i] = v.ownEvents(p.Queries.own[v.Input].events(p.Inputs[v.Input], b, n), n)
+			all[i] = v.ownEvents(p.Queries.events[v.Input].events(p.Inputs[v.Input], b, n), n)
 		}
 	}
 	return all
@@ -213,14 +213,14 @@ func (o own) events(in Input, b *event.Batch, n *event.Counts) *event.Batch {
 // ownEvents takes of the rows what the view takes of its events: those that have
 // a key and pass its where (S7.5). They are at t, and what they lack is counted
 // of the spine and not of the events.
-func (v *PlannedView) ownEvents(b *event.Batch, n *event.Counts) *Own {
+func (v *PlannedView) ownEvents(b *event.Batch, n *event.Counts) *OwnEvents {
 	taken := newSelection(b.Len)
 	if v.where != nil {
 		taken.keep(v.where.Eval(b, n))
 	}
 	keys, null := event.Keys(evaluate(v.keys, b, n), b.Len, nil)
 	taken.dropNulls(null)
-	o := &Own{Place: make([]int32, b.Len), Keys: pick(taken, keys), Columns: v.kept(taken.batch(b), n)}
+	o := &OwnEvents{Place: make([]int32, b.Len), Keys: pick(taken, keys), Columns: v.kept(taken.batch(b), n)}
 	for i := range o.Place {
 		o.Place[i] = -1
 	}

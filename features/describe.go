@@ -83,7 +83,7 @@ func (c *compiler) tellOwn(all []Described) {
 
 // Self is the source that the rows of the spine are events of; "": they are none.
 func (p *Plan) Self() string {
-	for i, o := range p.Queries.own {
+	for i, o := range p.Queries.events {
 		if o != nil {
 			return p.Inputs[i].Source.Name.Value
 		}

@@ -45,7 +45,7 @@ func withoutNaN(c *event.Column) (found int64) {
 // RefuseOwn is Refuse of the rows of a spine that are events themselves: what is
 // counted of the spine.
 func (p *Plan) RefuseOwn(n *event.Counts) error {
-	for i, o := range p.Queries.own {
+	for i, o := range p.Queries.events {
 		if o != nil {
 			if err := p.Inputs[i].Refuse(n); err != nil {
 				return fmt.Errorf("the spine, whose rows are events themselves: %w", err)

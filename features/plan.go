@@ -93,7 +93,7 @@ type QueryPlan struct {
 	time    *expr.Expr
 	request []*expr.Expr
 	chooser chooser
-	own     []own // by input; nil: the rows are no events
+	events  []own // by input; nil: the rows are no events
 }
 
 // QueryKey is an entity's key in a query. types are those of the events; the

@@ -174,7 +174,7 @@ type Queries struct {
 	At      event.Column
 	Request []event.Column
 	Marks   []event.Column // of the rows of a training set; columns of Plan.Marks
-	Own     []*Own         // by view of the plan; nil: the view, or the training set, does not count the rows
+	Events  []*OwnEvents   // by view of the plan; nil: the view, or the training set, does not count the rows
 }
 
 // NewQueries makes queries of a batch of the spine's columns. b has the columns
@@ -194,7 +194,7 @@ func (p *Plan) NewQueries(b *event.Batch, n *event.Counts) *Queries {
 	}
 	q.Request = evaluate(p.Queries.request, b, n)
 	q.Marks = p.Queries.chooser.marks(b, &q.At)
-	q.Own = p.owns(b, n)
+	q.Events = p.owns(b, n)
 	return q
 }
 

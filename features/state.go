@@ -239,11 +239,11 @@ func (s *State) Value(b *event.Batch) []event.Column {
 
 // bring readies what queries are themselves as events of a view; nil: none is.
 // The symbols get their text, as they get that of events.
-func (s *Store) bring(q *Queries, view int) *Own {
-	if q.Own == nil || q.Own[view] == nil {
+func (s *Store) bring(q *Queries, view int) *OwnEvents {
+	if q.Events == nil || q.Events[view] == nil {
 		return nil
 	}
-	own := q.Own[view]
+	own := q.Events[view]
 	s.Intern(own.Columns)
 	s.Own.Columns = own.Columns
 	return own

@@ -135,7 +135,7 @@ type spine struct {
 	noKey       [][]bool // by key; nil: every query has it
 	request     []event.Column
 	marks       []event.Column
-	own         []*features.Own // by view; nil: the rows are no events of it
+	events      []*features.OwnEvents // by view; nil: the rows are no events of it
 	kept        Kept
 	first, last event.Time // of the instants there are
 }
@@ -176,7 +176,7 @@ func (r *run) readSpine(ctx context.Context) error {
 			if s.first <= s.last {
 				r.report.Asked = event.Span{From: s.first, To: s.last.Later(1)}
 			}
-			s.hashOwn()
+			s.hashEvents()
 			return r.Plan.RefuseOwn(&r.report.Spine)
 		case err != nil:
 			return fmt.Errorf("read spine: %w", err)
@@ -232,7 +232,7 @@ func (s *spine) add(q *features.Queries) {
 		s.noKey[k] = appendFlags(s.noKey[k], before, q.NoKey[k], q.Len)
 	}
 	s.request, s.marks = appendColumns(s.request, q.Request, q.Len), appendColumns(s.marks, q.Marks, q.Len)
-	s.addOwn(q.Own)
+	s.addEvents(q.Events)
 	for i, t := range q.Times {
 		if q.NoTime == nil || !q.NoTime[i] {
 			s.first, s.last = min(s.first, t), max(s.last, t)

@@ -51,7 +51,7 @@ func (r *run) leaveCensored(context.Context) error {
 func (s *spine) leave(places []int32) {
 	s.kept.leave(places)
 	s.times, s.noTime = take(s.times, places), take(s.noTime, places)
-	for _, own := range s.own {
+	for _, own := range s.events {
 		if own != nil {
 			own.Place = take(own.Place, places)
 		}

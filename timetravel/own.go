@@ -5,19 +5,19 @@ import (
 	"github.com/timeseam/timeseam/features/event"
 )
 
-// addOwn appends what the rows of a batch are as events themselves (S4.7).
-func (s *spine) addOwn(own []*features.Own) {
-	if s.own == nil && own != nil {
-		s.own = make([]*features.Own, len(own))
+// addEvents appends what the rows of a batch are as events themselves (S4.7).
+func (s *spine) addEvents(own []*features.OwnEvents) {
+	if s.events == nil && own != nil {
+		s.events = make([]*features.OwnEvents, len(own))
 	}
 	for v, from := range own {
 		if from == nil {
 			continue
 		}
-		if s.own[v] == nil {
-			s.own[v] = &features.Own{}
+		if s.events[v] == nil {
+			s.events[v] = &features.OwnEvents{}
 		}
-		to := s.own[v]
+		to := s.events[v]
 		before := int32(len(to.Keys))
 		for _, place := range from.Place {
 			if place >= 0 {
@@ -30,10 +30,10 @@ func (s *spine) addOwn(own []*features.Own) {
 	}
 }
 
-// hashOwn has the dictionaries make their hashes, in one goroutine: several
+// hashEvents has the dictionaries make their hashes, in one goroutine: several
 // sweepers will read them.
-func (s *spine) hashOwn() {
-	for _, own := range s.own {
+func (s *spine) hashEvents() {
+	for _, own := range s.events {
 		for i := 0; own != nil && i < len(own.Columns); i++ {
 			if d := own.Columns[i].Dict; d != nil {
 				d.Hashes()
@@ -43,11 +43,11 @@ func (s *spine) hashOwn() {
 }
 
 // ownOf is the spine's rows as events of a view; nil: they are none.
-func (s *spine) ownOf(view int) *features.Own {
-	if s.own == nil {
+func (s *spine) ownOf(view int) *features.OwnEvents {
+	if s.events == nil {
 		return nil
 	}
-	return s.own[view]
+	return s.events[view]
 }
 
 // bring gathers what the partition's questions are themselves as events of the
@@ -76,7 +76,7 @@ func (s *sweeper) bring() {
 
 // ownOf is the place in the store of the own event of the partition's question k.
 func (s *sweeper) ownOf(k int) int {
-	if s.spine.own == nil || s.spine.own[s.view] == nil {
+	if s.spine.events == nil || s.spine.events[s.view] == nil {
 		return -1
 	}
 	return s.own[k]
