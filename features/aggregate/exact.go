@@ -16,12 +16,15 @@ const (
 	wideUnit  = 1088
 )
 
+// smallestExp is the exponent of the lowest bit that a double has.
+const smallestExp = -1074
+
 // wide is an exact sum of doubles, integers or decimals of any size: the
 // accumulator of Kulisch (Computer Arithmetic and Validity, 2008) in plain
 // two's complement.
 type wide [wideLimbs]uint64
 
-// add adds m * 2^exp, with exp >= -1074. The sum wraps at 2^2304 units; no
+// add adds m * 2^exp, with exp >= smallestExp. The sum wraps at 2^2304 units; no
 // count of events that 63 bits can hold comes near. m spans three words once
 // shifted; its sign fills all above.
 func (w *wide) add(m event.Int128, exp int) {

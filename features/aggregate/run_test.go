@@ -275,3 +275,23 @@ func FuzzRestore(f *testing.F) {
 		}
 	})
 }
+
+// TestForgetBesideTheSmallest holds that a sum over what is gone and what stays is
+// exact where what stays is smaller than any unit had room for.
+func TestForgetBesideTheSmallest(t *testing.T) {
+	l := &Layout{Columns: []event.Type{event.Of(event.Double)}, ID: -1, Slots: []Slot{{Aggregate: Sum, Args: []int{0}, Filter: -1, Window: Window{Lifetime: true, ClosedLow: true}, Type: event.Of(event.Double)}}}
+	l.Prepare()
+	r := NewRun(l, event.NewSymbols(), new(event.Counts))
+	x := event.Make(event.Of(event.Double))
+	for _, v := range []float64{1e16, 1, 5e-324} {
+		x.AppendFloat(v)
+	}
+	r.Insert(Events{Times: []event.Time{1, 2, 3}, Columns: []event.Column{x}}, 0, 3)
+	for _, at := range []event.Time{0, 3} {
+		r.Forget(at)
+		out := []event.Column{event.Make(event.Of(event.Double))}
+		if r.Value(10, out); out[0].Floats[0] != 1e16+2 {
+			t.Errorf("after forgetting what is before %d the sum is %v, want %v", at, out[0].Floats[0], 1e16+2)
+		}
+	}
+}

@@ -171,7 +171,8 @@ func (f *sums) scaledFloat(x float64) (event.Int128, bool) {
 	m, exp := parts(x)
 	if !f.chosen && m != 0 {
 		// Room below the first value for smaller ones of its like, and above for sums.
-		f.exp, f.chosen = exp+bits.Len64(uint64(max(m, -m)))-53-12, true
+		// No double has bits below the smallest, nor has a wide, to which prefixes go.
+		f.exp, f.chosen = max(exp+bits.Len64(uint64(max(m, -m)))-53-12, smallestExp), true
 	}
 	return shiftLeft(m, exp-f.exp)
 }
@@ -200,7 +201,7 @@ func (f *sums) fit(n int) bool {
 		return false
 	}
 	f.changed(0)
-	f.exp, f.chosen = low-min(8, (room-(high-low))/2), true
+	f.exp, f.chosen = max(low-min(8, (room-(high-low))/2), smallestExp), true
 	return true
 }
 
