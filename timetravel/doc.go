@@ -7,6 +7,7 @@
 //   - visible: the instant at which an event becomes known (visible.go).
 //   - sweep: a run over history, one partition of keys after the other.
 //   - step: the one place that calls Apply and Value (step.go).
+//   - own: the event that a question is itself, where that counts (own.go).
 //
 // Invariants:
 //
