@@ -43,7 +43,9 @@ type splitShare struct {
 
 // sampling keeps a share of the negatives and weighs what it keeps (S14.4).
 type sampling struct {
-	label  *expr.Expr
+	label  *expr.Expr // nil: events tell it
+	event  int        // place in Plan.Labels
+	late   bool       // which rows stay is decided once copies are removed, or labels known
 	of     []*expr.Expr
 	seed   uint64
 	below  uint64 // negatives whose draw is below stay
@@ -64,22 +66,26 @@ var splitNames = []string{"train", "validation", "test"}
 // an interval, a row without an instant included; nil: every row is. Rows that
 // are left out are counted, and nothing else of them is.
 func (p *Plan) Choose(b *event.Batch, within *Interval, n *event.Counts) (*event.Batch, []int32) {
-	c := p.Queries.chooser
-	if within == nil && c.sample == nil && (c.split == nil || len(c.split.starts) == 0) {
+	c, q := p.Queries.chooser, &p.Queries
+	if within == nil && q.Source == nil && c.sample == nil && (c.split == nil || len(c.split.starts) == 0) {
 		return b, nil
 	}
 	s := newSelection(b.Len)
 	var ignored event.Counts // what is wrong with a row is counted when it is answered
-	at := p.Queries.time.Eval(b, &ignored)
+	at := q.time.Eval(b, &ignored)
+	q.asked(b, s, &at, n)
+	if q.Source != nil && q.Grid == nil {
+		n[event.RowOutsideInterval] += s.drop(func(i int) bool { return !q.between.Holds(event.Time(at.Ints[i])) })
+	}
 	if within != nil {
 		n[event.RowOutsideInterval] += s.drop(func(i int) bool { return at.IsNull(i) || !within.Holds(event.Time(at.Ints[i])) })
 	}
 	if c.split != nil {
 		n[event.RowEmbargoed] += s.drop(func(i int) bool { return !at.IsNull(i) && c.split.embargoed(event.Time(at.Ints[i])) })
 	}
-	if c.sample != nil {
-		negative, draws := c.sample.negatives(b), draw(c.sample.of, b, "sample", c.sample.seed)
-		n[event.RowSampledOut] += s.drop(func(i int) bool { return negative(i) && draws[i] >= c.sample.below })
+	if c.sample != nil && !c.sample.late {
+		unlucky := c.sample.unlucky(b)
+		n[event.RowSampledOut] += s.drop(func(i int) bool { return unlucky[i] })
 	}
 	if s.len() == b.Len {
 		return b, nil
@@ -99,8 +105,9 @@ func (c *chooser) marks(b *event.Batch, at *event.Column) (columns []event.Colum
 	if c.split != nil {
 		columns = append(columns, c.split.mark(b, at))
 	}
-	if c.sample != nil {
-		columns = append(columns, c.sample.weigh(b))
+	if c.sample != nil && c.sample.label != nil {
+		var ignored event.Counts
+		columns = append(columns, c.sample.weigh(c.sample.label.Eval(b, &ignored), b.Len))
 	}
 	return columns
 }
@@ -156,22 +163,41 @@ func (s *splitting) mark(b *event.Batch, at *event.Column) event.Column {
 	return c
 }
 
-// negatives returns what tells the negatives of a batch: rows whose label is
-// false or zero. A null is none: it is not known yet (S14.1).
-func (s *sampling) negatives(b *event.Batch) func(i int) bool {
-	var ignored event.Counts
-	label := s.label.Eval(b, &ignored)
-	if label.Type.Kind == event.Double {
+// Negatives returns what tells the negatives of a label: rows where it is false or
+// zero. A null is none: it is not known yet (S14.1).
+func Negatives(label event.Column) func(i int) bool {
+	switch label.Type.Kind {
+	case event.Double:
 		return func(i int) bool { return !label.IsNull(i) && label.Floats[i] == 0 }
+	case event.Decimal:
+		return func(i int) bool { return !label.IsNull(i) && label.Decimals[i] == event.Int128{} }
+	}
+	if label.Type.Kind != event.Int && label.Type.Kind != event.Bool {
+		return func(int) bool { return false }
 	}
 	return func(i int) bool { return !label.IsNull(i) && label.Ints[i] == 0 }
 }
 
-// weigh is the column of weights: how many rows each row stands for.
-func (s *sampling) weigh(b *event.Batch) event.Column {
+// unlucky reports of each row whether the sample has no place for it: of all rows
+// where events tell the label, who may yet be no negatives, else of negatives.
+func (s *sampling) unlucky(b *event.Batch) []bool {
+	draws, out := draw(s.of, b, "sample", s.seed), make([]bool, b.Len)
+	negative := func(int) bool { return true }
+	if s.label != nil {
+		var ignored event.Counts
+		negative = Negatives(s.label.Eval(b, &ignored))
+	}
+	for i := range out {
+		out[i] = draws[i] >= s.below && negative(i)
+	}
+	return out
+}
+
+// weigh is the column of weights by a label: how many rows each row stands for.
+func (s *sampling) weigh(label event.Column, rows int) event.Column {
 	c := event.Make(event.Of(event.Double))
-	negative := s.negatives(b)
-	for i := range b.Len {
+	negative := Negatives(label)
+	for i := range rows {
 		w := 1.0
 		if negative(i) {
 			w = s.weight
@@ -179,6 +205,21 @@ func (s *sampling) weigh(b *event.Batch) event.Column {
 		c.AppendFloat(w)
 	}
 	return c
+}
+
+// Sampled is which label the sample of a training set waits for, a place in Labels;
+// false: for none.
+func (p *Plan) Sampled() (label int, waits bool) {
+	s := p.Queries.chooser.sample
+	if s == nil || s.label != nil {
+		return 0, false
+	}
+	return s.event, true
+}
+
+// Weigh is the weights of rows by the label that the sample has waited for.
+func (p *Plan) Weigh(label event.Column, rows int) event.Column {
+	return p.Queries.chooser.sample.weigh(label, rows)
 }
 
 // draw is a number for each row that is uniform over the rows and follows from

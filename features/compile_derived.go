@@ -196,13 +196,14 @@ func (c *compiler) queryKey(v *viewCompiler, e *Entity, by []Text) (int, bool) {
 func (c *compiler) queries(t *TrainingSet) {
 	q := &spineScope{c: c, at: Text{Value: "event_timestamp"}}
 	if t != nil {
-		q.set, q.at = t.Name.Value, t.Spine.EventTimestamp
-		q.schema, q.known = c.cat.Spines[t.Name.Value]
-		q.text = t.Spine.Table.Text()
+		q = c.spineScope(t)
 		c.spineColumns(t, q)
 	}
 	p := &c.plan.Queries
-	p.time = q.column(q.at.Value, event.Of(event.Timestamp), "the spine's event_timestamp", true)
+	if t != nil && t.Spine.Grid != nil {
+		p.Columns = slices.Clone(q.schema)
+	}
+	p.time = q.instant()
 	for i := range p.Keys {
 		k := &p.Keys[i]
 		if t != nil {
@@ -213,6 +214,7 @@ func (c *compiler) queries(t *TrainingSet) {
 		}
 	}
 	if t != nil {
+		c.askedRows(t, q)
 		c.chooser(t, q)
 		c.itself(t, q)
 	}
@@ -264,7 +266,8 @@ type spineScope struct {
 	at     Text
 	schema event.Schema
 	known  bool
-	text   bool // its columns have the types that the definition declares
+	text   bool         // its columns have the types that the definition declares
+	src    *sourceScope // whose events are the questions; nil: a table, or a grid
 }
 
 func (q *spineScope) names() (names []string) {
@@ -297,12 +300,18 @@ func (q *spineScope) column(name string, want event.Type, what string, exact boo
 		}
 		t = q.schema[i].Type
 	}
-	n := &expr.Node{Op: expr.Bound, Column: q.read(name, t), To: t}
+	n := q.node(name, t)
+	if n == nil {
+		return nil
+	}
 	if t.Kind == want.Kind && (!exact || t.Equal(want)) {
 		return q.c.typed(q.at, n, nothing{})
 	}
 	if !expr.WidensTo(t, want) || !exact && t.Kind != want.Kind {
 		mend := "cast it where the spine is written"
+		if q.src != nil {
+			mend = "cast it under fields of source " + q.src.def.Name.Value
+		}
 		if t.Kind == event.String && q.text {
 			mend = fmt.Sprintf("declare it: fields: {%s: %s}, beside the spine's path", name, want)
 		}
@@ -318,16 +327,9 @@ func (q *spineScope) plain(t Text, as event.Type) *expr.Expr {
 		q.c.fault(t, 0, 0, fmt.Sprintf("the spine of training set %s has no column %s", q.set, t.Value), q.mend(t.Value))
 		return nil
 	}
-	return q.c.typed(t, &expr.Node{Op: expr.Bound, Column: q.read(t.Value, as), To: as}, nothing{})
-}
-
-// read returns the place of a column among those read of the spine. A column
-// may be key and request field both; it is read once.
-func (q *spineScope) read(name string, t event.Type) int {
-	p := &q.c.plan.Queries
-	if i := p.Columns.Index(name); i >= 0 {
-		return i
+	n := q.node(t.Value, as)
+	if n == nil {
+		return nil
 	}
-	p.Columns = append(p.Columns, event.Field{Name: name, Type: t})
-	return len(p.Columns) - 1
+	return q.c.typed(t, n, nothing{})
 }

@@ -41,6 +41,7 @@ func (c *compiler) eventLabel(t *TrainingSet, l *EventLabel) {
 	c.views[def.Name.Value] = v
 	g := &guise{keys: []KeyedBy{{Entity: entity.Name, Columns: by}}, used: map[string]bool{}, columns: map[string]*column{}}
 	col := &column{guise: g, view: def, feature: &def.Features[0], window: Window{Length: l.Within, ahead: true}, name: l.Name.Value, frame: -1}
+	first := len(c.plan.frame)
 	c.compile(col)
 	if col.frame < 0 {
 		return
@@ -50,7 +51,14 @@ func (c *compiler) eventLabel(t *TrainingSet, l *EventLabel) {
 		c.fault(l.Name, 0, 0, fmt.Sprintf("label %s has the name of a column of the training set", name), "rename it")
 		return
 	}
-	c.plan.Labels = append(c.plan.Labels, Label{len(c.plan.Outputs), v.place, col.window.meaning()})
+	label := Label{Output: len(c.plan.Outputs), View: v.place, Lookup: v.asked[g].lookup, Window: col.window.meaning(), frame: first}
+	if l.Attribute.Given() {
+		// The rows that an event is told to are counted by a slot beside the label's.
+		all := aggregate.Slot{Aggregate: aggregate.Count, Filter: -1, Window: label.Window, Type: event.Of(event.Int)}
+		label.LastTouch, label.Events = true, c.plan.frame[v.slot(col, all)].index
+		c.plan.Lookups[label.Lookup].LastTouch = true
+	}
+	c.plan.Labels = append(c.plan.Labels, label)
 	c.plan.outputs = append(c.plan.outputs, col.frame)
 	kind := c.plan.frame[col.frame].t
 	c.plan.Outputs = append(c.plan.Outputs, event.Field{Name: name, Type: kind})
@@ -67,7 +75,7 @@ func (c *compiler) eventLabel(t *TrainingSet, l *EventLabel) {
 // kept reports whether a training set keeps a column of its spine.
 func (c *compiler) kept(t *TrainingSet, name string) bool {
 	kept := !t.Spine.ColumnsGiven || slices.ContainsFunc(t.Spine.Columns, func(k Text) bool { return k.Value == name })
-	return kept && c.cat.Spines[t.Name.Value].Index(name) >= 0
+	return kept && c.spineScope(t).schema.Index(name) >= 0
 }
 
 // reachesAt reports whether a slot counts events at the instant of the query.

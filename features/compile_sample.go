@@ -88,12 +88,12 @@ func (c *compiler) splitting(s *Split, q *spineScope) *splitting {
 func (c *compiler) sampling(t *TrainingSet, q *spineScope) *sampling {
 	s := t.Sample
 	label := s.Label
+	if len(t.EventLabels) > 0 {
+		return c.samplingByEvents(t, q)
+	}
 	switch {
 	case label.Given() && !slices.ContainsFunc(t.Labels, func(l Text) bool { return l.Value == label.Value }):
 		c.fault(label, 0, 0, fmt.Sprintf("%s is no label of training set %s", label.Value, t.Name.Value), "name one of its labels")
-		return nil
-	case !label.Given() && len(t.EventLabels) > 0:
-		c.fault(s.Negatives, 0, 0, fmt.Sprintf("the negatives of training set %s are told by events, and a sample by such a label is not built yet", t.Name.Value), "sample the rows of the training set when it is read")
 		return nil
 	case !label.Given() && len(t.Labels) != 1:
 		c.fault(s.Negatives, 0, 0, fmt.Sprintf("training set %s has %d labels, and its sample names none", t.Name.Value, len(t.Labels)), "add label: COLUMN to the sample")
@@ -101,12 +101,11 @@ func (c *compiler) sampling(t *TrainingSet, q *spineScope) *sampling {
 	case !label.Given():
 		label = t.Labels[0]
 	}
-	share := shareOf(s.Negatives)
-	if share == nil {
+	p := c.drawing(s, q)
+	if p == nil {
 		return nil // the loader has told
 	}
-	p := &sampling{of: c.hashed(s.Of, q), seed: uint64(s.Seed), below: belowOf(share)}
-	p.weight, _ = new(big.Rat).Inv(share).Float64()
+	p.late = c.plan.Queries.id != nil
 	want, known := event.Of(event.Bool), q.known && q.schema.Index(label.Value) >= 0
 	if known {
 		want = q.schema[q.schema.Index(label.Value)].Type
@@ -118,6 +117,50 @@ func (c *compiler) sampling(t *TrainingSet, q *spineScope) *sampling {
 	if p.label = q.plain(label, want); p.label == nil {
 		return nil
 	}
+	return p
+}
+
+// drawing is a sample but for its label; nil where its share is faulty.
+func (c *compiler) drawing(s *Sample, q *spineScope) *sampling {
+	share := shareOf(s.Negatives)
+	if share == nil {
+		return nil
+	}
+	p := &sampling{of: c.hashed(s.Of, q), seed: uint64(s.Seed), below: belowOf(share)}
+	p.weight, _ = new(big.Rat).Inv(share).Float64()
+	return p
+}
+
+// samplingByEvents compiles a sample whose negatives later events tell: which rows
+// stay is decided when that label is known.
+func (c *compiler) samplingByEvents(t *TrainingSet, q *spineScope) *sampling {
+	s := t.Sample
+	label := t.EventLabels[0].Name
+	switch {
+	case s.Label.Given() && !slices.ContainsFunc(t.EventLabels, func(l EventLabel) bool { return l.Name.Value == s.Label.Value }):
+		c.fault(s.Label, 0, 0, fmt.Sprintf("%s is no label of training set %s", s.Label.Value, t.Name.Value), "name one of its labels")
+		return nil
+	case s.Label.Given():
+		label = s.Label
+	case len(t.EventLabels) > 1:
+		c.fault(s.Negatives, 0, 0, fmt.Sprintf("training set %s has %d labels, and its sample names none", t.Name.Value, len(t.EventLabels)), "add label: NAME to the sample")
+		return nil
+	}
+	p := c.drawing(s, q)
+	place, out := -1, c.plan.Outputs.Index(label.Value)
+	for i := range c.plan.Labels {
+		if c.plan.Labels[i].Output == out {
+			place = i
+		}
+	}
+	if p == nil || place < 0 {
+		return nil // told
+	}
+	if k := c.plan.Outputs[out].Type; !k.Numeric() && k.Kind != event.Bool {
+		c.fault(label, 0, 0, fmt.Sprintf("label %s is %s, and negatives are told by false or zero", label.Value, k), "make it a condition or a number, such as count(*) > 0")
+		return nil
+	}
+	p.event, p.late = place, true
 	return p
 }
 

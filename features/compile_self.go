@@ -63,6 +63,9 @@ func (c *compiler) selfSource(t *TrainingSet) *sourceScope {
 		}
 	}
 	name := t.Self.Source.Value
+	if of := t.Spine.Source.Value; name == "" && slices.Contains(counted, of) && t.Spine.Grid == nil {
+		name = of
+	}
 	switch {
 	case name != "" && slices.Contains(counted, name):
 	case len(counted) == 0:
@@ -133,6 +136,10 @@ type ownField struct {
 // the column with its time is t, whatever the spine calls that.
 func (c *compiler) ownColumn(t *TrainingSet, q *spineScope, f ownField) *expr.Expr {
 	name := f.column.Name
+	if q.src != nil && q.src.def == f.src.def {
+		n := &expr.Node{Op: expr.Bound, Name: name, Column: placeOf(&c.plan.Queries.Columns, name, f.column.Type), To: f.column.Type}
+		return c.typed(t.Self.Include, n, nothing{}) // the row is the event, as its source has it
+	}
 	at := f.src.def.EventTimestamp.Value
 	if d := f.src.declared(at); name == at && (d == nil || !d.History.Given()) {
 		return c.ownTime(t, q, f.column.Type)
@@ -153,7 +160,10 @@ func (c *compiler) ownTime(t *TrainingSet, q *spineScope, as event.Type) *expr.E
 	if have.Kind != event.Timestamp && have.Kind != event.Date {
 		return nil // told: the spine's own time is none
 	}
-	n := &expr.Node{Op: expr.Bound, Column: q.read(name, have), To: have}
+	n := q.node(name, have)
+	if n == nil {
+		return nil // told
+	}
 	if !have.Equal(as) {
 		n = &expr.Node{Op: expr.Cast, Args: []*expr.Node{n}, To: as}
 	}

@@ -20,6 +20,7 @@ type sourceScope struct {
 	known   bool         // the history's columns are at hand
 	input   int          // place in the plan's inputs, or -1 until something is read
 	faulty  map[string]bool
+	into    *event.Schema // where columns are read to, of a spine; nil: an input of the plan
 
 	undeclared []string // fields without a type, as the history is not at hand
 }
@@ -33,6 +34,14 @@ func (c *compiler) source(def *Source) *sourceScope {
 	s := &sourceScope{c: c, def: def, input: -1, faulty: map[string]bool{}}
 	s.history, s.known = c.cat.Histories[def.Name.Value]
 	c.sources[def.Name.Value] = s
+	return s
+}
+
+// spineSource returns a scope of a source whose rows are read as a spine, into
+// columns of its own.
+func (c *compiler) spineSource(def *Source, into *event.Schema) *sourceScope {
+	s := &sourceScope{c: c, def: def, input: -1, faulty: map[string]bool{}, into: into}
+	s.history, s.known = c.cat.Histories[def.Name.Value]
 	return s
 }
 
@@ -167,17 +176,25 @@ func (s *sourceScope) column(name string, d *Declared) (n *expr.Node, told bool)
 // grows, as it is needed. Places are in the order of need, which the definition
 // decides.
 func (s *sourceScope) read(name string, t event.Type) int {
+	if s.into != nil {
+		return placeOf(s.into, name, t)
+	}
 	p := s.c.plan
 	if s.input < 0 {
 		p.Inputs = append(p.Inputs, Input{Source: s.def})
 		s.input = len(p.Inputs) - 1
 	}
-	in := &p.Inputs[s.input]
-	if i := in.Columns.Index(name); i >= 0 {
+	return placeOf(&p.Inputs[s.input].Columns, name, t)
+}
+
+// placeOf returns the place of a column in a schema, which grows by it if it is
+// new.
+func placeOf(s *event.Schema, name string, t event.Type) int {
+	if i := s.Index(name); i >= 0 {
 		return i
 	}
-	in.Columns = append(in.Columns, event.Field{Name: name, Type: t})
-	return len(in.Columns) - 1
+	*s = append(*s, event.Field{Name: name, Type: t})
+	return len(*s) - 1
 }
 
 // bind replaces the names of a row expression, which is (part of) the value of

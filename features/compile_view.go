@@ -272,7 +272,7 @@ func (v *viewCompiler) in(g *guise) *viewGuise {
 	}
 	if key, ok := v.c.queryKey(v, v.entity, by); ok {
 		a = &viewGuise{lookup: len(v.c.plan.Lookups)}
-		v.c.plan.Lookups = append(v.c.plan.Lookups, Lookup{name, v.place, key, v.ahead})
+		v.c.plan.Lookups = append(v.c.plan.Lookups, Lookup{Name: name, View: v.place, Key: key, Ahead: v.ahead})
 	}
 	v.asked[g] = a
 	return a

@@ -277,13 +277,15 @@ type EventLabel struct {
 	Match       []Match
 	Within      Text // a duration
 	Value       Text
+	Attribute   Text // last_touch; not given: an event is told to every row that it matches
 }
 
 // Match is a column of the spine that must equal a field of a label's source.
 type Match struct{ Spine, Field Text }
 
 // Spine is the queries of a training set: a table with entity columns, request
-// fields and an event timestamp.
+// fields and an event timestamp; or the events of a source, and then Table,
+// Fields and EventTimestamp are the source's; or a grid.
 type Spine struct {
 	Pos
 	Table          Table
@@ -292,4 +294,16 @@ type Spine struct {
 	Entity         []KeyedBy
 	Columns        []Text // of the spine, to be kept; ColumnsGiven false: all
 	ColumnsGiven   bool
+	Source         Text // not given: the table is the spine's own
+	From, To       Text // instants, of a source; not given: no end
+	Where          Text // of a source
+	Grid           *Grid
+}
+
+// Grid is questions at instants that are equally far apart: From of the spine,
+// and every so much later before To, for each entity that was active.
+type Grid struct {
+	Every  Text // a duration
+	Active Text // a duration; not given: Every
+	Entity Text
 }

@@ -27,6 +27,9 @@ func (c *compiler) fingerprint() string {
 	}
 	for _, l := range p.Lookups {
 		fmt.Fprintf(h, "lookup %s of view %d\n", l.Name, l.View)
+		if l.LastTouch {
+			fmt.Fprintln(h, "by last touch")
+		}
 	}
 	for i, o := range p.frame {
 		fmt.Fprintf(h, "frame %d %d %d %d %s\n", i, o.kind, o.lookup, o.index, o.t)

@@ -105,22 +105,22 @@ var (
 		{name: "arrival"},
 		{name: "served", instead: "write event_time; the training set then says that it is optimistic"},
 	}
-	leakChoices     = []choice{{name: "accepted"}}
-	holesChoices    = []choice{{name: "accepted"}}
-	censoredChoices = []choice{{name: "drop"}}
-	selfChoices     = []choice{{name: "exclude"}, {name: "include"}}
-	boundsChoices   = []choice{{name: "[)"}, {name: "[]"}, {name: "(]"}, {name: "()"}}
+	leakChoices      = []choice{{name: "accepted"}}
+	holesChoices     = []choice{{name: "accepted"}}
+	censoredChoices  = []choice{{name: "drop"}}
+	attributeChoices = []choice{{name: "last_touch"}}
+	selfChoices      = []choice{{name: "exclude"}, {name: "include"}}
+	boundsChoices    = []choice{{name: "[)"}, {name: "[]"}, {name: "(]"}, {name: "()"}}
 )
 
 // Mends that several keys share. Each says what works today, not when the key
 // will.
 const (
-	mendParquet    = "write the data as Parquet, CSV or JSON files and give {parquet: PATH}, {csv: PATH} or {json: PATH}"
-	mendSpine      = "make the spine a Parquet, CSV or JSON file and give {parquet: PATH}, {csv: PATH} or {json: PATH}"
-	mendSpineQuery = "choose the rows when making the spine's file"
-	mendWindow     = "write a length, such as 30d"
-	mendStream     = "remove it; the history alone is read"
-	mendOnline     = "remove it; `timeseam backfill` needs none of it"
+	mendParquet = "write the data as Parquet, CSV or JSON files and give {parquet: PATH}, {csv: PATH} or {json: PATH}"
+	mendSpine   = "make the spine a Parquet, CSV or JSON file and give {parquet: PATH}, {csv: PATH} or {json: PATH}"
+	mendWindow  = "write a length, such as 30d"
+	mendStream  = "remove it; the history alone is read"
+	mendOnline  = "remove it; `timeseam backfill` needs none of it"
 )
 
 // sections is every section, the definition itself first. The order is that of
@@ -343,26 +343,32 @@ var trainingSection = &section{
 	},
 }
 
-// spineSection names many forms of a table that others know, each refused with
-// the one that is read.
+// spineSection is three ways to ask in one: a table of questions, a source whose
+// events are questions, and a grid of instants and entities. Which keys belong to
+// which is the loader's affair, as for views.
 var spineSection = &section{
 	name: "spine", title: "a spine",
-	about: "The questions of a training set, a row each: columns with the names of the entities' columns and of request fields, and a time. They lie in one of parquet, csv and json.",
+	about: "The questions of a training set, a row each: columns with the names of the entities' columns and of request fields, and a time. They lie in one of parquet, csv and json, or are the events of a source, or, with every, the instants of a grid for each entity that was active.",
 	usual: "{parquet: PATH, event_timestamp: COLUMN}",
 	keys: append(slices.Clone(tableKeys), []setting{
 		{name: "fields", form: mapForm(textForm, typeForm), about: "The types of the columns of csv and json, as in a source's fields. A column of csv that is not named is string; json has those named."},
-		{name: "event_timestamp", form: wordForm, required: true, example: "COLUMN", about: "The column with the instant of the question."},
+		{name: "event_timestamp", form: wordForm, about: "The column with the instant of the question; of a table required. A source has its own; of a grid what the column is called, event_timestamp where nothing is said."},
 		{name: "columns", form: anyListForm(wordForm), about: "The spine's columns to keep; all where nothing is said."},
-		{name: "source", instead: mendSpine},
-		{name: "from", instead: mendSpineQuery},
-		{name: "to", instead: mendSpineQuery},
-		{name: "where", instead: mendSpineQuery},
-		{name: "entity", form: mapForm(nameForm, columnsForm), about: "The spine's columns that key an entity, by entity, where they are not called as the entity's columns."},
+		{name: "source", form: wordForm, about: "In place of a table: each event of this source is a question, at its own time. Its columns and fields are the spine's."},
+		{name: "from", form: instantForm, about: "Of a source: questions from this instant on. Dates are their midnight in UTC."},
+		{name: "to", form: instantForm, about: "Of a source: questions before this instant."},
+		{name: "where", form: textForm, about: "Of a source: a condition that its rows fulfil, those that are no questions do not."},
+		{name: "every", form: durationForm, about: "Of a source: a grid, whose instants are from and so much later each, before to. It has a row for each instant and each entity that was active."},
+		{name: "active", form: durationForm, about: "Of a grid: an entity is asked at t if it has an event in [t-active, t); as long as every where nothing is said."},
+		{name: "entity", form: anyForm(mapForm(nameForm, columnsForm), wordForm), about: "The spine's columns that key an entity, by entity, where they are not called as the entity's columns. Of a grid the entity that is asked for."},
 		{name: "arrow", instead: mendSpine},
 		{name: "iceberg", instead: mendSpine},
 		{name: "kafka", instead: mendSpine},
 	}...),
-	rules: []*form{oneTable},
+	rules: []*form{
+		{OneOf: []*form{{Required: []string{"parquet", "event_timestamp"}}, {Required: []string{"csv", "event_timestamp"}}, {Required: []string{"json", "event_timestamp"}}, {Required: []string{"source"}}}},
+		{AnyOf: []*form{{Not: &form{Required: []string{"every"}}}, {Required: []string{"source", "every", "entity", "from", "to"}}}},
+	},
 }
 
 // visibilitySection is a map, though of one key today: the visibilities to come
@@ -397,6 +403,7 @@ var labelSection = &section{
 		{name: "match", form: anyForm(wordForm, listForm(wordForm), filledForm(mapForm(wordForm, wordForm))), required: true, example: "COLUMN", about: "What makes an event one of the row's: columns of one name on both sides, or by column of the spine the field of the source."},
 		{name: "within", form: durationForm, required: true, example: "30d", about: "How long after the question an event counts."},
 		{name: "value", form: textForm, required: true, example: "count(*) > 0", about: "An expression over aggregates of these events."},
+		{name: "attribute", form: choiceForm(attributeChoices), about: "last_touch: an event belongs to one row alone, the last at or before it that it matches. Without it, to every row that it matches."},
 		{name: "description", form: proseForm, about: "What it tells."},
 	},
 }

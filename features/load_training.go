@@ -199,7 +199,8 @@ func (o *object) labels(d *Definition, name string) (columns []Text, events []Ev
 // eventLabel reads a label that later events tell.
 func (l *loader) eventLabel(d *Definition, name Text, n *yaml.Node) EventLabel {
 	o := l.open(n, labelSection, "label "+name.Value, name)
-	e := EventLabel{Name: name, Description: o.prose("description"), Source: o.word("source"), Within: o.span("within"), Value: o.text("value")}
+	e := EventLabel{Name: name, Description: o.prose("description"), Source: o.word("source"), Within: o.span("within"), Value: o.text("value"),
+		Attribute: o.choice("attribute", attributeChoices)}
 	l.reference(e.Source, "source", names(d.Sources, func(s Source) string { return s.Name.Value }))
 	for _, s := range d.Sources {
 		if s.Name.Value == e.Source.Value && s.Dimension != nil {
@@ -220,25 +221,6 @@ func (l *loader) eventLabel(d *Definition, name Text, n *yaml.Node) EventLabel {
 	}
 	o.close()
 	return e
-}
-
-// spine reads where the questions stand. An empty list of columns keeps none,
-// no list keeps all, so that ColumnsGiven is more than a length.
-func (l *loader) spine(d *Definition, n *yaml.Node, subject string) Spine {
-	o := l.open(n, spineSection, subject, Text{Pos: nodePos(n)})
-	s := Spine{Pos: nodePos(n), Table: o.table(), EventTimestamp: o.word("event_timestamp"), ColumnsGiven: o.has("columns")}
-	s.Entity = o.keyedBy(d, "entity")
-	o.eachName("fields", "field", func(field Text, n *yaml.Node) {
-		t, at := o.typeOf(n, "field "+field.Value+" of "+o.subject)
-		s.Fields = append(s.Fields, Declared{Name: field, Type: t, TypePos: at})
-	})
-	if s.Table.Format == "parquet" {
-		o.forbid("fields", "a Parquet spine", "its files say the types; remove fields")
-	}
-	l.needFields(s.Table, s.Fields, subject)
-	s.Columns = l.words(o.take("columns"), o.of("columns"))
-	o.close()
-	return s
 }
 
 // labelsKept holds that a label is among the columns that the training set

@@ -74,6 +74,8 @@ type Lookup struct {
 	// Ahead: a label asks, and knows all events there are, also those that are not
 	// known to the query.
 	Ahead bool
+	// LastTouch: of these, an event is known only to the last query before it.
+	LastTouch bool
 }
 
 // Label is an output that later events tell. Until its window is closed it is not
@@ -81,17 +83,35 @@ type Lookup struct {
 type Label struct {
 	Output int // place in Outputs
 	View   int // place in Views: its events say how far the data go
+	Lookup int // place in Lookups
 	Window aggregate.Window
+	// LastTouch: an event is told to the last row alone that it matches; Events is
+	// then the slot that counts a row's.
+	LastTouch bool
+	Events    int
+
+	frame int // its first column of the frame; the output's is its last
 }
 
 // QueryPlan is what is read of a spine, and how it becomes queries. Views of
 // one entity ask by one key, so that a query hashes it once.
 type QueryPlan struct {
-	Columns event.Schema // the spine's columns that are read; Unknown types where no spine was at hand
+	Columns event.Schema // the spine's columns that queries are made of; Unknown types where no spine was at hand
 	Keys    []QueryKey   // the distinct keys that views are asked by
+	Source  *Source      // whose events are the questions, one by one or as a grid; nil: the spine is a table
+	Grid    *GridPlan    // nil: each row is a question
+	Carried []string     // the columns of the spine's table that the training set keeps as they are; nil: all
+	Own     event.Schema // those that are computed, behind them
+	Content event.Schema // the columns that tell questions of one instant apart; empty: nobody needs to
 
 	time    *expr.Expr
 	request []*expr.Expr
+	own     []*expr.Expr
+	where   *expr.Expr // of a source; nil: every event
+	between Interval   // of a source: the instants that are asked of
+	id      *expr.Expr // nil: questions have no identity
+	keyed   []*expr.Expr
+	content contentPlan
 	chooser chooser
 	events  []own // by input; nil: the rows are no events
 }

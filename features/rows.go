@@ -175,6 +175,10 @@ type Queries struct {
 	Request []event.Column
 	Marks   []event.Column // of the rows of a training set; columns of Plan.Marks
 	Events  []*OwnEvents   // by view of the plan; nil: the view, or the training set, does not count the rows
+	Own     []event.Column // the spine's columns that are computed; columns of QueryPlan.Own
+	IDs     []event.Hash   // equal for copies of one event; nil: queries have no identity
+	NoID    []bool         // nil: every query has it
+	Unlucky []bool         // leaves the sample, if it turns out to be a negative; nil: nobody waits to know
 }
 
 // NewQueries makes queries of a batch of the spine's columns. b has the columns
@@ -195,6 +199,13 @@ func (p *Plan) NewQueries(b *event.Batch, n *event.Counts) *Queries {
 	q.Request = evaluate(p.Queries.request, b, n)
 	q.Marks = p.Queries.chooser.marks(b, &q.At)
 	q.Events = p.owns(b, n)
+	q.Own = evaluate(p.Queries.own, b, n)
+	if p.Queries.id != nil {
+		q.IDs, q.NoID = p.Queries.identify(b, &q.At, n)
+	}
+	if s := p.Queries.chooser.sample; s != nil && s.late {
+		q.Unlucky = s.unlucky(b)
+	}
 	return q
 }
 
@@ -213,8 +224,38 @@ func evaluate(exprs []*expr.Expr, b *event.Batch, n *event.Counts) []event.Colum
 // defaults, which do not apply there (S11.4). The plan is not written to, so
 // that blocks may be finished beside each other.
 func (p *Plan) Finish(q *Queries, slots [][]event.Column, n *event.Counts) []event.Column {
+	frame := p.compute(q, slots, [2]int{0, len(p.frame)}, n)
+	outs := make([]event.Column, len(p.outputs))
+	for i, f := range p.outputs {
+		outs[i] = p.output(q, &frame.Columns[f])
+	}
+	return outs
+}
+
+// Told computes one label alone, before the features are there. Slots of other
+// lookups are not looked at, and what is noteworthy is left to Finish.
+func (p *Plan) Told(l *Label, q *Queries, slots [][]event.Column) event.Column {
+	var ignored event.Counts
+	last := p.outputs[l.Output]
+	frame := p.compute(q, slots, [2]int{l.frame, last + 1}, &ignored)
+	return p.output(q, &frame.Columns[last])
+}
+
+// output is a column of the frame as it is given out: null where there is no
+// instant, and without signs of zero.
+func (p *Plan) output(q *Queries, c *event.Column) event.Column {
+	if q.NoTime != nil {
+		return signless(blank(*c, q.NoTime))
+	}
+	return signless(*c)
+}
+
+// compute makes the columns of the frame from of[0] up to of[1]. None of these may
+// read a column before the first: all of the frame, or one label's part of it.
+func (p *Plan) compute(q *Queries, slots [][]event.Column, of [2]int, n *event.Counts) event.Batch {
 	frame := event.Batch{Len: q.Len, Columns: make([]event.Column, len(p.frame))}
-	for i, o := range p.frame {
+	for i := of[0]; i < of[1]; i++ {
+		o := p.frame[i]
 		switch o.kind {
 		case atOrigin:
 			frame.Columns[i] = q.At
@@ -227,15 +268,7 @@ func (p *Plan) Finish(q *Queries, slots [][]event.Column, n *event.Counts) []eve
 			frame.Columns[i] = p.steps[o.index].expr.Eval(&frame, n)
 		}
 	}
-	outs := make([]event.Column, len(p.outputs))
-	for i, f := range p.outputs {
-		outs[i] = frame.Columns[f]
-		if q.NoTime != nil {
-			outs[i] = blank(outs[i], q.NoTime)
-		}
-		outs[i] = signless(outs[i])
-	}
-	return outs
+	return frame
 }
 
 // signless returns the column with zeros that have no sign, also inside structs

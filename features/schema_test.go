@@ -269,6 +269,7 @@ var beyondSchema = map[string]bool{
 	"history of csv with one character for two": true, "fields of a parquet spine": true, "fields of a csv spine": true, "a json spine without fields": true,
 	"partitions by several times": true, "partitions by another field": true, "partitions by arrival without a lateness": true, "a lateness that nothing asks for": true,
 	"partitions of a dimension by another field": true, "partitions of snapshots that land after": true, "partitions of current values": true,
+	"spine of a dimension": true, "spine of no source": true, "a grid of too many instants": true,
 }
 
 // TestSchemaRefuses holds that the schema finds the faults of single values.

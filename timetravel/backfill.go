@@ -1,6 +1,7 @@
 package timetravel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,8 @@ import (
 //
 // Memory is that of the spine's instants, keys and answers and of the events
 // within reach of its queries, with the columns that the views keep of them;
-// the spine's own columns are never held.
+// the spine's own columns are never held, but for those that are computed, and of
+// questions that share an id one row each. A grid takes 4 bytes a row more.
 type Backfill struct {
 	Plan       *features.Plan
 	Visibility Visibility
@@ -29,8 +31,13 @@ type Backfill struct {
 	// Complete is up to when the events of a source are all there, by its name.
 	// Of a source that is not here the newest event tells.
 	Complete map[string]event.Time
-	// Spine opens the spine's columns that the plan's queries are made of.
+	// Spine opens the columns of the spine's table that the plan's queries are made
+	// of: Plan.Queries.Read.
 	Spine func() (event.Source, error)
+	// Content opens those that tell questions apart, Plan.Queries.Content, row for
+	// row as Spine does. It is called where questions share an id or an instant;
+	// nil: the plan has none such.
+	Content func() (event.Source, error)
 	// Within leaves out the rows of the spine that are not of an interval; nil:
 	// every row is.
 	Within *features.Interval
@@ -91,7 +98,7 @@ func (b *Backfill) Run(ctx context.Context) (*Report, error) {
 	for _, stage := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{"spine", r.readSpine}, {"history", r.readHistory}, {"censor", r.leaveCensored}, {"sweep", r.sweep}, {"write", r.write}} {
+	}{{"spine", r.readSpine}, {"history", r.readHistory}, {"censor", r.leaveCensored}, {"sample", r.sampleByLabel}, {"sweep", r.sweep}, {"write", r.write}} {
 		start := time.Now()
 		if err := stage.do(ctx); err != nil {
 			return nil, err
@@ -99,6 +106,10 @@ func (b *Backfill) Run(ctx context.Context) (*Report, error) {
 		r.report.Stages = append(r.report.Stages, Stage{stage.name, time.Since(start)})
 	}
 	r.report.Rows, r.report.Splits = int64(len(r.spine.times)), r.spine.splits()
+	for i := range r.Plan.Labels {
+		r.report.Labels[i].Until = r.last[r.Plan.Labels[i].View]
+		r.countTouched(i)
+	}
 	return r.report, nil
 }
 
@@ -136,6 +147,13 @@ type spine struct {
 	request     []event.Column
 	marks       []event.Column
 	events      []*features.OwnEvents // by view; nil: the rows are no events of it
+	own         []event.Column
+	symbols     *event.Symbols // of the texts of all these
+	ids         []event.Hash   // until copies are removed
+	noID        []bool
+	unlucky     []bool         // until the sample is drawn; nil: nobody waits for it
+	until       [][]event.Time // by lookup; nil: events are not attributed
+	rivals      rivals
 	kept        Kept
 	first, last event.Time // of the instants there are
 }
@@ -162,6 +180,9 @@ func (r *run) readSpine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if g := r.Plan.Queries.Grid; g != nil {
+		src = &grid{GridPlan: g, plan: &r.Plan.Queries, events: src}
+	}
 	defer src.Close()
 	n := len(r.Plan.Queries.Keys)
 	s := &r.spine
@@ -172,23 +193,47 @@ func (r *run) readSpine(ctx context.Context) error {
 		switch err := src.Read(ctx, &b); {
 		case errors.Is(err, io.EOF):
 			addCounted(&r.report.Spine, src)
-			r.countQueries()
-			if s.first <= s.last {
-				r.report.Asked = event.Span{From: s.first, To: s.last.Later(1)}
-			}
-			s.hashEvents()
-			return r.Plan.RefuseOwn(&r.report.Spine)
+			return r.settleSpine(ctx)
 		case err != nil:
 			return fmt.Errorf("read spine: %w", err)
 		}
 		if len(s.times)+b.Len > maxRows {
 			return fmt.Errorf("the spine has more than %d rows; cut it into several", maxRows)
 		}
-		chosen, rows := r.Plan.Choose(&b, r.Within, &r.report.Spine)
+		clean := &b
+		if r.Plan.Queries.Grid == nil {
+			clean = r.Plan.Queries.Clean(&b, &r.report.Spine)
+		}
+		chosen, rows := r.Plan.Choose(clean, r.Within, &r.report.Spine)
 		s.kept.add(b.Len, rows)
 		s.add(r.Plan.NewQueries(chosen, &r.report.Spine))
+		r.addRivals(clean, rows)
 		r.tell("spine", int64(len(s.times)), 0)
 	}
+}
+
+// settleSpine decides which of the questions that were read stay, where it takes
+// all of them to tell. Copies go first: what is left of them is one question, of
+// which a sample is drawn and to which an event may belong.
+func (r *run) settleSpine(ctx context.Context) error {
+	if err := cmp.Or(r.Plan.Queries.Refuse(&r.report.Spine), r.Plan.RefuseOwn(&r.report.Spine)); err != nil {
+		return err
+	}
+	if err := r.once(ctx); err != nil {
+		return err
+	}
+	if err := r.touch(ctx); err != nil {
+		return err
+	}
+	if _, waits := r.Plan.Sampled(); !waits {
+		r.sample(func(row int) bool { return r.spine.unlucky[row] })
+	}
+	r.countQueries()
+	r.spine.hashEvents()
+	if s := &r.spine; s.first <= s.last {
+		r.report.Asked = event.Span{From: s.first, To: s.last.Later(1)}
+	}
+	return nil
 }
 
 // refuse returns an error where a strict run met values outside their type. It
@@ -231,8 +276,12 @@ func (s *spine) add(q *features.Queries) {
 		s.keys[k] = append(s.keys[k], q.Keys[k]...)
 		s.noKey[k] = appendFlags(s.noKey[k], before, q.NoKey[k], q.Len)
 	}
-	s.request, s.marks = appendColumns(s.request, q.Request, q.Len), appendColumns(s.marks, q.Marks, q.Len)
+	if s.symbols == nil {
+		s.symbols = event.NewSymbols()
+	}
 	s.addEvents(q.Events)
+	s.request, s.marks, s.own = s.append(s.request, q.Request, q.Len), s.append(s.marks, q.Marks, q.Len), s.append(s.own, q.Own, q.Len)
+	s.ids, s.noID, s.unlucky = append(s.ids, q.IDs...), appendFlags(s.noID, before, q.NoID, q.Len), append(s.unlucky, q.Unlucky...)
 	for i, t := range q.Times {
 		if q.NoTime == nil || !q.NoTime[i] {
 			s.first, s.last = min(s.first, t), max(s.last, t)
@@ -240,17 +289,33 @@ func (s *spine) add(q *features.Queries) {
 	}
 }
 
-// appendColumns appends n rows of columns to those before, which are made with
-// the first.
-func appendColumns(to, from []event.Column, n int) []event.Column {
+// append appends n rows of columns to those before, which are made with the first.
+// A text is held once, however many rows have it.
+func (s *spine) append(to, from []event.Column, n int) []event.Column {
 	if to == nil {
 		for i := range from {
-			to = append(to, event.Make(from[i].Type))
+			c := event.Make(from[i].Type)
+			if c.Type.Text() {
+				c.Dict = &s.symbols.Dict
+			}
+			to = append(to, c)
 		}
 	}
 	for i := range from {
+		c := &from[i]
+		if !c.Type.Text() {
+			for row := range n {
+				to[i].Append(c, row)
+			}
+			continue
+		}
+		hashes := c.Dict.Hashes()
 		for row := range n {
-			to[i].Append(&from[i], row)
+			if c.IsNull(row) {
+				to[i].AppendNull()
+			} else {
+				to[i].AppendCode(s.symbols.Intern(c.Text(row), hashes[c.Codes[row]]))
+			}
 		}
 	}
 	return to

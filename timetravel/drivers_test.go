@@ -131,7 +131,10 @@ func (s *spec) backfill(tb testing.TB, f feed) answers {
 			return parts, nil
 		},
 		Spine: func() (event.Source, error) {
-			return &inMemory{p.Queries.Columns, s.spine.columns(p.Queries.Columns, 0), f.batch}, nil
+			return &inMemory{p.Queries.Read(), s.asked(p.Queries.Read()), f.batch}, nil
+		},
+		Content: func() (event.Source, error) {
+			return &inMemory{p.Queries.Content, s.asked(p.Queries.Content), f.batch}, nil
 		}}
 	report, err := b.Run(context.Background())
 	if err != nil {
@@ -140,7 +143,8 @@ func (s *spec) backfill(tb testing.TB, f feed) answers {
 	if !out.committed || int(report.Rows) != len(out.rows) || f.within == nil && !setOf(s.definition, s.set).Censored.Given() && int(report.Rows) != len(s.spine.rows) {
 		tb.Fatalf("spec %s: %d rows reported, committed %t", s.name, report.Rows, out.committed)
 	}
-	return answersOf(p, out.rows)
+	whole := f.within == nil && !setOf(s.definition, s.set).Censored.Given()
+	return answersOf(p, s.checkOwn(tb, p.Queries.Own, out.rows, whole))
 }
 
 // visibility is that of the spec's training set.

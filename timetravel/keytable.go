@@ -27,6 +27,14 @@ func (t *keyTable) reset(n int) {
 	clear(t.slots)
 }
 
+// grow makes room for twice as many keys, each of which keeps its number.
+func (t *keyTable) grow() {
+	t.slots = make([]int32, 2*len(t.slots))
+	for n, k := range t.keys {
+		t.slots[t.slot(k)] = int32(n) + 1
+	}
+}
+
 func (t *keyTable) len() int { return len(t.keys) }
 
 // add returns the key's number, the next one if it is new.

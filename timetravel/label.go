@@ -7,12 +7,17 @@ import (
 	"github.com/timeseam/timeseam/features/event"
 )
 
-// LabelCount is how many rows a label tells of. The four make up all rows.
+// LabelCount is how many rows a label tells of. The first four
+// make up all rows.
 type LabelCount struct {
 	Positive int64 // true, or another number than zero
 	Negative int64 // false or zero
 	Null     int64 // known to be null, or no number
 	Censored int64 // not known yet: null, never negative
+
+	Until      event.Time // the newest event of the label's source; the beginning of time: it has none
+	Attributed int64      // by last touch: events that belong to a row
+	Unmatched  int64      // by last touch: those that belong to none
 }
 
 // censored reports whether a label of the row at t is not known yet: whether its
@@ -49,17 +54,23 @@ func (r *run) leaveCensored(context.Context) error {
 
 // leave leaves the rows at the given places.
 func (s *spine) leave(places []int32) {
+	if len(places) == len(s.times) {
+		return
+	}
 	s.kept.leave(places)
-	s.times, s.noTime = take(s.times, places), take(s.noTime, places)
 	for _, own := range s.events {
 		if own != nil {
 			own.Place = take(own.Place, places)
 		}
 	}
+	s.times, s.noTime, s.unlucky = take(s.times, places), take(s.noTime, places), take(s.unlucky, places)
+	for l := range s.until {
+		s.until[l] = take(s.until[l], places)
+	}
 	for k := range s.keys {
 		s.keys[k], s.noKey[k] = take(s.keys[k], places), take(s.noKey[k], places)
 	}
-	for _, columns := range [][]event.Column{s.request, s.marks} {
+	for _, columns := range [][]event.Column{s.request, s.marks, s.own} {
 		for i := range columns {
 			c := columns[i].Like()
 			for _, p := range places {
@@ -77,26 +88,83 @@ func (r *run) mature(b *block, from int) {
 	for i := range r.Plan.Labels {
 		l := &r.Plan.Labels[i]
 		c := &b.columns[l.Output]
-		blanked := event.Make(c.Type)
 		n := &b.labels[i]
+		*c, n.Censored = r.blanked(l, *c, from)
+		negative := features.Negatives(*c)
 		for k := range b.rows {
-			if r.censored(l, from+k) {
-				blanked.AppendNull()
-				n.Censored++
-				continue
-			}
-			blanked.Append(c, k)
 			switch {
-			case c.IsNull(k) || c.Type.Kind == event.Double && c.Floats[k] != c.Floats[k]:
+			case c.IsNull(k) || c.Type.Kind == event.Double && c.Floats[k] != c.Floats[k] || !c.Type.Numeric() && c.Type.Kind != event.Bool:
 				n.Null++
-			case c.Type.Kind == event.Double && c.Floats[k] != 0, c.Ints != nil && c.Ints[k] != 0, c.Type.Kind == event.Decimal && c.Decimals[k] != event.Int128{}:
-				n.Positive++
-			case c.Type.Numeric() || c.Type.Kind == event.Bool:
+			case negative(k):
 				n.Negative++
 			default:
-				n.Null++
+				n.Positive++
 			}
 		}
-		*c = blanked
+		n.Null -= n.Censored
 	}
+}
+
+// blanked is a label of the rows from one on, null where it is not known yet, and
+// of how many that is so.
+func (r *run) blanked(l *features.Label, c event.Column, from int) (out event.Column, censored int64) {
+	out = c.Like()
+	for k := range c.Len() {
+		if r.censored(l, from+k) {
+			out.AppendNull()
+			censored++
+		} else {
+			out.Append(&c, k)
+		}
+	}
+	return out, censored
+}
+
+// sample leaves out the rows that a sample has no place for.
+func (r *run) sample(out func(row int) bool) {
+	if r.spine.unlucky == nil {
+		return
+	}
+	var left []int32
+	for row := range r.spine.times {
+		if !out(row) {
+			left = append(left, int32(row))
+		}
+	}
+	r.report.Spine[event.RowSampledOut] += int64(len(r.spine.times) - len(left))
+	r.spine.leave(left)
+	r.spine.unlucky = nil
+}
+
+// sampleByLabel draws the sample whose negatives later events tell. The label is
+// swept alone, before the features are computed for rows that will not stay, and
+// again with them: so counts tell of the rows that stay, and of nothing else.
+func (r *run) sampleByLabel(ctx context.Context) error {
+	i, waits := r.Plan.Sampled()
+	if !waits {
+		return nil
+	}
+	l := &r.Plan.Labels[i]
+	taken, counts := r.report.Taken[l.Lookup], r.report.Counts[l.Lookup]
+	key := r.Plan.Lookups[l.Lookup].Key
+	r.asked, r.found = make([]asked, len(r.spine.keys)), make([]found, len(r.Plan.Lookups))
+	r.asked[key] = r.ask(key)
+	if err := r.sweepLookup(ctx, l.Lookup, func() {}); err != nil {
+		return err
+	}
+	out := make([]bool, len(r.spine.times))
+	slots := make([][]event.Column, len(r.Plan.Lookups))
+	for from := 0; from < len(out); from += outputRows {
+		to := min(from+outputRows, len(out))
+		slots[l.Lookup] = r.slots(l.Lookup, from, to)
+		told, _ := r.blanked(l, r.Plan.Told(l, r.spine.slice(from, to), slots), from)
+		negative := features.Negatives(told)
+		for k := range to - from {
+			out[from+k] = negative(k) && r.spine.unlucky[from+k]
+		}
+	}
+	r.sample(func(row int) bool { return out[row] })
+	r.asked, r.found = nil, nil
+	r.report.Taken[l.Lookup], r.report.Counts[l.Lookup] = taken, counts
+	return nil
 }

@@ -1,6 +1,8 @@
 package timetravel_test
 
 import (
+	"cmp"
+
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
 	"github.com/timeseam/timeseam/features/expr"
@@ -21,6 +23,7 @@ func naiveAnswers(d *features.Definition, set string, sources map[string]table, 
 	}
 	for i := range t.EventLabels {
 		c := n.label(&t.EventLabels[i])
+		c.rivals = n.rivals(&t)
 		a.schema, a.exact = append(a.schema, event.Field{Name: t.EventLabels[i].Name.Value, Type: c.t}), append(a.exact, exact(c.expr))
 		for k, row := range rows {
 			a.rows[k] = append(a.rows[k], c.value(spine.rows[row]))
@@ -56,6 +59,76 @@ type naiveLabel struct {
 	expr *expr.Node
 	t    event.Type
 	end  event.Time // of the data
+
+	rivals []rival // the questions that an event may belong to in place of a row
+}
+
+// rival is a question and what orders it among those of one instant.
+type rival struct {
+	row     []value
+	scope   func(name string) value
+	content []value
+}
+
+// rivals is every question that there is: the spine's rows, or, where it is made
+// of a source's events, all of these, whatever time is asked of.
+func (n *naive) rivals(t *features.TrainingSet) (all []rival) {
+	schema, spine := n.spine.schema, n.spine
+	if of := t.Spine.Source; of.Given() && t.Spine.Grid == nil {
+		d := *n.d
+		d.TrainingSets = []features.TrainingSet{*t}
+		d.TrainingSets[0].Spine.From, d.TrainingSets[0].Spine.To = features.Text{}, features.Text{}
+		spine = naiveSpine(&d, t.Name.Value, n.sources)
+		schema = spine.schema
+	}
+	for _, row := range spine.rows {
+		r := rival{row: row, scope: func(name string) value { return row[schema.Index(name)] }}
+		if of := t.Spine.Source; of.Given() && t.Spine.Grid == nil {
+			s := n.source(of.Value)
+			for _, o := range s.OrderBy {
+				if o.Desc {
+					panic("the naive evaluator orders questions ascending")
+				}
+				r.content = append(r.content, r.scope(o.Column.Value))
+			}
+			if s.EventID.Given() {
+				r.content = append(r.content, r.scope(s.EventID.Value))
+			}
+		}
+		r.content = append(r.content, contentOf(schema, row)...)
+		all = append(all, r)
+	}
+	return all
+}
+
+// mine reports whether an event that matches a row belongs to it: no other question
+// that it matches too is later, or of the same instant and greater.
+func (l *naiveLabel) mine(row []value, e naiveEvent) bool {
+	if !l.def.Attribute.Given() {
+		return true
+	}
+	get := func(name string) value { return row[l.spine.schema.Index(name)] }
+	own := rival{content: nil}
+	for _, r := range l.rivals {
+		if r.scope(l.at) != nil && compareAll(r.row, row) == 0 {
+			own = r
+		}
+	}
+	for _, r := range l.rivals {
+		at := r.scope(l.at)
+		matches := at != nil
+		for _, m := range l.def.Match {
+			v := r.scope(m.Spine.Value)
+			matches = matches && v != nil && compare(v, get(m.Spine.Value)) == 0
+		}
+		if !matches || instant(at) > e.at {
+			continue
+		}
+		if c := cmp.Or(cmp.Compare(instant(at), instant(get(l.at))), compareAll(r.content, own.content)); c > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (n *naive) label(def *features.EventLabel) *naiveLabel {
@@ -108,7 +181,7 @@ func (l *naiveLabel) value(row []value) value {
 	at := instant(row[l.spine.schema.Index(l.at)])
 	var rows []*scope
 	for _, e := range l.view.events[identities(key)] {
-		if e.at >= at && e.at < closed {
+		if e.at >= at && e.at < closed && l.mine(row, e) {
 			rows = append(rows, e.row)
 		}
 	}

@@ -51,7 +51,7 @@ func (r *run) write(ctx context.Context) error {
 		r.report.Spine.Add(&b.counts)
 		for i, n := range b.labels {
 			l := &r.report.Labels[i]
-			l.Positive, l.Negative, l.Null, l.Censored = l.Positive+n.Positive, l.Negative+n.Negative, l.Null+n.Null, l.Censored+n.Censored
+			l.Positive, l.Negative, l.Null, l.Censored, l.Attributed = l.Positive+n.Positive, l.Negative+n.Negative, l.Null+n.Null, l.Censored+n.Censored, l.Attributed+n.Attributed
 		}
 		if err := r.writeBlock(ctx, carry, b); err != nil {
 			return err
@@ -138,9 +138,22 @@ func (r *run) block(from, to int) (b block) {
 	b.rows = to - from
 	b.columns = r.Plan.Finish(q, slots, &b.counts)
 	r.mature(&b, from)
+	for i := range r.Plan.Labels {
+		b.labels[i].Attributed = touched(&r.Plan.Labels[i], slots)
+	}
+	var weights []event.Column
+	if i, waits := r.Plan.Sampled(); waits {
+		weights = append(weights, r.Plan.Weigh(b.columns[r.Plan.Labels[i].Output], b.rows))
+	}
+	own := make([]event.Column, 0, len(r.spine.own)+len(b.columns)+len(r.Plan.Marks))
+	for i := range r.spine.own {
+		own = append(own, r.spine.own[i].Slice(from, to))
+	}
+	b.columns = append(own, b.columns...)
 	for i := range r.spine.marks {
 		b.columns = append(b.columns, r.spine.marks[i].Slice(from, to))
 	}
+	b.columns = append(b.columns, weights...)
 	return b
 }
 

@@ -26,7 +26,7 @@ func (s *spine) addEvents(own []*features.OwnEvents) {
 			to.Place = append(to.Place, place)
 		}
 		to.Keys = append(to.Keys, from.Keys...)
-		to.Columns = appendColumns(to.Columns, from.Columns, len(from.Keys))
+		to.Columns = s.append(to.Columns, from.Columns, len(from.Keys))
 	}
 }
 

@@ -142,7 +142,11 @@ func readSpec(tb testing.TB, dir string) *spec {
 	for _, source := range s.definition.Sources {
 		s.sources[source.Name.Value] = s.table(tb, source.Name.Value)
 	}
-	s.spine = s.table(tb, "spine")
+	if setOf(s.definition, s.set).Spine.Source.Given() {
+		s.spine = naiveSpine(s.definition, s.set, s.sources)
+	} else {
+		s.spine = s.table(tb, "spine")
+	}
 	return s
 }
 

@@ -211,10 +211,15 @@ func (s *sweeper) groupQueries(rows []uint32) {
 		queries[next[ids[i]]] = row
 		next[ids[i]]++
 	}
-	times := s.spine.times
+	times, until := s.spine.times, s.untilOf(s.lookup)
 	for id := range s.local.len() {
 		own := queries[s.qStarts[id]:s.qStarts[id+1]]
-		slices.SortFunc(own, func(a, b uint32) int { return cmp.Or(cmp.Compare(times[a], times[b]), cmp.Compare(a, b)) })
+		slices.SortFunc(own, func(a, b uint32) int {
+			if until != nil && times[a] == times[b] && until[a] != until[b] {
+				return cmp.Compare(until[a], until[b]) // what is known to the one that comes first must not be too much
+			}
+			return cmp.Or(cmp.Compare(times[a], times[b]), cmp.Compare(a, b))
+		})
 		for i := 1; i < len(own); i++ {
 			if times[own[i]] == times[own[i-1]] {
 				s.counts[event.QueryDuplicate]++
@@ -285,11 +290,15 @@ func (s *sweeper) groupEvents(chunks []features.Rows) {
 	}
 	next := accumulate(s.eStarts)
 	order := resize(&s.order, int(next[len(next)-1]))
-	at := 0
+	at, ahead := 0, s.Plan.Lookups[s.lookup].Ahead
 	for c := range chunks {
 		for row, t := range chunks[c].Times {
 			if id := s.ids[at]; id >= 0 {
-				order[next[id]] = source{s.Visibility.visible(t, arrivedAt(&chunks[c], row)), int32(c), int32(row)}
+				visible := t // a label is told by what happened, whenever it was heard of
+				if !ahead {
+					visible = s.Visibility.visible(t, arrivedAt(&chunks[c], row))
+				}
+				order[next[id]] = source{visible, int32(c), int32(row)}
 				next[id]++
 			}
 			at++
@@ -457,6 +466,7 @@ func (s *sweeper) sortAnswers(rows []uint32, out []event.Column) {
 // never applied; keys that nobody asks are not here at all. Close makes the
 // last key's counts complete.
 func (s *sweeper) walk(ctx context.Context, out []event.Column) {
+	ahead, until := s.Plan.Lookups[s.lookup].Ahead, s.untilOf(s.lookup)
 	for id := range s.local.len() {
 		key := s.local.keys[id]
 		e, end := int(s.eStarts[id]), int(s.eStarts[id+1])
@@ -464,12 +474,13 @@ func (s *sweeper) walk(ctx context.Context, out []event.Column) {
 			if ctx.Err() != nil {
 				return // a hot key may have many queries, and each may be long
 			}
-			at := s.spine.times[s.queries[k]]
+			row := s.queries[k]
+			at := s.spine.times[row]
 			from, known := e, s.Visibility.cutoff(at)
-			if s.Plan.Lookups[s.lookup].Ahead {
+			if ahead {
 				known = event.MaxTime
 			}
-			for e < end && s.order[e].visible <= known {
+			for e < end && s.order[e].visible <= known && (until == nil || s.order[e].visible < until[row]) {
 				e++
 			}
 			step(s.store, s.gather, from, e, question{key, at, s.ownOf(k)}, out)

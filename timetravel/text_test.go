@@ -43,16 +43,20 @@ func (s *spec) ofText(tb testing.TB, ending string) answers {
 	for name, t := range s.sources {
 		tables[name] = t.text(tb, ending)
 	}
-	spine := s.spine.text(tb, ending)
+	spine := tables[setOf(s.definition, s.set).Spine.Source.Value]
+	if spine == nil {
+		spine = s.spine.text(tb, ending)
+	}
 	b := &timetravel.Backfill{Plan: p, Visibility: s.visibility(), Workers: 2, Sink: out,
 		History: func(in features.Input, _ event.Span) ([]event.Source, error) {
 			return tables[in.Source.Name.Value].Parts(columnNames(in.Columns), 2)
 		},
-		Spine: func() (event.Source, error) { return spine.Read(columnNames(p.Queries.Columns)) }}
+		Spine:   func() (event.Source, error) { return spine.Read(columnNames(p.Queries.Read())) },
+		Content: func() (event.Source, error) { return spine.Read(columnNames(p.Queries.Content)) }}
 	if _, err := b.Run(context.Background()); err != nil {
 		tb.Fatalf("spec %s as %s: %v", s.name, ending, err)
 	}
-	return answersOf(p, out.rows)
+	return answersOf(p, s.checkOwn(tb, p.Queries.Own, out.rows, true))
 }
 
 func columnNames(s event.Schema) (names []string) {

@@ -186,12 +186,13 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 		return nil, nil, err
 	}
 	spine := in.spines[j.set]
-	kept := keptColumns(plan.TrainingSet)
-	carried, err := spine.ArrowSchema(kept)
-	if err != nil {
-		return nil, nil, err
+	options := sink.Options{Schema: slices.Concat(plan.Queries.Own, plan.Outputs, plan.Marks)}
+	if plan.Queries.Grid == nil {
+		var err error
+		if options.Carried, err = spine.ArrowSchema(plan.Queries.Carried); err != nil {
+			return nil, nil, err
+		}
 	}
-	options := sink.Options{Schema: slices.Concat(plan.Outputs, plan.Marks), Carried: carried}
 	out, err := newSink(j.target, options, os.Stdout)
 	if err != nil {
 		return nil, nil, err
@@ -207,7 +208,8 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 			}
 			return t.Parts(names(i.Columns), j.workers)
 		},
-		Spine: func() (event.Source, error) { return spine.Read(names(plan.Queries.Columns)) },
+		Spine:   func() (event.Source, error) { return spine.Read(names(plan.Queries.Read())) },
+		Content: func() (event.Source, error) { return spine.Read(names(plan.Queries.Content)) },
 	}
 	if j.target != nil && j.target.Interval != nil {
 		b.Within = &features.Interval{From: j.target.Interval.Start, To: j.target.Interval.End}
@@ -215,14 +217,8 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	for _, i := range plan.Inputs {
 		b.Events = max(b.Events, in.histories[i.Source.Name.Value].Estimate())
 	}
-	if carried != nil {
-		b.Carry = func(rows int, answered timetravel.Kept) (event.Source, error) {
-			s, err := spine.Carry(kept, rows)
-			if err != nil || answered.All() {
-				return s, err
-			}
-			return sources.Kept(s, answered.Has), nil
-		}
+	if options.Carried != nil {
+		b.Carry = carrying(spine, plan.Queries.Carried)
 	}
 	report, err := b.Run(ctx)
 	if err != nil {
@@ -245,6 +241,17 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	return m, r, nil
 }
 
+// carrying opens the columns of a spine's table that the training set keeps.
+func carrying(spine *sources.Table, kept []string) func(rows int, answered timetravel.Kept) (event.Source, error) {
+	return func(rows int, answered timetravel.Kept) (event.Source, error) {
+		s, err := spine.Carry(kept, rows)
+		if err != nil || answered.All() {
+			return s, err
+		}
+		return sources.Kept(s, answered.Has), nil
+	}
+}
+
 // visibilityOf is a training set's visibility, whose durations are checked.
 func visibilityOf(t *features.TrainingSet) timetravel.Visibility {
 	v := timetravel.Visibility{Known: timetravel.KnownOf(t.Known.Value)}
@@ -264,18 +271,6 @@ func (j *backfillJob) withdraw() (err error) {
 		err = errors.Join(err, os.RemoveAll(path))
 	}
 	return err
-}
-
-// keptColumns are the spine's columns that the training set keeps; nil: all.
-func keptColumns(t *features.TrainingSet) []string {
-	if !t.Spine.ColumnsGiven {
-		return nil
-	}
-	kept := []string{}
-	for _, c := range t.Spine.Columns {
-		kept = append(kept, c.Value)
-	}
-	return kept
 }
 
 func names(s event.Schema) []string {

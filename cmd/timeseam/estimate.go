@@ -49,7 +49,7 @@ func newEstimate(ctx context.Context, plan *features.Plan, in *inputs) (*estimat
 	if err != nil {
 		return nil, err
 	}
-	asked, kept := d.bytesOf(names(plan.Queries.Columns)), d.bytesOf(keptColumns(set))
+	asked, kept := d.bytesOf(names(plan.Queries.Read())), d.bytesOf(plan.Queries.Carried)
 	rows := spine.Estimate()
 	e.ReadRows, e.ReadBytes = 2*rows, asked+kept
 	e.OutputRows, e.OutputBytes = rows, kept

@@ -116,7 +116,7 @@ func newExplanation(plan *features.Plan, in *inputs) *explanation {
 		}
 		return e
 	}
-	x.Spine = table("", set.Spine.Table.Path.Value, plan.Queries.Columns)
+	x.Spine = table("", set.Spine.Table.Path.Value, plan.Queries.Read())
 	for _, i := range plan.Inputs {
 		e := table(i.Source.Name.Value, i.Source.History.Path.Value, i.Columns)
 		e.Complete = complete[e.Name]

@@ -44,6 +44,12 @@ func openInputs(def *features.Definition, set string) *inputs {
 		if set != "" && s.Name.Value != set {
 			continue
 		}
+		if of := s.Spine.Source; of.Given() {
+			if t := in.histories[of.Value]; t != nil {
+				in.spines[s.Name.Value] = t // its history is the spine's table
+			}
+			continue
+		}
 		t, err := in.open(s.Spine.Table, s.Spine.Fields)
 		if err != nil {
 			in.missing["training set "+s.Name.Value] = fmt.Errorf("spine of training set %s: %w", s.Name.Value, err)
@@ -107,6 +113,9 @@ func (in *inputs) compile(set string) (*features.Plan, error) {
 		if f := in.misfits[i.Source.Name.Value]; f != nil {
 			return nil, event.Faults{*f}
 		}
+	}
+	if s := plan.Queries.Source; s != nil {
+		return plan, in.missing["source "+s.Name.Value]
 	}
 	return plan, in.missing["training set "+set]
 }

@@ -72,6 +72,23 @@ func back(t event.Time, by int64) event.Time {
 	return t - event.Time(by)
 }
 
+// Steps returns the instants from, from+every, and so on before to; false where
+// they are more than most. It stands here because times are added nowhere else.
+func Steps(from, to event.Time, every int64, most int) (steps []event.Time, ok bool) {
+	for t := from; t < to; {
+		if len(steps) == most {
+			return nil, false
+		}
+		steps = append(steps, t)
+		next := back(t, -every)
+		if next == event.MaxTime {
+			break // the end of time, or beyond it
+		}
+		t = next
+	}
+	return steps, true
+}
+
 // String is the window in words, as explain and manifests print it.
 func (w Window) String() string {
 	ends := map[bool]string{true: "<=", false: "<"}
