@@ -65,6 +65,16 @@ func (g *GridPlan) Active(b *event.Batch, n *event.Counts) Active {
 	return a
 }
 
+// Most is the most questions that so many events can make: as many for each as
+// there are instants in the time that it makes its entity active.
+func (g *GridPlan) Most(events int64) int64 {
+	most := 0
+	for i := range g.Instants {
+		most = max(most, sort.Search(len(g.begins), func(k int) bool { return g.begins[k] >= g.ends[i] })-i)
+	}
+	return events * int64(most)
+}
+
 // contentPlan is what tells questions of one instant apart.
 type contentPlan struct {
 	version []*expr.Expr // none or one

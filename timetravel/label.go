@@ -15,7 +15,7 @@ type LabelCount struct {
 	Null     int64 // known to be null, or no number
 	Censored int64 // not known yet: null, never negative
 
-	Until      event.Time // the newest event of the label's source; the beginning of time: it has none
+	Until      event.Time // up to when the label's source is known; the beginning of time: it has no events
 	Attributed int64      // by last touch: events that belong to a row
 	Unmatched  int64      // by last touch: those that belong to none
 }

@@ -52,9 +52,14 @@ func newEstimate(ctx context.Context, plan *features.Plan, in *inputs) (*estimat
 	asked, kept := d.bytesOf(names(plan.Queries.Read())), d.bytesOf(plan.Queries.Carried)
 	rows := spine.Estimate()
 	e.ReadRows, e.ReadBytes = 2*rows, asked+kept
+	if g := plan.Queries.Grid; g != nil {
+		e.How = append(e.How, "how many rows a grid has nobody can tell before it is read; at most one for each event and each instant at which that makes its entity active")
+		e.ReadRows, e.ReadBytes, kept = rows, asked, 0
+		rows = g.Most(rows)
+	}
 	e.OutputRows, e.OutputBytes = rows, kept
 	question := 8 + keyBytes*int64(len(plan.Queries.Keys))
-	for _, o := range plan.Outputs {
+	for _, o := range slices.Concat(plan.Queries.Own, plan.Outputs) {
 		question += heldBytes(o.Type)
 		e.OutputBytes += rows * writtenBytes(o.Type)
 	}

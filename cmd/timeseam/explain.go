@@ -53,7 +53,8 @@ type explainedTable struct {
 	Bytes   int64    `json:"bytes"`                    // of the files; of them only the columns are read
 	Columns []string `json:"columns"`
 	Of      int      `json:"of_columns"`
-	Groups  int      `json:"row_groups"` // all of which are read
+	Groups  int      `json:"row_groups"`     // all of which are read
+	Asks    string   `json:"asks,omitempty"` // of a spine that is made of a source: what the questions are
 
 	Partitions *partitionsEntry `json:"partitions,omitempty"`
 	Complete   *completeEntry   `json:"complete,omitempty"`
@@ -117,6 +118,9 @@ func newExplanation(plan *features.Plan, in *inputs) *explanation {
 		return e
 	}
 	x.Spine = table("", set.Spine.Table.Path.Value, plan.Queries.Read())
+	if set.Spine.Source.Given() {
+		x.Spine.Asks = set.Spine.String()
+	}
 	for _, i := range plan.Inputs {
 		e := table(i.Source.Name.Value, i.Source.History.Path.Value, i.Columns)
 		e.Complete = complete[e.Name]
@@ -206,6 +210,9 @@ func (t explainedTable) print(w io.Writer, what string) {
 		about = "about "
 	}
 	fmt.Fprintf(w, "  %s: %s, %s, %s%s, %s; %d of %d columns: %s\n", what, t.Path, plural(t.Files, "file"), about, plural(int(t.Rows), "row"), sizeWords(t.Bytes), len(t.Columns), t.Of, strings.Join(t.Columns, ", "))
+	if t.Asks != "" {
+		fmt.Fprintf(w, "    questions: %s\n", printable(t.Asks))
+	}
 }
 
 // sizeWords is a number of bytes as a person reads it.

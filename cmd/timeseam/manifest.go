@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -40,7 +41,7 @@ type manifest struct {
 	Marks       []columnEntry    `json:"marks"`            // split and sample_weight, behind the columns
 	Inner       []columnEntry    `json:"inner_columns"`    // computed for others, not given out
 	Output      *outputEntry     `json:"output,omitempty"` // nil: standard output
-	Spine       tableEntry       `json:"spine"`
+	Spine       spineEntry       `json:"spine"`
 	Inputs      []inputEntry     `json:"inputs"`
 	Ties        []tieEntry       `json:"ties"`
 	Counts      []countsEntry    `json:"counts"`
@@ -109,6 +110,55 @@ type labelEntry struct {
 	Negative int64  `json:"negative"`
 	Null     int64  `json:"null"`
 	Censored int64  `json:"censored"`
+
+	Until        *time.Time `json:"source_until,omitempty"` // up to when it is known; nil: it has no events
+	Attribute    string     `json:"attribute,omitempty"`
+	Attributed   *int64     `json:"attributed,omitempty"` // events, where they belong to one row alone
+	Unattributed *int64     `json:"unattributed,omitempty"`
+
+	early string // what is said where the source ends before the spine does
+}
+
+func newLabelEntry(l *features.EventLabel, n timetravel.LabelCount, asked event.Span) labelEntry {
+	e := labelEntry{Label: l.Name.Value, Source: l.Source.Value, Within: l.Within.Value, Positive: n.Positive, Negative: n.Negative, Null: n.Null, Censored: n.Censored}
+	if n.Until > event.MinTime {
+		until := time.UnixMicro(int64(n.Until)).UTC()
+		e.Until = &until
+	}
+	switch {
+	case n.Censored == 0 || asked.From >= asked.To || asked.To.Earlier(1) <= n.Until:
+	case e.Until == nil:
+		e.early = fmt.Sprintf("source %s has no events, so that nothing is known", l.Source.Value)
+	default:
+		e.early = fmt.Sprintf("source %s is known up to %s, and the spine asks up to %s", l.Source.Value, n.Until, asked.To.Earlier(1))
+	}
+	if l.Attribute.Given() {
+		e.Attribute, e.Attributed, e.Unattributed = l.Attribute.Value, &n.Attributed, &n.Unmatched
+	}
+	return e
+}
+
+// spineEntry says of what the questions were made: a table, or the events of a
+// source and what of them.
+type spineEntry struct {
+	Source   string   `json:"source,omitempty"`
+	From     string   `json:"from,omitempty"`
+	To       string   `json:"to,omitempty"`
+	Where    string   `json:"where,omitempty"`
+	Every    string   `json:"every,omitempty"` // of a grid, as the next two
+	Active   string   `json:"active,omitempty"`
+	Entity   string   `json:"entity,omitempty"`
+	Computed []string `json:"computed,omitempty"` // its columns that no file has
+	tableEntry
+}
+
+func newSpineEntry(plan *features.Plan, t *sources.Table) spineEntry {
+	s := &plan.TrainingSet.Spine
+	e := spineEntry{Source: s.Source.Value, From: s.From.Value, To: s.To.Value, Where: s.Where.Value, Computed: names(plan.Queries.Own), tableEntry: newTableEntry(s.Table.Path.Value, t)}
+	if g := s.Grid; g != nil {
+		e.Every, e.Active, e.Entity = g.Every.Value, cmp.Or(g.Active.Value, g.Every.Value), g.Entity.Value
+	}
+	return e
 }
 
 type columnEntry struct {
@@ -158,14 +208,13 @@ func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifes
 	set := plan.TrainingSet
 	m := &manifest{Timeseam: version, Definition: plan.Definition.Name.Value, TrainingSet: set.Name.Value, Digest: plan.Digest(),
 		Visibility: newVisibility(plan), Rows: r.Rows, Labels: []string{},
-		Spine: newTableEntry(set.Spine.Table.Path.Value, in.spines[set.Name.Value]), SpineCounts: countsByName(&r.Spine)}
+		Spine: newSpineEntry(plan, in.spines[set.Name.Value]), SpineCounts: countsByName(&r.Spine)}
 	for _, l := range set.Labels {
 		m.Labels = append(m.Labels, l.Value)
 	}
 	for i, l := range set.EventLabels {
-		n := r.Labels[i]
 		m.Labels = append(m.Labels, l.Name.Value)
-		m.LabelCounts = append(m.LabelCounts, labelEntry{l.Name.Value, l.Source.Value, l.Within.Value, n.Positive, n.Negative, n.Null, n.Censored})
+		m.LabelCounts = append(m.LabelCounts, newLabelEntry(&l, r.Labels[i], r.Asked))
 	}
 	m.Columns, m.Inner = columnEntries(plan.Describe()), columnEntries(plan.Inner())
 	m.Splits = r.Splits
@@ -239,6 +288,12 @@ func (m *manifest) print(w io.Writer, r *runReport) {
 	}
 	for _, l := range m.LabelCounts {
 		fmt.Fprintf(w, "label %s: %d positive, %d negative, %d not known yet\n", l.Label, l.Positive, l.Negative, l.Censored)
+		if l.early != "" {
+			fmt.Fprintf(w, "label %s: %s\n", l.Label, l.early)
+		}
+		if l.Attributed != nil {
+			fmt.Fprintf(w, "label %s: %s attributed, %d to no row\n", l.Label, plural(int(*l.Attributed), "event"), *l.Unattributed)
+		}
 	}
 	for _, i := range m.Inputs {
 		for _, n := range []struct {

@@ -171,7 +171,7 @@ func (n *noun) tellTraining(def *features.Definition, plan *features.Plan) {
 		if t.Name.Value != n.Name {
 			continue
 		}
-		n.Facts = append(n.Facts, fact{"spine", t.Spine.Table.Path.Value + ", asked at " + t.Spine.EventTimestamp.Value})
+		n.Facts = append(n.Facts, fact{"spine", t.Spine.String()})
 		var labels []string
 		for _, l := range t.Labels {
 			labels = append(labels, l.Value)

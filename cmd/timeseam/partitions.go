@@ -202,9 +202,14 @@ func (e *completeEntry) print(w io.Writer, lead string) {
 	fmt.Fprintln(w)
 }
 
-// spineAsked is from when to when a spine asks, as its files' statistics tell; ok
-// is false where they do not.
+// spineAsked is from when to when a spine asks, as its definition says or its
+// files' statistics tell; ok is false where neither does.
 func (in *inputs) spineAsked(set *features.TrainingSet) (asked event.Span, ok bool) {
+	if from, to := set.Spine.From, set.Spine.To; from.Given() && to.Given() {
+		first, err := event.ParseTime(from.Value)
+		end, err2 := event.ParseTime(to.Value)
+		return event.Span{From: first, To: end}, err == nil && err2 == nil
+	}
 	s, known := in.spines[set.Name.Value].Statistics(set.Spine.EventTimestamp.Value)
 	if !known || s.Bounds.Len() != 2 {
 		return asked, false
