@@ -62,7 +62,11 @@ func (c *compiler) eventLabel(t *TrainingSet, l *EventLabel) {
 	c.plan.outputs = append(c.plan.outputs, col.frame)
 	kind := c.plan.frame[col.frame].t
 	c.plan.Outputs = append(c.plan.Outputs, event.Field{Name: name, Type: kind})
-	c.plan.described = append(c.plan.described, c.describe(col, name, kind))
+	words := c.describe(col, name, kind)
+	if label.LastTouch {
+		words.Window += ", each event to the last row that it matches"
+	}
+	c.plan.described = append(c.plan.described, words)
 	for _, other := range c.plan.Views[:v.place] {
 		if src := c.plan.Inputs[other.Input].Source; src == v.src.def && slices.ContainsFunc(other.Layout.Slots, reachesAt) {
 			c.plan.Lints = append(c.plan.Lints, event.Fault{File: c.def.File, Line: l.Name.Line, Column: l.Name.Column, Words: name,

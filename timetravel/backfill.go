@@ -301,6 +301,9 @@ func (s *spine) append(to, from []event.Column, n int) []event.Column {
 			to = append(to, c)
 		}
 	}
+	if n == 0 {
+		return to // columns of no rows have no dictionaries
+	}
 	for i := range from {
 		c := &from[i]
 		if !c.Type.Text() {

@@ -21,10 +21,11 @@ sources:
     history: {parquet: shown.parquet}
     fields: {copy: {type: int64, history: payload + 0}}
     event_timestamp: at_time
+    arrival_timestamp: came
     event_id: id
     version: revision
     order_by: place
-  clicks: {history: {parquet: clicks.parquet}, event_timestamp: at_time, event_id: id}
+  clicks: {history: {parquet: clicks.parquet}, event_timestamp: at_time, arrival_timestamp: came, event_id: id}
 entities: {user: user, ad: [user, ad]}
 feature_views:
   seen: {entity: user, source: shown, window: 3s, features: {n: count(*), last: last(place)}}
@@ -34,7 +35,7 @@ training_sets:
   set:
     service: all
     spine: SPINE
-    visibility: {known: event_time}
+    visibility: VISIBILITY
     LABEL
 `
 
@@ -56,15 +57,15 @@ func drawnAds(tb testing.TB, seed uint64, spine, label string) *spec {
 		return fmt.Sprintf("1970-01-01T00:00:%02dZ", 3*rng.IntN(10)+rng.IntN(2)*rng.IntN(3))
 	}
 	var shown, clicks strings.Builder
-	shown.WriteString("id:int64 | at_time:timestamp | user:string | ad:int64 | place:string | payload:int64 | revision:int64\n")
+	shown.WriteString("id:int64 | at_time:timestamp | user:string | ad:int64 | place:string | payload:int64 | revision:int64 | came:timestamp\n")
 	for range 40 + rng.IntN(100) {
-		fmt.Fprintln(&shown, strings.Join([]string{pick("∅", "1", "2"), second(), pick("∅", "ann", "ann", "ann", "bob"), pick("1", "1", "1", "2", "∅"), pick("a", "b", "none", "∅"), pick("1", "2", "3"), pick("∅", "1", "1")}, " | "))
+		fmt.Fprintln(&shown, strings.Join([]string{pick("∅", "1", "2"), second(), pick("∅", "ann", "ann", "ann", "bob"), pick("1", "1", "1", "2", "∅"), pick("a", "b", "none", "∅"), pick("1", "2", "3"), pick("∅", "1", "1"), second()}, " | "))
 	}
-	clicks.WriteString("id:int64 | at_time:timestamp | user:string | ad:int64\n")
+	clicks.WriteString("id:int64 | at_time:timestamp | user:string | ad:int64 | came:timestamp\n")
 	for range 10 + rng.IntN(50) {
-		fmt.Fprintln(&clicks, strings.Join([]string{pick("∅", "1", "2", "3"), second(), pick("∅", "ann", "bob", "cid"), pick("1", "2")}, " | "))
+		fmt.Fprintln(&clicks, strings.Join([]string{pick("∅", "1", "2", "3"), second(), pick("∅", "ann", "bob", "cid"), pick("1", "2"), second()}, " | "))
 	}
-	text := strings.NewReplacer("SPINE", spine, "LABEL", label).Replace(ads)
+	text := strings.NewReplacer("SPINE", spine, "LABEL", label, "VISIBILITY", []string{"{known: event_time}", "{known: arrival, delay: 2s}"}[seed%2]).Replace(ads)
 	d, err := features.Load("ads.yaml", []byte(text))
 	if err != nil {
 		tb.Fatalf("%v\n%s", err, text)
