@@ -145,6 +145,11 @@ func (s *spec) backfill(tb testing.TB, f feed) answers {
 	if !out.committed || int(report.Rows) != len(out.rows) || whole && int(report.Rows) != len(s.spine.rows) {
 		tb.Fatalf("spec %s: %d rows reported, committed %t", s.name, report.Rows, out.committed)
 	}
+	for i, n := range report.Labels {
+		if n.Positive+n.Negative+n.Null+n.Censored != report.Rows || n.Attributed < 0 || n.Unmatched < 0 {
+			tb.Fatalf("spec %s: label %s tells %+v of %d rows", s.name, set.EventLabels[i].Name.Value, n, report.Rows) // S14.7
+		}
+	}
 	return answersOf(p, s.checkOwn(tb, p.Queries.Own, out.rows, whole))
 }
 
