@@ -127,7 +127,7 @@ func (q *spineScope) instant() *expr.Expr {
 // given out and how, and what tells questions of one instant apart.
 func (c *compiler) askedRows(t *TrainingSet, q *spineScope) {
 	p := &c.plan.Queries
-	p.between = Interval{From: event.MinTime, To: event.MaxTime}
+	p.between = event.Always()
 	if t.Spine.From.Given() {
 		p.between.From = startOf(t.Spine.From)
 	}

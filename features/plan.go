@@ -108,7 +108,7 @@ type QueryPlan struct {
 	request []*expr.Expr
 	own     []*expr.Expr
 	where   *expr.Expr // of a source; nil: every event
-	between Interval   // of a source: the instants that are asked of
+	between event.Span // of a source: the instants that are asked of
 	id      *expr.Expr // nil: questions have no identity
 	keyed   []*expr.Expr
 	content contentPlan
