@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
@@ -242,7 +243,19 @@ func TestSchemaTakesWhatLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{whole, string(base), wide(3)} {
+	texts := []string{whole, string(base), wide(3)}
+	specs, err := filepath.Glob("../specs/*/features.yaml")
+	if err != nil || len(specs) == 0 {
+		t.Fatalf("no specs: %v", err)
+	}
+	for _, spec := range specs {
+		text, err := os.ReadFile(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(text))
+	}
+	for _, text := range texts {
 		if _, err := Load("f.yaml", []byte(text)); err != nil {
 			t.Fatal(err)
 		}
