@@ -52,6 +52,13 @@ func (v Visibility) visible(t, arrived event.Time) event.Time {
 // instant. It moves what is known and no window (S4.5).
 func (v Visibility) cutoff(at event.Time) event.Time { return later(at, v.DecideAfter) }
 
+// Knows reports whether a query at an instant knows an event of the given time
+// and arrival. The sweep does not ask this, as it has its events in the order of
+// visible; it is for who explains a value.
+func (v Visibility) Knows(at, t, arrived event.Time) bool {
+	return v.visible(t, arrived) <= v.cutoff(at)
+}
+
 // later is t + by, by not below zero, held within the end of time.
 func later(t event.Time, by int64) event.Time {
 	if t > event.MaxTime-event.Time(by) {

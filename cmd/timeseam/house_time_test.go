@@ -26,6 +26,7 @@ var timeSpellers = map[string]string{
 	"features/event/time.go":       "stored instants of any unit become times here, by flooring",
 	"features/aggregate/window.go": "window ends are spelled here alone",
 	"timetravel/visible.go":        "when an event becomes known is decided here alone",
+	"timetravel/lag.go":            "how long after its time an event arrived is a span, of which no value is made",
 	"features/expr/literal.go":     "a date literal is an instant turned into days",
 	"sources/convert.go":           "the day and the nanoseconds of an INT96 become one instant",
 }
