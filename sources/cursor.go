@@ -56,6 +56,12 @@ func (c *cursor) prepare() {
 	}
 }
 
+// forget lets go of all vectors. Whoever reads many parts keeps those that are at
+// their end for what they have counted, and a batch that was lent keeps its own.
+func (c *cursor) forget() {
+	*c = cursor{name: c.name, leaf: c.leaf, batch: c.batch, col: event.Column{Type: c.col.Type}, bad: c.bad}
+}
+
 // open begins a row group.
 func (c *cursor) open(r io.ReaderAt, g *format.RowGroup, codecs *codecs) (err error) {
 	m := &g.Columns[c.leaf.index].MetaData

@@ -123,6 +123,7 @@ func (p *part) drop() error {
 			p.readers.Put(c.pages)
 			c.pages = nil
 		}
+		c.forget()
 	}
 	if p.r == nil {
 		return nil
