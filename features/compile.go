@@ -313,7 +313,11 @@ func (c *compiler) everything() {
 	c.readSoFar()
 	c.placings()
 	for i := range c.def.Sources {
-		c.source(&c.def.Sources[i]).tellUndeclared()
+		s := c.source(&c.def.Sources[i])
+		if s.input >= 0 && s.def.Arrival.Given() {
+			s.arrival() // also where no training set asks yet
+		}
+		s.tellUndeclared()
 	}
 }
 

@@ -102,6 +102,8 @@ func TestCompileTellsFaults(t *testing.T) {
 		{"unknown request field", "", "s: count(*)", "x: request.amuont", "15:51: view more declares no request field amuont; did you mean amount?"},
 		{"aggregate in a derived view", "", "s: count(*)", "x: sum(spend.s)", "15:51: aggregate sum in the derived view more, which has no source; aggregate in a view with a source and name its column here"},
 		{"a condition that is none", "", "s: count(*)", "x: case when at then 1 end", "15:61: "},
+		{"arrival that no file has", "arrival_timestamp: cme", "s: sum(amount)", "x: at", "source tx has no field cme"},
+		{"arrival that is no instant", "arrival_timestamp: city", "s: sum(amount)", "x: at", "7:24: city is string, and an arrival is timestamp; cast it under fields"},
 		{"narrowing", "fields: {amount: int64}", "s: sum(amount)", "x: at", "7:22: field amount of source tx is declared int64, and the history holds double, which does not widen to it without loss; write {type: int64, history: cast(amount as int64)} if that is meant"},
 		{"default of another type", "", "s: {value: last(city), default: 1}", "x: at", "the default is int64, and the feature is string"},
 		{"column that no file has", "fields: {extra: int64}", "s: sum(extra)", "x: at", "the history of source tx has no column extra"},

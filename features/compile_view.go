@@ -213,10 +213,17 @@ func (c *compiler) arrivals(t *TrainingSet) {
 			c.fault(t.Known, 0, 0, fmt.Sprintf("training set %s asks what had arrived, and source %s has no %s", t.Name.Value, src.def.Name.Value, key), "name the field, or say known: event_time, which is optimistic")
 			continue
 		}
-		if v.arrival = src.named(src.def.Arrival); v.arrival != nil && v.arrival.Type.Kind != event.Timestamp {
-			c.fault(src.def.Arrival, 0, 0, fmt.Sprintf("%s is %s, and an arrival is timestamp", src.def.Arrival.Value, v.arrival.Type), "cast it under fields")
-		}
+		v.arrival = src.arrival()
 	}
+}
+
+// arrival compiles when a source's rows arrived.
+func (s *sourceScope) arrival() *expr.Expr {
+	e := s.named(s.def.Arrival)
+	if e != nil && e.Type.Kind != event.Timestamp {
+		s.c.fault(s.def.Arrival, 0, 0, fmt.Sprintf("%s is %s, and an arrival is timestamp", s.def.Arrival.Value, e.Type), "cast it under fields")
+	}
+	return e
 }
 
 // keys compiles the view's key. Doubles are refused as keys: 0.1 read by two programs may be two values, and

@@ -63,7 +63,7 @@ func (l *Lag) Run(ctx context.Context) (*LagReport, error) {
 		for i, t := range times {
 			lag := lagOf(t, arrived[i])
 			coarse.add(lag)
-			line.arrive(t, arrived[i])
+			line.arrive(t, max(t, arrived[i]))
 			r.Min, r.Max = min(r.Min, lag), max(r.Max, lag)
 			for k, span := range l.Spans {
 				if lag > span {
@@ -104,7 +104,7 @@ func (l *Lag) again(ctx context.Context, r *LagReport, wanted []interval, line *
 				for k := range wanted {
 					wanted[k].add(lag)
 				}
-				if r.Passes == 1 && line.late(t, arrived[i]) {
+				if r.Passes == 1 && line.late(t, max(t, arrived[i])) {
 					r.Late++
 				}
 			}
@@ -173,7 +173,8 @@ func lagOf(t, arrived event.Time) int64 {
 }
 
 // behind tells which events were late: arrived in a later step than an event of
-// the source of a later time. It holds the greatest time that arrived in each
+// the source of a later time. One that arrived before its own time counts as
+// arrived at it, lest a clock that runs ahead make everything else late. It holds the greatest time that arrived in each
 // step, by pages of steps, which are made where an event arrives. A step is a
 // second, or, where arrivals are spread over more pages than it may hold, the
 // least power of two of seconds with which they are not: that follows from the

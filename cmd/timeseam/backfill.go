@@ -111,13 +111,20 @@ func backfill(c *cli.Context) error {
 	return nil
 }
 
+// frugal keeps the peak of memory low until what it returns is called: a run holds
+// few pointers and much memory, so that collecting at a quarter more costs next
+// to nothing.
+func frugal() func() {
+	if os.Getenv("GOGC") != "" {
+		return func() {}
+	}
+	before := debug.SetGCPercent(25)
+	return func() { debug.SetGCPercent(before) }
+}
+
 // run makes the training set, its manifest and its run report.
 func (j *backfillJob) run(ctx context.Context) (*manifest, *runReport, error) {
-	// A run holds few pointers and much memory: collecting at a quarter more
-	// keeps the peak low and costs next to nothing.
-	if os.Getenv("GOGC") == "" {
-		defer debug.SetGCPercent(debug.SetGCPercent(25))
-	}
+	defer frugal()()
 	start := time.Now()
 	def, err := readDefinition(j.spec)
 	if err != nil {

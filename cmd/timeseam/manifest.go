@@ -344,7 +344,7 @@ func counted(n int64, what string) string {
 }
 
 // oneOf makes one of many.
-var oneOf = strings.NewReplacer("events ", "event ", "queries ", "query ", "values ", "value ", "rows ", "row ", "divisions ", "division ", "duplicates ", "duplicate ", "ties ", "tie ", "negatives ", "negative ")
+var oneOf = strings.NewReplacer("events ", "event ", "arrivals ", "arrival ", "queries ", "query ", "values ", "value ", "rows ", "row ", "divisions ", "division ", "duplicates ", "duplicate ", "ties ", "tie ", "negatives ", "negative ")
 
 // runReport says how a run went: times and machine, which no manifest holds.
 type runReport struct {
