@@ -180,6 +180,10 @@ func (l *leaked) look(ctx context.Context, t *trial) error {
 		half[i] = t.draws[i]&1 == 1
 	}
 	for _, label := range t.labelColumns(a) {
+		if label.values.Type.Kind == event.Unknown {
+			l.Notes = append(l.Notes, fmt.Sprintf("label %s is of no single value, and is not looked at", label.name))
+			continue
+		}
 		of, ordered := newLabelled(label.name, label.values, half)
 		switch {
 		case !ordered:
@@ -313,7 +317,8 @@ func (t *trial) newestBefore(ctx context.Context, plan *features.Plan) ([]event.
 	return newest, nil
 }
 
-// labelColumn is a label's values, the first of them the sample's.
+// labelColumn is a label's values, the first of them the sample's; of Unknown type
+// where it is none that features could read.
 type labelColumn struct {
 	name   string
 	values *event.Column
@@ -322,9 +327,11 @@ type labelColumn struct {
 // labelColumns are the labels of the spine and those that the engine answered.
 func (t *trial) labelColumns(a *askedLeaks) (all []labelColumn) {
 	for _, l := range t.set.Labels {
+		column := &event.Column{}
 		if i := t.columns.Index(l.Value); i >= 0 {
-			all = append(all, labelColumn{l.Value, &t.rows.Columns[i]})
+			column = &t.rows.Columns[i]
 		}
+		all = append(all, labelColumn{l.Value, column})
 	}
 	for _, l := range a.plan.Labels {
 		all = append(all, labelColumn{a.plan.Outputs[l.Output].Name, &a.values.Columns[l.Output]})

@@ -48,9 +48,10 @@ func newTrial(ctx context.Context, in *inputs, plan *features.Plan, most int) (*
 	t := &trial{in: in, set: plan.TrainingSet, workers: runtime.GOMAXPROCS(0), columns: slices.Clone(plan.Queries.Columns), most: most, limit: math.MaxUint64}
 	spine := in.spines[t.set.Name.Value]
 	for _, l := range t.set.Labels {
-		at := spine.Schema().Index(l.Value)
-		if f := spine.Schema()[at]; t.columns.Index(f.Name) < 0 && f.Type.Scalar() && f.Type.Kind != event.Unknown {
-			t.columns = append(t.columns, f)
+		if at := spine.Schema().Index(l.Value); at >= 0 && t.columns.Index(l.Value) < 0 {
+			if f := spine.Schema()[at]; f.Type.Scalar() && f.Type.Kind != event.Unknown {
+				t.columns = append(t.columns, f)
+			}
 		}
 	}
 	t.rows = emptyBatch(t.columns)
