@@ -128,8 +128,8 @@ func (l *lagged) measure(ctx context.Context, in *inputs) error {
 			continue
 		}
 		if !s.Arrival.Given() {
-			l.Without = append(l.Without, fmt.Sprintf("Source %s is a dimension of mode %s, known %s under every visibility", s.Name.Value, s.Dimension.Mode.Value,
-				map[string]string{"snapshots": "from when each snapshot landed", "current": "always"}[s.Dimension.Mode.Value]))
+			known := map[string]string{"snapshots": "from when each snapshot landed", "current": "always"}[s.Dimension.Mode.Value]
+			l.Without = append(l.Without, fmt.Sprintf("Source %s is a dimension of mode %s, known %s", s.Name.Value, s.Dimension.Mode.Value, known))
 			continue
 		}
 		if err := in.missing["source "+s.Name.Value]; err != nil {

@@ -396,7 +396,11 @@ func (l *leaked) print(w io.Writer) {
 	for _, s := range l.Suspicions {
 		fmt.Fprintf(w, "\nsuspicious (%s): %s\n  %s\n", s.Check, printable(s.Says), printable(s.Do))
 	}
-	if len(l.Suspicions) == 0 {
+	switch {
+	case len(l.Suspicions) > 0:
+	case len(l.Labels) == 0:
+		fmt.Fprintln(w, "no label could be looked at")
+	default:
 		fmt.Fprintln(w, "nothing suspicious")
 	}
 	if len(l.Notes) > 0 {
