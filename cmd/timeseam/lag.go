@@ -190,7 +190,7 @@ func measureLag(ctx context.Context, in *inputs, s *features.Source) (sourceLag,
 // arriving is a definition that asks of one source alone what had arrived.
 func arriving(def *features.Definition, s *features.Source) *features.Definition {
 	bare := *s
-	bare.EventID, bare.Version, bare.OrderBy = features.Text{}, features.Text{}, nil
+	bare.EventID, bare.Version, bare.OrderBy, bare.PartitionedBy = features.Text{}, features.Text{}, nil, nil
 	at := features.Pos{Line: 1, Column: 1}
 	name := features.Text{Pos: at, Value: rehearsed}
 	value := features.Text{Pos: at, Value: "count(*)"}

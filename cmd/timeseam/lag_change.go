@@ -11,6 +11,7 @@ import (
 
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/sources"
 	"github.com/timeseam/timeseam/timetravel"
 )
 
@@ -246,7 +247,11 @@ func (t *trial) unknown(ctx context.Context, x *changedValue, plans [2]*features
 		source := plan.Inputs[view.Input].Source.Name.Value
 		key, at := t.queries(plan).Keys[l.Key][of.row], t.at[of.row]
 		lo, hi := view.Layout.Reach(at, at)
-		err := t.each(ctx, plan.Inputs[view.Input], func(b *event.Batch) {
+		table, err := t.in.fetch(&plan.Inputs[view.Input], event.Span{From: lo, To: hi})
+		if err != nil {
+			return err
+		}
+		err = t.each(ctx, plan.Inputs[view.Input], table, func(b *event.Batch) {
 			var ignored event.Counts
 			rows := view.Rows(b, &ignored)
 			for i, k := range rows.Keys {
@@ -270,9 +275,9 @@ func (t *trial) unknown(ctx context.Context, x *changedValue, plans [2]*features
 	return nil
 }
 
-// each reads an input's history, batch by batch.
-func (t *trial) each(ctx context.Context, in features.Input, do func(b *event.Batch)) error {
-	parts, err := t.in.histories[in.Source.Name.Value].Parts(names(in.Columns), 1)
+// each reads an input's history, or the table that is a part of it, batch by batch.
+func (t *trial) each(ctx context.Context, in features.Input, table *sources.Table, do func(b *event.Batch)) error {
+	parts, err := table.Parts(names(in.Columns), 1)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
@@ -226,7 +225,7 @@ func (t *trial) askLeaks(ctx context.Context) (*askedLeaks, error) {
 	}
 	before, after, earlier := make([]event.Time, len(t.at)), make([]event.Time, len(t.at)), make([]event.Time, len(t.at))
 	for i, at := range t.at {
-		before[i], after[i], earlier[i] = shifted(at, -time.Microsecond), shifted(at, time.Microsecond), shifted(newest[i], -time.Microsecond)
+		before[i], after[i], earlier[i] = at.Earlier(1), at.Later(1), newest[i].Earlier(1)
 	}
 	a := &askedLeaks{plan: plan, rows: t.rows.Len}
 	if a.values, err = t.ask(ctx, plan, t.at, before, after, earlier); err != nil {
@@ -254,15 +253,6 @@ func asksValues(plan *features.Plan, in features.Input) bool {
 	})
 }
 
-// shifted is an instant so much later or, below zero, earlier. At the ends of time
-// it is the instant itself.
-func shifted(at event.Time, by time.Duration) event.Time {
-	if at == event.MinTime || at == event.MaxTime {
-		return at
-	}
-	return event.Time(time.UnixMicro(int64(at)).Add(by).UnixMicro())
-}
-
 // newestBefore is for each row of the sample the time of the newest event before t
 // that any view has of the row's keys; t where there is none.
 func (t *trial) newestBefore(ctx context.Context, plan *features.Plan) ([]event.Time, error) {
@@ -282,7 +272,7 @@ func (t *trial) newestBefore(ctx context.Context, plan *features.Plan) ([]event.
 			slices.SortFunc(of, func(a, b int) int { return cmp.Compare(t.at[a], t.at[b]) })
 		}
 		last := slices.Repeat([]event.Time{event.MinTime}, len(t.at))
-		err := t.each(ctx, in, func(b *event.Batch) {
+		err := t.each(ctx, in, t.in.histories[in.Source.Name.Value], func(b *event.Batch) {
 			var ignored event.Counts
 			events := view.Rows(b, &ignored)
 			for i, k := range events.Keys {

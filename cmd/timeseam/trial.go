@@ -220,8 +220,14 @@ func (t *trial) ask(ctx context.Context, plan *features.Plan, instants ...[]even
 	spine := t.spine(plan, instants...)
 	out := &gathered{emptyBatch(plan.Outputs)}
 	asked := keysAsked(plan, spine)
-	b := &timetravel.Backfill{Plan: plan, Visibility: visibilityOf(plan.TrainingSet), Sink: out, Workers: t.workers, Events: int64(spine.Len) * 16,
-		History: func(in features.Input) ([]event.Source, error) { return t.history(plan, in, asked) },
+	b := &timetravel.Backfill{Plan: plan, Visibility: visibilityOf(plan.TrainingSet), Sink: out, Workers: t.workers, Events: int64(spine.Len) * 16, Complete: untils(t.in.complete(plan, nil)),
+		History: func(in features.Input, reach event.Span) ([]event.Source, error) {
+			table, err := t.in.fetch(&in, reach)
+			if err != nil {
+				return nil, err
+			}
+			return t.history(plan, in, table, asked)
+		},
 		Spine: func() (event.Source, error) {
 			return sources.Memory(plan.Queries.Columns, spine, rehearsedRows), nil
 		}}
@@ -230,10 +236,10 @@ func (t *trial) ask(ctx context.Context, plan *features.Plan, instants ...[]even
 }
 
 // history is the parts of an input, without the events of keys that nobody asks.
-// A label's source is read whole: its newest event says how far the data go,
+// A label's source is read as it is: its newest event may say how far the data go,
 // whose ever it is.
-func (t *trial) history(plan *features.Plan, in features.Input, asked []map[event.Hash]bool) ([]event.Source, error) {
-	parts, err := t.in.histories[in.Source.Name.Value].Parts(names(in.Columns), t.workers)
+func (t *trial) history(plan *features.Plan, in features.Input, table *sources.Table, asked []map[event.Hash]bool) ([]event.Source, error) {
+	parts, err := table.Parts(names(in.Columns), t.workers)
 	if err != nil {
 		return nil, err
 	}
@@ -278,8 +284,28 @@ type asker struct {
 // value depends on another key's events.
 type askedOnly struct {
 	event.Source
-	of []asker
+	of   []asker
+	rows []int // of the last batch, in the part's own
 }
+
+// foldered is a part that knows which times its folder bounds; a run holds its rows
+// to them.
+type foldered interface {
+	Folder() (times event.Span, ok bool)
+	Place(row int) string
+}
+
+// Folder is the times of the part's folder.
+func (a *askedOnly) Folder() (times event.Span, ok bool) {
+	if f, is := a.Source.(foldered); is {
+		return f.Folder()
+	}
+	return times, false
+}
+
+// Place names the file and the row of a row of the last batch, of a part that has a
+// folder.
+func (a *askedOnly) Place(row int) string { return a.Source.(foldered).Place(a.rows[row]) }
 
 // Read fills b with the next rows that some view is asked for.
 func (a *askedOnly) Read(ctx context.Context, b *event.Batch) error {
@@ -295,20 +321,20 @@ func (a *askedOnly) Read(ctx context.Context, b *event.Batch) error {
 				wanted[i] = wanted[i] || of.keys[k] && (null == nil || !null[i])
 			}
 		}
-		if pickRows(b, wanted); b.Len > 0 {
+		a.rows = a.rows[:0]
+		for i, is := range wanted {
+			if is {
+				a.rows = append(a.rows, i)
+			}
+		}
+		if pickRows(b, wanted, len(a.rows)); b.Len > 0 {
 			return nil
 		}
 	}
 }
 
-// pickRows leaves the wanted rows of a batch of single values.
-func pickRows(b *event.Batch, wanted []bool) {
-	n := 0
-	for _, is := range wanted {
-		if is {
-			n++
-		}
-	}
+// pickRows leaves the n wanted rows of a batch of single values.
+func pickRows(b *event.Batch, wanted []bool, n int) {
 	if n == b.Len {
 		return
 	}

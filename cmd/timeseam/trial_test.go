@@ -53,7 +53,7 @@ func TestTrialAnswersAsBackfill(t *testing.T) {
 		of, plan := trialOf(t, known, trialRows)
 		want := &gathered{emptyBatch(plan.Outputs)}
 		b := &timetravel.Backfill{Plan: plan, Visibility: visibilityOf(plan.TrainingSet), Sink: want, Workers: 2,
-			History: func(in features.Input) ([]event.Source, error) {
+			History: func(in features.Input, _ event.Span) ([]event.Source, error) {
 				return of.in.histories[in.Source.Name.Value].Parts(names(in.Columns), 2)
 			},
 			Spine: func() (event.Source, error) { return of.in.spines["t"].Read(names(plan.Queries.Columns)) }}
