@@ -102,17 +102,18 @@ func (s *sourceScope) field(name string) (n *expr.Node, told bool) {
 		if r.Op != expr.Ref {
 			return nil
 		}
-		col, told := s.column(r.Path[0], s.assumed(r.Path[0]))
+		column, used := s.longest(r.Path)
+		col, told := s.column(column, s.assumed(column))
 		if col == nil {
 			s.faulty[name] = true
 			if !told && !s.known {
-				s.undeclared = append(s.undeclared, r.Path[0])
+				s.undeclared = append(s.undeclared, column)
 			} else if !told {
-				s.c.fault(d.History, r.Pos, r.End, fmt.Sprintf("the history of source %s has no column %s", s.def.Name.Value, r.Path[0]), nearest(r.Path[0], s.columns()))
+				s.c.fault(d.History, r.Pos, r.End, fmt.Sprintf("the history of source %s has no column %s", s.def.Name.Value, column), nearest(column, s.columns()))
 			}
 			return r
 		}
-		return dotted(col, r, 1)
+		return dotted(col, r, used)
 	})
 	if s.faulty[name] {
 		return nil, true
@@ -153,7 +154,11 @@ func (s *sourceScope) column(name string, d *Declared) (n *expr.Node, told bool)
 	if t.Kind == event.Unknown || !t.Scalar() {
 		if !s.faulty[name] {
 			s.faulty[name] = true
-			s.c.fault(s.def.Name, 0, 0, fmt.Sprintf("column %s of source %s is of a type that features cannot read", name, s.def.Name.Value), "timeseam describe of its history says why; cast it where that is written")
+			mend := "timeseam describe of its history says why; cast it where that is written"
+			if fields := s.within(name); len(fields) > 0 {
+				mend = "it is a struct; name one of its fields, such as " + fields[0]
+			}
+			s.c.fault(s.def.Name, 0, 0, fmt.Sprintf("column %s of source %s is of a type that features cannot read", name, s.def.Name.Value), mend)
 		}
 		return nil, true
 	}
@@ -212,15 +217,16 @@ func (s *sourceScope) bind(t Text, n *expr.Node) *expr.Node {
 		case r.Op != expr.Ref:
 			return nil
 		}
-		f, told := s.field(r.Path[0])
+		name, used := s.longest(r.Path)
+		f, told := s.field(name)
 		if f == nil {
 			ok = false
 			if !told {
-				s.unknown(t, r)
+				s.unknown(t, r, name)
 			}
 			return r
 		}
-		return dotted(f, r, 1)
+		return dotted(f, r, used)
 	})
 	if !ok {
 		return nil
@@ -228,22 +234,50 @@ func (s *sourceScope) bind(t Text, n *expr.Node) *expr.Node {
 	return b
 }
 
-// unknown notes a name that is no field. Where the history is not at hand, all such
-// names make one fault, told at its address.
-func (s *sourceScope) unknown(t Text, r *expr.Node) {
+// longest returns the column or declared field that the parts of a name spell, and
+// how many of them: a field of a struct in the history is a column called by its
+// path, payload.amount. The parts after those are fields of its value.
+func (s *sourceScope) longest(path []string) (name string, used int) {
+	if s.declared(path[0]) == nil {
+		for used = len(path); used > 1; used-- {
+			if name = strings.Join(path[:used], "."); s.history.Index(name) >= 0 || s.declared(name) != nil {
+				return name, used
+			}
+		}
+		// A field that the struct has not is told as what was written.
+		if name = strings.Join(path, "."); len(path) > 1 && len(s.within(path[0])) > 0 {
+			return name, len(path)
+		}
+	}
+	return path[0], 1
+}
+
+// within are the columns that are fields of a struct.
+func (s *sourceScope) within(name string) (fields []string) {
+	for _, f := range s.history {
+		if strings.HasPrefix(f.Name, name+".") {
+			fields = append(fields, f.Name)
+		}
+	}
+	return fields
+}
+
+// unknown notes a name in r that is no field. Where the history is not at hand, all
+// such names make one fault, told at its address.
+func (s *sourceScope) unknown(t Text, r *expr.Node, name string) {
 	if !s.known {
-		s.undeclared = append(s.undeclared, r.Path[0])
+		s.undeclared = append(s.undeclared, name)
 		return
 	}
-	if s.lost(r.Path[0]) {
-		s.c.fault(t, r.Pos, r.End, fmt.Sprintf("the history of source %s has no column %s", s.def.Name.Value, r.Path[0]), s.mend(r.Path[0]))
+	if s.lost(name) {
+		s.c.fault(t, r.Pos, r.End, fmt.Sprintf("the history of source %s has no column %s", s.def.Name.Value, name), s.mend(name))
 		return
 	}
-	mend := s.mend(r.Path[0])
+	mend := s.mend(name)
 	if r.Pos < len(t.Value) && t.Value[r.Pos] == '"' && mend == "" {
-		mend = fmt.Sprintf("text is written in single quotes: '%s'", r.Path[0])
+		mend = fmt.Sprintf("text is written in single quotes: '%s'", name)
 	}
-	s.c.fault(t, r.Pos, r.End, fmt.Sprintf("source %s has no field %s", s.def.Name.Value, r.Path[0]), mend)
+	s.c.fault(t, r.Pos, r.End, fmt.Sprintf("source %s has no field %s", s.def.Name.Value, name), mend)
 }
 
 // tellUndeclared makes the fault of all fields that neither the history, which is

@@ -21,7 +21,9 @@ const fieldID = "PARQUET:field_id"
 func (t *Table) ArrowSchema(columns []string) (*arrow.Schema, error) {
 	if columns == nil {
 		for i := range t.columns {
-			columns = append(columns, t.columns[i].name)
+			if !t.columns[i].deep {
+				columns = append(columns, t.columns[i].name)
+			}
 		}
 	}
 	if t.text != nil {
@@ -36,6 +38,9 @@ func (t *Table) ArrowSchema(columns []string) (*arrow.Schema, error) {
 		at, ok := t.places[name]
 		if !ok {
 			return nil, t.missing(name)
+		}
+		if t.columns[at].deep {
+			return nil, &UnreadableColumn{Path: t.Path, Column: name, Problem: "is a field of a struct, which is carried as a whole; name the struct"}
 		}
 		if fields[i], err = t.arrowField(&t.columns[at], schemas); err != nil {
 			return nil, err

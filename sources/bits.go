@@ -3,6 +3,7 @@ package sources
 import (
 	"encoding/binary"
 	"errors"
+	"math/bits"
 
 	"github.com/parquet-go/bitpack"
 )
@@ -71,6 +72,33 @@ func hybridBits(dst, src []byte, n int) ([]byte, error) {
 	return dst, nil
 }
 
+// hybridLevels reads n levels, in place of what dst held: 1 where one is most, the
+// level of a value, and 0 where it stands for a null.
+func hybridLevels(dst, src []byte, most, n int) ([]byte, error) {
+	if most == 1 {
+		return hybridBits(dst, src, n)
+	}
+	c, err := newHybridCodes(src, bits.Len(uint(most)), n)
+	if err != nil {
+		return dst, err
+	}
+	var some [512]uint32
+	for dst = dst[:0]; len(dst) < n; {
+		part := some[:min(n-len(dst), len(some))]
+		if err := c.read(part); err != nil {
+			return dst, err
+		}
+		for _, level := range part {
+			is := byte(0)
+			if level == uint32(most) {
+				is = 1
+			}
+			dst = append(dst, is)
+		}
+	}
+	return dst, nil
+}
+
 // unpackBits appends n bits, a byte each.
 func unpackBits(dst, src []byte, n int) []byte {
 	for i := range n {
@@ -79,36 +107,78 @@ func unpackBits(dst, src []byte, n int) []byte {
 	return dst
 }
 
-// hybridCodes reads n numbers of so many bits in place of what dst held.
-func hybridCodes(dst []uint32, src []byte, width, n int) ([]uint32, error) {
+// hybridCodes are the numbers of one page, which are unpacked a batch at a time: a
+// few bytes may stand for millions of them (R4).
+type hybridCodes struct {
+	src   []byte
+	width int
+	left  int // numbers of the page that are not in run
+	run   hybridRun
+	spare [8]uint32 // of a packed group, those that the next batch begins with
+	spent int       // of spare; 8: none is left
+}
+
+// newHybridCodes begins a page of n numbers of so many bits.
+func newHybridCodes(src []byte, width, n int) (c hybridCodes, err error) {
 	if width > 32 {
-		return dst, errors.New("it is damaged: a page has codes of more than 32 bits")
+		return c, errors.New("it is damaged: a page has codes of more than 32 bits")
 	}
-	if cap(dst) < n {
-		dst = make([]uint32, n)
-	}
-	dst = dst[:n]
-	if width == 0 {
+	return hybridCodes{src: src, width: width, left: n, spent: len(c.spare)}, nil
+}
+
+// read fills dst with the next numbers, of which there must be as many.
+func (c *hybridCodes) read(dst []uint32) error {
+	if c.width == 0 {
 		clear(dst)
-		return dst, nil
+		return nil
 	}
-	for at := 0; at < n; {
-		run, rest, err := nextRun(src, width, n-at)
-		if err != nil {
-			return dst, err
-		}
-		out := dst[at : at+run.count]
-		if run.packed != nil {
-			unpackCodes(out, run.packed, width)
-		} else {
-			for i := range out {
-				out[i] = run.value
+	n := copy(dst, c.spare[c.spent:])
+	c.spent += n
+	for dst = dst[n:]; len(dst) > 0; dst = dst[n:] {
+		if c.run.count == 0 {
+			var err error
+			if c.run, c.src, err = nextRun(c.src, c.width, c.left); err != nil {
+				return err
 			}
+			c.left -= c.run.count
 		}
-		at += run.count
-		src = rest
+		if n = min(len(dst), c.run.count); c.run.packed == nil {
+			for i := range dst[:n] {
+				dst[i] = c.run.value
+			}
+			c.run.count -= n
+			continue
+		}
+		n = c.unpack(dst[:n])
 	}
-	return dst, nil
+	return nil
+}
+
+// unpack fills dst from a packed run, and returns how many it took. Groups of
+// eight begin on whole bytes: one that dst cuts is unpacked into spare.
+func (c *hybridCodes) unpack(dst []uint32) int {
+	n := len(dst)
+	if n < c.run.count {
+		n &^= 7
+	}
+	if n == 0 {
+		whole := min(len(c.spare), c.run.count)
+		c.take(c.spare[len(c.spare)-whole:])
+		c.spent = len(c.spare) - whole
+		n = copy(dst, c.spare[c.spent:])
+		c.spent += n
+		return n
+	}
+	c.take(dst[:n])
+	return n
+}
+
+// take unpacks whole groups, or the last of a run.
+func (c *hybridCodes) take(dst []uint32) {
+	size := (len(dst)*c.width + 7) / 8
+	unpackCodes(dst, c.run.packed[:size], c.width)
+	c.run.packed = c.run.packed[size:]
+	c.run.count -= len(dst)
 }
 
 // unpackCodes unpacks whole words at a time, for which the bytes of a page are

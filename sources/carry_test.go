@@ -56,7 +56,7 @@ func chunked(batches []arrow.RecordBatch, i int) *arrow.Chunked {
 func TestCarry(t *testing.T) {
 	for _, name := range append(goldens(t), "unreadable") {
 		path := "testdata/" + name + ".parquet"
-		if name == "hive" || name == "duckdb_v2" {
+		if name == "hive" || uncarried[name] != "" {
 			continue
 		}
 		want := arrowTable(t, path)
@@ -99,24 +99,28 @@ func whole(t *testing.T, c *arrow.Chunked) arrow.Array {
 func TestCarryGolden(t *testing.T) {
 	for _, name := range goldens(t) {
 		g, table := readGolden(t, name), find(t, goldenPath(name))
-		schema := table.Schema()
 		var text bytes.Buffer
 		rows := 0
 		if name == "out_of_type" || name == "out_of_type_plain" {
 			continue // There the values are carried that ours cannot hold.
 		}
-		if name == "duckdb_v2" {
-			_, err := readError(t, must(table.Carry(nil, 100)))
-			if err == nil || !strings.Contains(err.Error(), "exceeds INT32 range") {
+		if want := uncarried[name]; want != "" {
+			s, err := table.Carry(nil, 100)
+			if err == nil {
+				_, err = readError(t, s)
+			}
+			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v; if the library reads it now, take this away", name, err)
 			}
 			continue
 		}
-		for _, b := range carried(t, must(table.Carry(g.names(), 100)), 100) {
+		for _, b := range carried(t, must(table.Carry(nil, 100)), 100) {
 			for row := range int(b.NumRows()) {
-				fields := make([]string, len(schema))
-				for i := range fields {
-					fields[i] = arrowText(t, b.Column(i), row)
+				var fields []string
+				for _, f := range table.Schema() {
+					if f.Type.Kind != event.Unknown {
+						fields = append(fields, arrowText(t, b, f, row))
+					}
 				}
 				text.WriteString(strings.Join(fields, "\t") + "\n")
 				rows++
@@ -126,8 +130,40 @@ func TestCarryGolden(t *testing.T) {
 	}
 }
 
-// arrowText writes a value as testdata/write.py does.
-func arrowText(t *testing.T, a arrow.Array, i int) string {
+// uncarried are files that the library which carries columns refuses, and what it
+// says: differences of 32-bit numbers that need 33 bits, and fixed lengths in
+// DELTA_BYTE_ARRAY, INT96 of far years, and durations.
+var uncarried = map[string]string{
+	"duckdb_v2": "exceeds INT32 range", "makers/duckdb_v2": "exceeds INT32 range", "makers/parquetgo_deltas": "unimplemented encoding type",
+	"makers/spark_int96": "outside the Arrow nanosecond range", "makers/spark_legacy": "outside the Arrow nanosecond range", "makers/spark_legacy_plain": "outside the Arrow nanosecond range",
+	"makers/pyarrow_kinds": "column elapsed", "makers/pyarrow_kinds_plain": "column elapsed", "makers/polars_kinds": "column span",
+}
+
+// arrowText writes the value of a column, or of a field of a struct, as
+// testdata/write.py does.
+func arrowText(t *testing.T, b arrow.RecordBatch, column event.Field, i int) string {
+	t.Helper()
+	top, field, _ := strings.Cut(column.Name, ".")
+	a := b.Column(b.Schema().FieldIndices(top)[0])
+	for field != "" {
+		s := a.(*array.Struct)
+		if s.IsNull(i) {
+			return `\N`
+		}
+		for k, f := range s.DataType().(*arrow.StructType).Fields() {
+			if rest, in := strings.CutPrefix(field+".", f.Name+"."); in {
+				a, field = s.Field(k), strings.TrimSuffix(rest, ".")
+				break
+			}
+		}
+	}
+	if bytes, is := a.(interface{ Value(int) []byte }); is && column.Type.Kind == event.String && !a.IsNull(i) {
+		return string(bytes.Value(i)) // JSON, which the library does not know by its old name.
+	}
+	return arrowValue(t, a, i)
+}
+
+func arrowValue(t *testing.T, a arrow.Array, i int) string {
 	t.Helper()
 	if wide, ok := a.(*array.Uint64); a.IsNull(i) || a.DataType().ID() == arrow.NULL || ok && wide.Value(i) > math.MaxInt64 {
 		return `\N`
@@ -140,7 +176,7 @@ func arrowText(t *testing.T, a arrow.Array, i int) string {
 	}
 	switch a := a.(type) {
 	case *array.Dictionary:
-		return arrowText(t, a.Dictionary(), a.GetValueIndex(i))
+		return arrowValue(t, a.Dictionary(), a.GetValueIndex(i))
 	case array.ExtensionArray:
 		return a.ValueStr(i)
 	case *array.Float16:
@@ -156,16 +192,21 @@ func arrowText(t *testing.T, a arrow.Array, i int) string {
 		unit := map[arrow.TimeUnit]event.Unit{arrow.Second: event.Second, arrow.Millisecond: event.Millisecond, arrow.Microsecond: event.Microsecond, arrow.Nanosecond: event.Nanosecond}
 		at, _ := event.FloorTime(int64(a.Value(i)), unit[a.DataType().(*arrow.TimestampType).Unit])
 		return fmt.Sprint(int64(at))
+	case *array.Time32:
+		return fmt.Sprint(int64(a.Value(i)) * 1000)
+	case *array.Time64:
+		if a.DataType().(*arrow.Time64Type).Unit == arrow.Nanosecond {
+			return fmt.Sprint(int64(a.Value(i)) / 1000)
+		}
+		return fmt.Sprint(int64(a.Value(i)))
 	case *array.Date32:
 		return fmt.Sprint(int32(a.Value(i)))
 	case *array.Boolean:
 		return map[bool]string{true: "1", false: "0"}[a.Value(i)]
-	case *array.Binary:
-		return hex.EncodeToString(a.Value(i))
-	case *array.FixedSizeBinary:
+	case interface{ Value(int) []byte }:
 		return hex.EncodeToString(a.Value(i))
 	}
-	return a.ValueStr(i)
+	return strings.ReplaceAll(a.ValueStr(i), "\n", `\n`)
 }
 
 func arrowTable(t *testing.T, path string) arrow.Table {

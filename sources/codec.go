@@ -2,6 +2,7 @@ package sources
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -40,19 +41,37 @@ func room(b []byte, n int) []byte {
 // readable reports whether expand knows a codec.
 func readable(c format.CompressionCodec) bool {
 	switch c {
-	case format.Uncompressed, format.Snappy, format.Gzip, format.Brotli, format.Zstd, format.Lz4Raw:
+	case format.Uncompressed, format.Snappy, format.Gzip, format.Brotli, format.Zstd, format.Lz4Raw, oldLz4:
 		return true
 	}
 	return false
 }
 
+// mostOf is how many bytes a codec can at most make of n: what states more is
+// damaged, and gets no memory. Zstd and brotli know hardly a bound.
+func mostOf(c format.CompressionCodec, n int) int {
+	switch c {
+	case format.Snappy: // A copy of 64 bytes takes three.
+		return 32 * n
+	case format.Lz4Raw, oldLz4: // A byte adds up to 255 to a length.
+		return 256 * (n + 1)
+	case format.Gzip: // 258 bytes take two bits.
+		return 1040 * (n + 1)
+	}
+	return pageBytesMost
+}
+
 // expand decompresses src, which makes at most size bytes, into dst or into new
 // memory if dst is too short.
 func (c *codecs) expand(codec format.CompressionCodec, dst, src []byte, size int) ([]byte, error) {
-	dst = room(dst, size)
+	return c.into(codec, room(dst, size), src)
+}
+
+// into decompresses src into dst and no further, and returns how far it came.
+func (c *codecs) into(codec format.CompressionCodec, dst, src []byte) ([]byte, error) {
 	switch codec {
 	case format.Snappy:
-		if n, err := snappy.DecodedLen(src); err != nil || n > size {
+		if n, err := snappy.DecodedLen(src); err != nil || n > len(dst) {
 			return nil, errCompressed
 		}
 		out, err := snappy.Decode(dst, src)
@@ -60,14 +79,9 @@ func (c *codecs) expand(codec format.CompressionCodec, dst, src []byte, size int
 	case format.Zstd:
 		return c.expandZstd(dst, src)
 	case format.Lz4Raw:
-		if size == 0 {
-			return dst, nil
-		}
-		n, err := lz4.UncompressBlock(src, dst)
-		if err != nil || n < 0 || n > size {
-			return nil, errCompressed
-		}
-		return dst[:n], nil
+		return expandLz4(dst, src)
+	case oldLz4:
+		return expandOldLz4(dst, src)
 	case format.Gzip:
 		return c.expandGzip(dst, src)
 	case format.Brotli:
@@ -80,6 +94,60 @@ func (c *codecs) expand(codec format.CompressionCodec, dst, src []byte, size int
 		return fill(dst, c.brotli)
 	}
 	return nil, fmt.Errorf("it is compressed with %s, which cannot be read", codec)
+}
+
+// oldLz4 is what writers call LZ4 that did not say in which frame: Hadoop's, as
+// Spark and Hive write it, or none at all, as fastparquet does.
+//
+//lint:ignore SA1019 Files have it whether or not it is deprecated.
+const oldLz4 = format.Lz4
+
+// expandLz4 decompresses one block of LZ4 without a frame.
+func expandLz4(dst, src []byte) ([]byte, error) {
+	if len(dst) == 0 {
+		return dst, nil
+	}
+	n, err := lz4.UncompressBlock(src, dst)
+	if err != nil || n < 0 || n > len(dst) {
+		return nil, errCompressed
+	}
+	return dst[:n], nil
+}
+
+// expandOldLz4 decompresses LZ4 of a frame that is not stated. Hadoop's is tried
+// first: it states sizes, which no block without a frame holds by chance.
+func expandOldLz4(dst, src []byte) ([]byte, error) {
+	if out, ok := expandHadoop(dst, src); ok {
+		return out, nil
+	}
+	return expandLz4(dst, src)
+}
+
+// expandHadoop decompresses Hadoop's frames: the size of what a frame makes, and
+// then blocks, each preceded by its own size, until they have made it.
+func expandHadoop(dst, src []byte) (out []byte, ok bool) {
+	made := 0
+	for made < len(dst) {
+		if len(src) < 4 {
+			return nil, false
+		}
+		frame := uint64(binary.BigEndian.Uint32(src))
+		if src = src[4:]; frame == 0 || frame > uint64(len(dst)-made) {
+			return nil, false
+		}
+		for end := made + int(frame); made < end; {
+			if len(src) < 4 || uint64(binary.BigEndian.Uint32(src)) > uint64(len(src)-4) {
+				return nil, false
+			}
+			n := int(binary.BigEndian.Uint32(src))
+			k, err := lz4.UncompressBlock(src[4:4+n], dst[made:end])
+			if err != nil || k <= 0 {
+				return nil, false
+			}
+			made, src = made+k, src[4+n:]
+		}
+	}
+	return dst[:made], len(src) == 0
 }
 
 // inPlace makes sure that the result stands in dst, with its slack.

@@ -40,6 +40,12 @@ func intsOf(v values, dst []int64, wrong []int32) []int32 {
 		}
 	case formInstant:
 		return instantsOf(v.leaf.unit, unsafecast.Slice[int64](v.data)[:n], dst, wrong)
+	case formClock32:
+		for i, x := range unsafecast.Slice[int32](v.data)[:n] {
+			dst[i] = int64(x) * 1000
+		}
+	case formClock64:
+		return instantsOf(v.leaf.unit, unsafecast.Slice[int64](v.data)[:n], dst, wrong)
 	case formInt96:
 		for i, x := range unsafecast.Slice[[3]uint32](v.data)[:n] {
 			ok := false

@@ -38,7 +38,8 @@ type cursor struct {
 	wrong    []bool // entries that their type cannot hold; nil: none
 	dict     *event.Dict
 
-	places []int32 // positions of values that their type cannot hold
+	codes  []uint32 // of the piece that is being added
+	places []int32  // positions of values that their type cannot hold
 }
 
 // prepare makes the vectors.
@@ -63,13 +64,14 @@ func (c *cursor) forget() {
 }
 
 // open begins a row group.
-func (c *cursor) open(r io.ReaderAt, g *format.RowGroup, codecs *codecs) (err error) {
+func (c *cursor) open(r io.ReaderAt, g *format.RowGroup, p *part) (err error) {
 	m := &g.Columns[c.leaf.index].MetaData
 	if c.heads, c.head, err = heads(r, m); err != nil {
 		return err
 	}
 	c.pages.open(r, m)
-	c.pages.leaf, c.pages.codecs = c.leaf, codecs
+	c.pages.leaf, c.pages.codecs = c.leaf, &p.codecs
+	c.pages.budget, c.pages.held = &p.budget, 0
 	c.on, c.row = pageHead{}, 0
 	c.ints, c.floats, c.decimals, c.wrong, c.dict = nil, nil, nil, nil, nil
 	return nil
@@ -112,7 +114,9 @@ func (c *cursor) take(n int) error {
 			}
 		}
 		m := min(n, c.on.rows-c.row)
-		c.piece(m)
+		if err := c.piece(m); err != nil {
+			return err
+		}
 		n -= m
 	}
 	return nil
@@ -159,23 +163,25 @@ func (c *cursor) next() error {
 			return err
 		}
 	}
-	if err := c.pages.read(&c.on); err != nil {
-		return err
-	}
-	if c.on.coded {
-		return c.checkCodes()
-	}
-	return nil
+	return c.pages.read(&c.on)
 }
 
-// checkCodes makes sure that all codes of a page are in the dictionary.
-func (c *cursor) checkCodes() error {
+// readCodes reads the codes of the next n values, and makes sure that all are in
+// the dictionary.
+func (c *cursor) readCodes(n int) error {
+	if cap(c.codes) < n {
+		c.codes = make([]uint32, min(max(n, 1024), c.batch))
+	}
+	c.codes = c.codes[:n]
+	if err := c.pages.codes.read(c.codes); err != nil {
+		return err
+	}
 	most := uint32(0)
-	for _, code := range c.pages.codes {
+	for _, code := range c.codes {
 		most = max(most, code)
 	}
-	if n := c.entries(); len(c.pages.codes) > 0 && int64(most) >= int64(n) {
-		return fmt.Errorf("it is damaged: a page refers to entry %d of a dictionary of %d", most, n)
+	if entries := c.entries(); n > 0 && int64(most) >= int64(entries) {
+		return fmt.Errorf("it is damaged: a page refers to entry %d of a dictionary of %d", most, entries)
 	}
 	return nil
 }
@@ -221,12 +227,17 @@ func (c *cursor) readDictionary() error {
 }
 
 // piece adds the next m rows of the page to the batch.
-func (c *cursor) piece(m int) {
+func (c *cursor) piece(m int) error {
 	values, level := m, []byte(nil)
 	if c.pages.level != nil {
 		level = c.pages.level[c.row : c.row+m]
 		if values = present(level); values == m {
 			level = nil
+		}
+	}
+	if c.on.coded {
+		if err := c.readCodes(values); err != nil {
+			return err
 		}
 	}
 	c.places = c.places[:0]
@@ -247,6 +258,7 @@ func (c *cursor) piece(m int) {
 	if level != nil || c.any || len(c.places) > 0 {
 		c.nulls(lo, hi, level, values)
 	}
+	return nil
 }
 
 // entry copies the entries of a dictionary that codes name.
@@ -261,7 +273,7 @@ func (c *cursor) mistaken(n int) {
 	if c.wrong == nil {
 		return
 	}
-	for i, code := range c.pages.codes[c.at : c.at+n] {
+	for i, code := range c.codes[:n] {
 		if c.wrong[code] {
 			c.places = append(c.places, int32(i))
 		}
@@ -273,7 +285,7 @@ func (c *cursor) whole(dst []int64) {
 		c.places = intsOf(c.pages.values.from(c.at), dst, c.places)
 		return
 	}
-	entry(dst, c.ints, c.pages.codes[c.at:])
+	entry(dst, c.ints, c.codes)
 	c.mistaken(len(dst))
 }
 
@@ -282,7 +294,7 @@ func (c *cursor) floating(dst []float64) {
 		floatsOf(c.pages.values.from(c.at), dst)
 		return
 	}
-	entry(dst, c.floats, c.pages.codes[c.at:])
+	entry(dst, c.floats, c.codes)
 }
 
 func (c *cursor) decimal(dst []event.Int128) {
@@ -290,7 +302,7 @@ func (c *cursor) decimal(dst []event.Int128) {
 		c.places = decimalsOf(c.pages.values.from(c.at), c.col.Type, dst, c.places)
 		return
 	}
-	entry(dst, c.decimals, c.pages.codes[c.at:])
+	entry(dst, c.decimals, c.codes)
 	c.mistaken(len(dst))
 }
 
@@ -304,7 +316,7 @@ func (c *cursor) newDict() *event.Dict {
 func (c *cursor) texts(dst []uint32) {
 	if c.on.coded {
 		c.col.Dict = c.dict
-		copy(dst, c.pages.codes[c.at:])
+		copy(dst, c.codes)
 		return
 	}
 	if c.col.Dict == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -83,7 +84,7 @@ func Describe(ctx context.Context, path string) (*Description, error) {
 	}
 	for i := range t.columns {
 		c := t.describe(&t.columns[i])
-		if f, err := t.arrowField(&t.columns[i], schemas); err == nil {
+		if f, err := t.arrowField(&t.columns[i], schemas); err == nil && !t.columns[i].deep {
 			c.Arrow = f.Type.String()
 			if c.Nested = c.Problem != "" && arrow.IsNested(f.Type.ID()); c.Nested {
 				c.Type = written(f.Type)
@@ -109,7 +110,7 @@ func (t *Table) describe(c *column) ColumnDescription {
 		if d.Files++; d.Parquet == "" {
 			d.Parquet = l.stored
 		}
-		for _, m := range f.chunks(c.name) {
+		for _, m := range f.chunks(l) {
 			d.SizeBytes += m.TotalCompressedSize
 			codecs = appendNew(codecs, strings.ToLower(m.Codec.String()))
 		}
@@ -136,11 +137,11 @@ func appendNew(list []string, s string) []string {
 }
 
 // chunks returns the column chunks at and below a column.
-func (f *File) chunks(name string) (all []*format.ColumnMetaData) {
+func (f *File) chunks(l *leaf) (all []*format.ColumnMetaData) {
 	groups := f.meta.RowGroups
 	for g := range groups {
 		for i := range groups[g].Columns {
-			if m := &groups[g].Columns[i].MetaData; len(m.PathInSchema) > 0 && m.PathInSchema[0] == name {
+			if m := &groups[g].Columns[i].MetaData; len(m.PathInSchema) >= len(l.path) && slices.Equal(m.PathInSchema[:len(l.path)], l.path) {
 				all = append(all, m)
 			}
 		}

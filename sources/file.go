@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/parquet-go/parquet-go/encoding/thrift"
@@ -25,10 +26,11 @@ type File struct {
 
 	modified time.Time
 	meta     format.FileMetaData
-	names    []string // its columns, in order
-	leaves   []leaf   // Parquet: by name
-	rows     int64    // text: about how many there are
-	read     bool     // text: Rows and Sum are known
+	names    []string       // its columns, in order
+	leaves   []leaf         // Parquet: by name
+	places   map[string]int // Parquet: of each name
+	rows     int64          // text: about how many there are
+	read     bool           // text: Rows and Sum are known
 	hive     []hivePair
 	folders  string // those that hive was read from
 	bound    *bound // nil: they bound no time
@@ -137,9 +139,7 @@ func (f *File) readMetadata() error {
 	if meta.EncryptionAlgorithm.Value != nil {
 		return errors.New("it is encrypted; encrypted Parquet files cannot be read")
 	}
-	if err := f.readColumns(meta.Schema); err != nil {
-		return err
-	}
+	f.readColumns(meta.Schema)
 	f.RowGroups = len(meta.RowGroups)
 	for i := range meta.RowGroups {
 		g := &meta.RowGroups[i]
@@ -157,40 +157,71 @@ func (f *File) readMetadata() error {
 	return nil
 }
 
-// readColumns finds the columns at the top of the schema, each with its leaf.
-func (f *File) readColumns(schema []format.SchemaElement) error {
-	seen := map[string]int{}
-	leaves := 0
-	for at := 1; at < len(schema); {
-		e := &schema[at]
-		l := leafOf(e)
-		l.index = -1
-		if e.Type.Valid {
-			l.index = leaves
-		}
-		if first, twice := seen[e.Name]; twice {
-			f.leaves[first].refuse("is there twice in one file")
-		} else {
-			seen[e.Name] = len(f.names)
-			f.names = append(f.names, e.Name)
-			f.leaves = append(f.leaves, l)
-		}
-		at = subtree(schema, at, &leaves)
+// readColumns finds the columns at the top of the schema, each with its leaf, and
+// after them the fields of those that are structs.
+func (f *File) readColumns(schema []format.SchemaElement) {
+	w := schemaWalk{schema: schema}
+	var tops, fields []leaf
+	for w.at = 1; w.at < len(schema); {
+		top := w.leaf(nil)
+		tops = append(tops, top)
+		fields = w.children(&top, fields)
 	}
-	return nil
+	// Of a name that is there twice neither is meant; but a column at the top has
+	// its name before any field of a struct.
+	all := append(tops, fields...)
+	f.places = map[string]int{}
+	f.names, f.leaves = nil, nil
+	for i := range all {
+		l := &all[i]
+		name := l.name()
+		first, twice := f.places[name]
+		switch {
+		case !twice:
+			f.places[name] = len(f.names)
+			f.names, f.leaves = append(f.names, name), append(f.leaves, *l)
+		case len(l.path) == 1 || len(f.leaves[first].path) > 1:
+			f.leaves[first].refuse("is there twice in one file")
+		}
+	}
 }
 
-// subtree returns where the column after the one at begins, and counts leaves.
-func subtree(schema []format.SchemaElement, at int, leaves *int) int {
-	e := &schema[at]
+// schemaWalk is a place in a schema, whose elements stand in the order in which a
+// walk through the tree meets them.
+type schemaWalk struct {
+	schema []format.SchemaElement
+	at     int
+	leaves int // before at
+	left   int // children of the element that was read last
+}
+
+// leaf reads an element.
+func (w *schemaWalk) leaf(in *leaf) leaf {
+	e := &w.schema[w.at]
+	w.at++
+	l := leafOf(e, in)
+	w.left = int(e.NumChildren.V)
 	if e.Type.Valid {
-		*leaves++
+		l.index, w.left = w.leaves, 0
+		w.leaves++
 	}
-	children := int(e.NumChildren.V)
-	for at++; children > 0 && at < len(schema); children-- {
-		at = subtree(schema, at, leaves)
+	return l
+}
+
+// children goes past the elements below the one that was read, and appends to
+// fields those that are fields of structs all the way.
+func (w *schemaWalk) children(in *leaf, fields []leaf) []leaf {
+	for left := w.left; left > 0 && w.at < len(w.schema); left-- {
+		l := w.leaf(in)
+		if in.parent && !l.parent {
+			fields = append(fields, l)
+		}
+		if !in.parent {
+			l.parent = false // Below a list there is no field that every row has once.
+		}
+		fields = w.children(&l, fields)
 	}
-	return at
+	return fields
 }
 
 // checkGroup makes sure that the pages of a row group lie in the file, and that
@@ -212,7 +243,7 @@ func (f *File) checkGroup(g *format.RowGroup) error {
 			return fmt.Errorf("column %s lies in another file, %s, which cannot be read yet", f.names[i], c.FilePath)
 		case c.CryptoMetadata.Value != nil:
 			l.refuse("is encrypted; encrypted columns cannot be read")
-		case len(m.PathInSchema) != 1 || m.PathInSchema[0] != f.names[i] || m.Type != l.physical:
+		case !slices.Equal(m.PathInSchema, l.path) || m.Type != l.physical:
 			return fmt.Errorf("it is damaged: column %s and what is stored for it differ", f.names[i])
 		case m.NumValues != g.NumRows:
 			return fmt.Errorf("it is damaged: column %s has %d values for %d rows", f.names[i], m.NumValues, g.NumRows)
@@ -254,10 +285,8 @@ func (f *File) open() (*os.File, error) {
 
 // column returns the leaf of the column called name, nil if the file has none.
 func (f *File) column(name string) *leaf {
-	for i, n := range f.names {
-		if n == name {
-			return &f.leaves[i]
-		}
+	if i, ok := f.places[name]; ok {
+		return &f.leaves[i]
 	}
 	return nil
 }

@@ -158,11 +158,10 @@ func TestColumnErrors(t *testing.T) {
 		{"testdata/required.parquet", "idd", "no file of testdata/required.parquet has a column idd; did you mean id?"},
 		{"testdata/required.parquet", "nothing_like_it", "no file of testdata/required.parquet has a column nothing_like_it"},
 		{"testdata/conflict", "code", "testdata/conflict: column code is string in testdata/conflict/a.parquet and int64 in testdata/conflict/b.parquet; it must be of one type in all files"},
-		{"testdata/conflict", "list", "testdata/conflict: column list is a list; features cannot read nested columns yet"},
-		{"testdata/unreadable.parquet", "tags", "testdata/unreadable.parquet: column tags is a list; features cannot read nested columns yet"},
-		{"testdata/unreadable.parquet", "place", "testdata/unreadable.parquet: column place is a struct; features cannot read nested columns yet"},
-		{"testdata/unreadable.parquet", "pairs", "testdata/unreadable.parquet: column pairs is a map; features cannot read nested columns yet"},
-		{"testdata/unreadable.parquet", "clock", "testdata/unreadable.parquet: column clock is a time of day, which cannot be read yet"},
+		{"testdata/conflict", "list", "testdata/conflict: column list is a list, which features cannot read"},
+		{"testdata/unreadable.parquet", "tags", "testdata/unreadable.parquet: column tags is a list, which features cannot read"},
+		{"testdata/unreadable.parquet", "place", "testdata/unreadable.parquet: column place is a struct, which features cannot read; its fields are columns: place.lat"},
+		{"testdata/unreadable.parquet", "pairs", "testdata/unreadable.parquet: column pairs is a map, which features cannot read"},
 		{"testdata/unreadable.parquet", "wide", "testdata/unreadable.parquet: column wide is decimal(50,2); decimals have up to 38 digits"},
 	} {
 		table := find(t, c.path)

@@ -3,6 +3,7 @@ package sources
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,13 +13,16 @@ import (
 // goldens are the tables of testdata that have a golden file.
 func goldens(t testing.TB) (names []string) {
 	t.Helper()
-	files, err := filepath.Glob("testdata/*.golden")
-	if err != nil || len(files) < 25 {
-		t.Fatalf("%d golden files (%v)", len(files), err)
+	for folder, least := range map[string]int{"testdata": 25, "testdata/makers": 60} {
+		files, err := filepath.Glob(folder + "/*.golden")
+		if err != nil || len(files) < least {
+			t.Fatalf("%d golden files in %s (%v)", len(files), folder, err)
+		}
+		for _, f := range files {
+			names = append(names, strings.TrimSuffix(strings.TrimPrefix(f, "testdata/"), ".golden"))
+		}
 	}
-	for _, f := range files {
-		names = append(names, strings.TrimSuffix(filepath.Base(f), ".golden"))
-	}
+	slices.Sort(names)
 	return names
 }
 

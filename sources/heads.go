@@ -20,6 +20,7 @@ type pageHead struct {
 	stored   int             // bytes, compressed
 	version  int             // of the page's layout: 1 or 2; 0: a dictionary
 	packed   bool            // the values are compressed, if the column is
+	sum      uint32          // CRC-32 of the stored bytes; 0: not known
 
 	// Of a page of version 2.
 	repetition, definition int // bytes of levels
@@ -27,10 +28,11 @@ type pageHead struct {
 }
 
 // The bounds on what a page header may claim. Writers make pages of a megabyte,
-// DuckDB of up to a hundred.
+// DuckDB of up to a hundred; and pyarrow row groups of at most 64 Mi rows, which may
+// be one page where they are all equal.
 const (
-	pageRowsMost  = 1 << 27
-	pageBytesMost = 1 << 30
+	pageRowsMost  = 1 << 26
+	pageBytesMost = 256 << 20
 	headMost      = 1 << 24 // bytes of a header: it may hold the page's least and greatest text
 )
 
@@ -132,7 +134,7 @@ func headOf(h *format.PageHeader) (p pageHead, err error) {
 	if h.UncompressedPageSize < 0 || h.UncompressedPageSize > pageBytesMost {
 		return p, errPage
 	}
-	p.size = int(h.UncompressedPageSize)
+	p.size, p.sum = int(h.UncompressedPageSize), uint32(h.CRC)
 	switch {
 	case h.Type == format.DataPage && h.DataPageHeader.Valid:
 		v := &h.DataPageHeader.V

@@ -2,6 +2,8 @@ package sources
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/parquet-go/parquet-go/deprecated"
 	"github.com/parquet-go/parquet-go/format"
@@ -21,6 +23,8 @@ const (
 	formUint64                //
 	formInstant               // int64 in unit
 	formInt96                 // nanoseconds of a Julian day
+	formClock32               // int32, milliseconds since midnight
+	formClock64               // int64 since midnight, in unit
 	formHalf                  // two bytes
 	formFloat                 //
 	formDouble                //
@@ -50,7 +54,7 @@ func (l *leaf) width() int {
 // physical is the stored type that each form needs.
 var physical = [...]format.Type{
 	formBool: format.Boolean, formInt32: format.Int32, formUint32: format.Int32, formInt64: format.Int64, formUint64: format.Int64,
-	formInstant: format.Int64, formInt96: format.Int96, formHalf: format.FixedLenByteArray, formFloat: format.Float, formDouble: format.Double,
+	formInstant: format.Int64, formInt96: format.Int96, formClock32: format.Int32, formClock64: format.Int64, formHalf: format.FixedLenByteArray, formFloat: format.Float, formDouble: format.Double,
 	formDecimal32: format.Int32, formDecimal64: format.Int64, formText: format.ByteArray, formFixedText: format.FixedLenByteArray, formUUID: format.FixedLenByteArray,
 }
 
@@ -58,8 +62,10 @@ var physical = [...]format.Type{
 type leaf struct {
 	form     form
 	typ      event.Type
-	unit     event.Unit // formInstant
-	required bool
+	unit     event.Unit  // formInstant, formClock64
+	path     []string    // its name, and before it those of the structs that it is in
+	most     int         // the level of a value: how many of the path may be null
+	parent   bool        // a struct, of whose fields those that can be read are columns too
 	physical format.Type // as which its values are stored
 	length   int         // bytes of each, where they are of one length
 	index    int         // among the columns that hold values; -1: nested
@@ -67,14 +73,23 @@ type leaf struct {
 	stored   string      // the type in Parquet's words
 }
 
-// leafOf says how to read the column that a schema element describes.
-func leafOf(e *format.SchemaElement) leaf {
-	l := leaf{required: e.RepetitionType.Valid && e.RepetitionType.V == format.Required, physical: e.Type.V, length: int(e.TypeLength.V), stored: storedType(e)}
+// leafOf says how to read the column that a schema element describes, which is in
+// the struct in, or at the top if that is nil.
+func leafOf(e *format.SchemaElement, in *leaf) leaf {
+	l := leaf{index: -1, path: []string{e.Name}, physical: e.Type.V, length: int(e.TypeLength.V), stored: storedType(e)}
+	if in != nil {
+		l.path, l.most = append(slices.Clip(in.path), e.Name), in.most
+	}
+	if !e.RepetitionType.Valid || e.RepetitionType.V == format.Optional {
+		l.most++
+	}
 	switch {
-	case !e.Type.Valid:
-		l.why = "is " + groupWord(e) + "; features cannot read nested columns yet"
 	case e.RepetitionType.Valid && e.RepetitionType.V == format.Repeated:
-		l.why = "is a list; features cannot read nested columns yet"
+		l.why = "is a list, which features cannot read"
+	case !e.Type.Valid:
+		what := groupWord(e)
+		l.parent = what == "a struct"
+		l.why = "is " + what + ", which features cannot read"
 	case e.LogicalType.Value != nil:
 		l.logical(e)
 	case e.ConvertedType.Valid:
@@ -93,6 +108,9 @@ func leafOf(e *format.SchemaElement) leaf {
 
 // refuse says why the column cannot be read, to follow "column x ".
 func (l *leaf) refuse(why string) { l.form, l.typ, l.why = formNone, event.Type{}, why }
+
+// name is what a field of a struct is called as a column: payload.amount.
+func (l *leaf) name() string { return strings.Join(l.path, ".") }
 
 func groupWord(e *format.SchemaElement) string {
 	switch e.LogicalType.Value.(type) {
@@ -129,7 +147,7 @@ func (l *leaf) logical(e *format.SchemaElement) {
 	case *format.TimestampType:
 		l.timestamp(a.Unit.Value)
 	case *format.TimeType:
-		l.why = "is a time of day, which cannot be read yet"
+		l.clock(a.Unit.Value)
 	case *format.Float16Type:
 		l.set(formHalf, event.Double)
 	case *format.NullType:
@@ -156,8 +174,10 @@ func (l *leaf) converted(e *format.SchemaElement) {
 		l.timestamp(&format.MilliSeconds{})
 	case deprecated.TimestampMicros:
 		l.timestamp(&format.MicroSeconds{})
-	case deprecated.TimeMillis, deprecated.TimeMicros:
-		l.why = "is a time of day, which cannot be read yet"
+	case deprecated.TimeMillis:
+		l.clock(&format.MilliSeconds{})
+	case deprecated.TimeMicros:
+		l.clock(&format.MicroSeconds{})
 	case deprecated.Int8, deprecated.Int16, deprecated.Int32:
 		l.integer(false, true)
 	case deprecated.Int64:
@@ -220,6 +240,24 @@ func (l *leaf) timestamp(unit format.TimeUnitValue) {
 		l.why = "is a timestamp of an unknown unit"
 	}
 }
+
+// clock reads a time of day as microseconds since midnight.
+func (l *leaf) clock(unit format.TimeUnitValue) {
+	l.set(formClock64, event.Int)
+	switch unit.(type) {
+	case *format.MilliSeconds:
+		l.set(formClock32, event.Int)
+	case *format.MicroSeconds:
+		l.unit = event.Microsecond
+	case *format.NanoSeconds:
+		l.unit = event.Nanosecond
+	default:
+		l.why = "is a time of day of an unknown unit"
+	}
+}
+
+// timeOfDay reports whether the column's numbers are times of day.
+func (l *leaf) timeOfDay() bool { return l.form == formClock32 || l.form == formClock64 }
 
 func (l *leaf) decimal(e *format.SchemaElement, precision, scale int) {
 	switch {

@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
+	"math/bits"
 
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -45,6 +47,9 @@ type pageReader struct {
 	codec  format.CompressionCodec
 	end    int64 // of the chunk
 	codecs *codecs
+	budget *budget
+	held   int64 // bytes of the budget that this column took
+	need   int64 // and those that the page being read needs
 
 	window   []byte // bytes of the file that were read ahead
 	windowAt int64
@@ -53,7 +58,7 @@ type pageReader struct {
 	level  []byte // 1 where there is a value; nil: there is one in every row
 	n      int    // values
 	values values
-	codes  []uint32 // of a coded page: entries of the dictionary
+	codes  hybridCodes // of a coded page: entries of the dictionary, those that were not read yet
 
 	// Memory that is used again.
 	plain, levels, made []byte
@@ -67,9 +72,39 @@ func (p *pageReader) open(r io.ReaderAt, m *format.ColumnMetaData) {
 	p.end, p.window = chunkStart(m)+m.TotalCompressedSize, p.window[:0]
 }
 
+// keptMost is how many bytes of memory go from part to part with a pageReader.
+const keptMost = 64 << 20
+
 // forget drops what belongs to a file, so that only memory is kept.
 func (p *pageReader) forget() {
-	p.r, p.leaf, p.codecs, p.level, p.values = nil, nil, nil, nil, values{}
+	if p.held > keptMost {
+		*p = pageReader{}
+	}
+	p.r, p.leaf, p.codecs, p.budget, p.level, p.values, p.codes = nil, nil, nil, nil, nil, values{}, hybridCodes{}
+	p.held, p.need = 0, 0
+}
+
+// budget is how much memory the pages of a part may take together (R3, R4). What a
+// page states is believed only as far as this: a few bytes of a damaged file, or
+// of one made for it, can state gigabytes, and really unpack to them.
+type budget struct{ left int64 }
+
+const (
+	budgetLeast = 384 << 20
+	budgetTimes = 32 // bytes for each byte of the row group's columns as they are stored
+)
+
+// claim takes n more bytes of the budget for the page being read. What the page
+// before took is its own to use again.
+func (p *pageReader) claim(n int) error {
+	p.need += int64(n)
+	if more := p.need - p.held; more > 0 {
+		if p.budget.left -= more; p.budget.left < 0 {
+			return fmt.Errorf("a page takes %d MiB of memory, more than the file's size gives reason for; write it with smaller pages, or it is damaged", p.need>>20+1)
+		}
+		p.held = p.need
+	}
+	return nil
 }
 
 // stored returns bytes of the file, reading ahead.
@@ -92,11 +127,12 @@ func (p *pageReader) stored(at int64, n int) ([]byte, error) {
 
 // read reads a page.
 func (p *pageReader) read(h *pageHead) error {
+	p.need = 0
 	level, body, err := p.body(h)
 	if err != nil {
 		return err
 	}
-	if p.n, p.level = h.rows, nil; !p.leaf.required {
+	if p.n, p.level = h.rows, nil; p.leaf.most > 0 {
 		if err := p.readLevels(h, level); err != nil {
 			return err
 		}
@@ -109,8 +145,7 @@ func (p *pageReader) read(h *pageHead) error {
 
 // body returns the levels and the values of a page, decompressed.
 func (p *pageReader) body(h *pageHead) (level, body []byte, err error) {
-	body, err = p.stored(h.at, h.stored)
-	if err != nil {
+	if body, err = p.summed(h); err != nil {
 		return nil, nil, err
 	}
 	size := h.size
@@ -122,15 +157,44 @@ func (p *pageReader) body(h *pageHead) (level, body []byte, err error) {
 		level, body, size = body[h.repetition:skip], body[skip:], size-skip
 	}
 	if p.codec != format.Uncompressed && h.packed {
-		if p.plain, err = p.codecs.expand(p.codec, p.plain, body, size); err != nil {
+		if body, err = p.expand(body, size); err != nil {
 			return nil, nil, err
 		}
-		body = p.plain
 	}
-	if h.version == 1 && !p.leaf.required {
+	if len(body) != size {
+		return nil, nil, errSize
+	}
+	if h.version == 1 && p.leaf.most > 0 {
 		level, body, err = prefixed(body)
 	}
 	return level, body, err
+}
+
+var (
+	errSum  = errors.New("it is damaged: a page's checksum does not match its bytes; copy the file again")
+	errSize = errors.New("it is damaged: a page has another size than it states")
+)
+
+// summed returns a page as it is stored. Its checksum is held to its bytes, if its
+// writer put one down.
+func (p *pageReader) summed(h *pageHead) ([]byte, error) {
+	body, err := p.stored(h.at, h.stored)
+	if err == nil && h.sum != 0 && crc32.ChecksumIEEE(body) != h.sum {
+		err = errSum
+	}
+	return body, err
+}
+
+// expand decompresses the values of a page.
+func (p *pageReader) expand(body []byte, size int) (_ []byte, err error) {
+	if size > mostOf(p.codec, len(body)) {
+		return nil, errCompressed
+	}
+	if err := p.claim(size); err != nil {
+		return nil, err
+	}
+	p.plain, err = p.codecs.expand(p.codec, p.plain, body, size)
+	return p.plain, err
 }
 
 // prefixed splits bytes that are preceded by their length from what follows.
@@ -153,18 +217,25 @@ func (p *pageReader) readLevels(h *pageHead, level []byte) error {
 	if h.version == 2 && len(level) == 0 && h.nulls == 0 {
 		return nil
 	}
-	run, _, err := nextRun(level, 1, h.rows)
+	most := p.leaf.most
+	run, _, err := nextRun(level, bits.Len(uint(most)), h.rows)
 	if err != nil {
 		return err
 	}
-	if run.packed == nil && run.count == h.rows && run.value == 1 {
+	if run.packed == nil && run.count == h.rows && run.value == uint32(most) {
 		return nil // The common case: every row has a value.
 	}
-	if p.levels, err = hybridBits(p.levels, level, h.rows); err != nil {
+	if err := p.claim(h.rows); err != nil {
+		return err
+	}
+	if p.levels, err = hybridLevels(p.levels, level, most, h.rows); err != nil {
 		return err
 	}
 	if p.n = present(p.levels); p.n < h.rows {
 		p.level = p.levels
+	}
+	if h.version == 2 && h.nulls != h.rows-p.n {
+		return fmt.Errorf("it is damaged: a page states %d nulls and has %d", h.nulls, h.rows-p.n)
 	}
 	return nil
 }
@@ -174,13 +245,13 @@ func present(level []byte) int { return bytes.Count(level, []byte{1}) }
 
 func (p *pageReader) readCodes(body []byte) (err error) {
 	if p.n == 0 {
-		p.codes = p.codes[:0]
+		p.codes = hybridCodes{}
 		return nil
 	}
 	if len(body) == 0 {
 		return errShort
 	}
-	p.codes, err = hybridCodes(p.codes, body[1:], int(body[0]), p.n)
+	p.codes, err = newHybridCodes(body[1:], int(body[0]), p.n)
 	return err
 }
 
@@ -189,6 +260,9 @@ func (p *pageReader) decode(encoding format.Encoding, body []byte) (err error) {
 	p.values = values{leaf: p.leaf}
 	if p.n == 0 {
 		return nil
+	}
+	if err := p.claim(p.n * perValue(encoding, p.leaf)); err != nil {
+		return err
 	}
 	switch physical := p.leaf.physical; {
 	case encoding == format.Plain:
@@ -210,6 +284,23 @@ func (p *pageReader) decode(encoding format.Encoding, body []byte) (err error) {
 		return p.decodeSplit(body)
 	}
 	return fmt.Errorf("values of %s in the encoding %s cannot be read", p.leaf.physical, encoding)
+}
+
+// perValue is how many bytes reading a value takes beside those of its page.
+func perValue(encoding format.Encoding, l *leaf) int {
+	switch {
+	case l.physical == format.Boolean:
+		return 1
+	case encoding == format.DeltaBinaryPacked, encoding == format.ByteStreamSplit:
+		return 8 + l.width()
+	case encoding == format.DeltaLengthByteArray:
+		return 12
+	case encoding == format.DeltaByteArray:
+		return 20
+	case l.physical == format.ByteArray:
+		return 4
+	}
+	return 0
 }
 
 func (p *pageReader) decodePlain(body []byte) error {
@@ -314,6 +405,9 @@ func (p *pageReader) decodePrefixes(body []byte) (err error) {
 			return errLengths
 		}
 	}
+	if err := p.claim(int(total)); err != nil {
+		return err
+	}
 	p.made = room(p.made, int(total))[:0]
 	p.offsets = append(p.offsets[:0], 0)
 	last := 0
@@ -354,22 +448,35 @@ func (p *pageReader) decodeSplit(body []byte) error {
 	return nil
 }
 
+// keep takes n bytes of the budget for what lives as long as the row group.
+func (p *pageReader) keep(n int) error {
+	if p.budget.left -= int64(n); p.budget.left < 0 {
+		return fmt.Errorf("its dictionary takes %d MiB of memory, more than the file's size gives reason for; write it with smaller dictionaries, or it is damaged", n>>20+1)
+	}
+	return nil
+}
+
 // dictionary reads the dictionary page.
 func (p *pageReader) dictionary(h *pageHead) (values, error) {
-	body, err := p.stored(h.at, h.stored)
+	p.need = 0
+	body, err := p.summed(h)
 	if err != nil {
 		return values{}, err
 	}
 	if p.codec != format.Uncompressed {
-		if p.plain, err = p.codecs.expand(p.codec, p.plain, body, h.size); err != nil {
+		if body, err = p.expand(body, h.size); err != nil {
 			return values{}, err
 		}
-		body = p.plain
+	}
+	if len(body) != h.size {
+		return values{}, errSize
 	}
 	if h.encoding != format.Plain && h.encoding != oldDictionary {
 		return values{}, fmt.Errorf("a dictionary in the encoding %s cannot be read", h.encoding)
 	}
 	p.n = h.rows
-	err = p.decode(format.Plain, body)
+	if err = p.decode(format.Plain, body); err == nil {
+		err = p.keep(len(body) + 16*p.n) // As it stands in the cursor's own memory.
+	}
 	return p.values, err
 }

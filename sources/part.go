@@ -34,6 +34,7 @@ type part struct {
 	cursors []*cursor // those of the vectors that read the file
 	agreed  []*agreement
 	codecs  codecs
+	budget  budget     // of the row group
 	readers *sync.Pool // of pageReaders, the table's
 	r       *os.File
 	group   int   // that is being read
@@ -210,8 +211,12 @@ func (p *part) open() (err error) {
 	if p.left = meta.NumRows; p.left == 0 {
 		return nil
 	}
+	p.budget.left = budgetLeast
 	for _, c := range p.cursors {
-		if err := c.open(p.r, meta, &p.codecs); err != nil {
+		p.budget.left += budgetTimes * meta.Columns[c.leaf.index].MetaData.TotalCompressedSize
+	}
+	for _, c := range p.cursors {
+		if err := c.open(p.r, meta, p); err != nil {
 			return fmt.Errorf("row group %d, column %s: %w", p.group, c.name, err)
 		}
 	}

@@ -85,7 +85,7 @@ func (e *extent) group(m *format.ColumnMetaData, l *leaf) {
 	}
 	// A count of nulls that is not stated cannot be told from none, but where
 	// anything else is stated.
-	stated := l.required || s.NullCount > 0 || low != nil
+	stated := l.most == 0 || s.NullCount > 0 || low != nil
 	e.nullsKnown = e.nullsKnown && stated
 	e.nulls += s.NullCount
 	if s.NullCount == m.NumValues {
@@ -93,7 +93,10 @@ func (e *extent) group(m *format.ColumnMetaData, l *leaf) {
 	}
 	least, ok := boundOf(l, low, e.typ)
 	most, ok2 := boundOf(l, high, e.typ)
-	if !ok || !ok2 {
+	// Some writers order signed numbers as bytes, and unsigned ones as signed. Where
+	// that matters their least value is above their greatest: parquet-go's of decimals
+	// in bytes, and those of old writers.
+	if !ok || !ok2 || event.Compare(&least, 0, &most, 0) > 0 {
 		e.boundsKnown = false
 		return
 	}
@@ -104,7 +107,7 @@ func (e *extent) group(m *format.ColumnMetaData, l *leaf) {
 // numbers, are right for a column.
 func signed(f form) bool {
 	switch f {
-	case formInt32, formInt64, formInstant, formFloat, formDouble, formDecimal32, formDecimal64, formBool:
+	case formInt32, formInt64, formInstant, formClock32, formClock64, formFloat, formDouble, formDecimal32, formDecimal64, formBool:
 		return true
 	}
 	return false

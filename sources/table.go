@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/timeseam/timeseam/features/event"
@@ -28,6 +29,8 @@ type column struct {
 	typ  event.Type
 	from int    // the file that gave it its type
 	hive bool   // its values stand in the paths
+	deep bool   // a field of a struct
+	time bool   // of day
 	why  string // why it cannot be read, to follow "column x "; empty: it can
 }
 
@@ -71,6 +74,7 @@ func Find(path string) (*Table, error) {
 	for i := range t.Files {
 		t.merge(i)
 	}
+	t.mergeFields()
 	return t, t.mergeHive(nil)
 }
 
@@ -108,7 +112,7 @@ func (t *Table) merge(i int) {
 		at, known := t.places[name]
 		if !known {
 			t.places[name] = len(t.columns)
-			t.columns = append(t.columns, column{name: name, typ: l.typ, from: i, why: l.why})
+			t.columns = append(t.columns, column{name: name, typ: l.typ, from: i, why: l.why, deep: len(l.path) > 1, time: l.timeOfDay()})
 			continue
 		}
 		c := &t.columns[at]
@@ -123,22 +127,88 @@ func (t *Table) merge(i int) {
 			c.typ = event.Type{}
 			continue
 		}
-		c.widen(t, i, l.typ)
+		c.widen(t, i, l)
 	}
 }
 
-// widen makes c hold values of typ too, if there is one type for both.
-func (c *column) widen(t *Table, i int, typ event.Type) {
-	wide, ok := widened(c.typ, typ)
+// widen makes c hold the values of l too, if there is one type for both.
+func (c *column) widen(t *Table, i int, l *leaf) {
+	wide, ok := widened(c.typ, l.typ)
+	if null := c.typ.Kind == event.Null || l.form == formNull; ok && !null && c.time != l.timeOfDay() {
+		ok = false
+	}
 	switch {
 	case !ok:
-		c.why = fmt.Sprintf("is %s in %s and %s in %s; it must be of one type in all files", c.typ, t.Files[c.from].Path, typ, t.Files[i].Path)
+		c.why = fmt.Sprintf("is %s in %s and %s in %s; it must be of one type in all files", c.word(c.time), t.Files[c.from].Path, (&column{typ: l.typ}).word(l.timeOfDay()), t.Files[i].Path)
 		c.typ = event.Type{}
 	case c.typ.Kind == event.Null:
-		c.typ, c.from = typ, i
+		c.typ, c.from, c.time = l.typ, i, l.timeOfDay()
 	default:
 		c.typ = wide
 	}
+}
+
+// word is a column's type as people are told of it.
+func (c *column) word(timeOfDay bool) string {
+	if timeOfDay {
+		return "a time of day"
+	}
+	return c.typ.String()
+}
+
+// mergeFields refuses fields of a struct that is something else in another file,
+// where they would be null as if nothing had been there, and names the fields of
+// structs to who asks for one.
+func (t *Table) mergeFields() {
+	for i := range t.columns {
+		if c := &t.columns[i]; c.deep && c.why == "" {
+			c.why = t.otherwise(c)
+		}
+	}
+	for i := range t.columns {
+		c := &t.columns[i]
+		if l := t.Files[c.from].column(c.name); l != nil && l.parent {
+			c.why += t.fieldsOf(c.name)
+		}
+	}
+}
+
+// otherwise says where a part of a field's path is no struct; empty: nowhere.
+func (t *Table) otherwise(c *column) string {
+	path := t.Files[c.from].column(c.name).path
+	for i := range t.Files {
+		f := &t.Files[i]
+		if f.column(c.name) != nil {
+			continue
+		}
+		for k := range path[1:] {
+			name := strings.Join(path[:k+1], ".")
+			if l := f.column(name); l != nil && !l.parent {
+				return fmt.Sprintf("is a field of a struct in %s, and %s in %s is none", t.Files[c.from].Path, name, f.Path)
+			}
+		}
+	}
+	return ""
+}
+
+// fieldsTold is how many fields of a struct are named.
+const fieldsTold = 3
+
+// fieldsOf names fields of a struct that can be read.
+func (t *Table) fieldsOf(name string) string {
+	var fields []string
+	for i := range t.columns {
+		if c := &t.columns[i]; c.deep && c.why == "" && strings.HasPrefix(c.name, name+".") {
+			fields = append(fields, c.name)
+		}
+	}
+	switch {
+	case len(fields) == 0:
+		return ""
+	case len(fields) > fieldsTold:
+		fields = append(fields[:fieldsTold], "…")
+	}
+	return "; its fields are columns: " + strings.Join(fields, ", ")
 }
 
 // widened is the type that holds all values of a and b.
@@ -157,7 +227,8 @@ func widened(a, b event.Type) (event.Type, bool) {
 }
 
 // Schema is the union of the files' columns, those of the first file first, those
-// of partitions last. What cannot be read is of type Unknown.
+// of partitions last. A field of a struct is a column called by its path,
+// payload.amount, after those at the top. What cannot be read is of type Unknown.
 func (t *Table) Schema() event.Schema {
 	s := make(event.Schema, len(t.columns))
 	for i := range t.columns {
