@@ -116,6 +116,7 @@ func (c *carry) read(ctx context.Context) error {
 			pieces[i].Release()
 		}
 	}()
+	size := int64(0)
 	for have := 0; have < c.rows; {
 		piece, err := c.piece(ctx, c.rows-have)
 		if errors.Is(err, io.EOF) && have > 0 {
@@ -126,6 +127,9 @@ func (c *carry) read(ctx context.Context) error {
 		}
 		pieces = append(pieces, piece)
 		have += int(piece.NumRows())
+		if size += bytesOf(piece); size > budgetLeast+budgetTimes*c.file.Size {
+			return fmt.Errorf("read %s: %d rows take %d MiB of memory, more than the file's size gives reason for; leave columns of long texts out with spine: {columns: […]}, or it is damaged", c.file.Path, have, size>>20)
+		}
 	}
 	return guard(func() (err error) {
 		c.lent, err = joined(c.table, c.schema, pieces)
@@ -147,7 +151,7 @@ func (c *carry) piece(ctx context.Context, n int) (arrow.RecordBatch, error) {
 		})
 		if err != nil {
 			c.reader = nil // The library may have been left halfway.
-			return nil, fmt.Errorf("read %s: %w", c.file.Path, err)
+			return nil, c.place(ctx, err)
 		}
 		c.left -= c.rest.NumRows()
 	}
@@ -179,21 +183,16 @@ func (c *carry) open(ctx context.Context) (err error) {
 		if c.r, err = c.file.open(); err != nil {
 			return err
 		}
-		fr, err := c.file.arrowReader(c.r, c.rows)
-		if err != nil {
-			return err
-		}
-		var leaves []int
-		s := fr.ParquetReader().MetaData().Schema
-		for i := range s.NumColumns() {
-			if c.schema.HasField(s.Column(i).ColumnPath()[0]) {
-				leaves = append(leaves, i)
-			}
-		}
+		leaves := c.leaves()
 		if len(leaves) == 0 {
 			return nil
 		}
-		if err := c.file.checkChunks(c.r, leaves); err != nil {
+		rows, err := c.file.checkChunks(c.r, leaves, c.rows)
+		if err != nil {
+			return err
+		}
+		fr, err := c.file.arrowReader(c.r, rows)
+		if err != nil {
 			return err
 		}
 		// A record reader keeps its context beyond this call, so that a batch that
@@ -205,6 +204,45 @@ func (c *carry) open(ctx context.Context) (err error) {
 		return fmt.Errorf("read %s: %w", c.file.Path, err)
 	}
 	return nil
+}
+
+// place says where in the file a fault of the library lies, if our own reader meets
+// it too: the library names neither row group nor column.
+func (c *carry) place(ctx context.Context, fault error) error {
+	for i := range c.file.names {
+		l := &c.file.leaves[i]
+		if l.index < 0 || l.why != "" || !c.schema.HasField(l.path[0]) {
+			continue
+		}
+		at := column{name: l.name(), typ: l.typ}
+		p := newPart(c.table, []column{at}, span{c.next - 1, 0, c.file.RowGroups})
+		var b event.Batch
+		var err error
+		for err == nil {
+			err = p.Read(ctx, &b)
+		}
+		p.Close()
+		if !errors.Is(err, io.EOF) && ctx.Err() == nil {
+			return err
+		}
+	}
+	return fmt.Errorf("read %s: %w", c.file.Path, fault)
+}
+
+// leaves are the numbers of the file's leaves that are carried.
+func (c *carry) leaves() (leaves []int) {
+	w := schemaWalk{schema: c.file.meta.Schema, at: 1}
+	for w.at < len(w.schema) {
+		first := w.leaves
+		top := w.leaf(nil)
+		w.children(&top, nil)
+		if c.schema.HasField(top.name()) {
+			for i := first; i < w.leaves; i++ {
+				leaves = append(leaves, i)
+			}
+		}
+	}
+	return leaves
 }
 
 // record reads the next rows of the file in the table's types.

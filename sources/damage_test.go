@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/timeseam/timeseam/features/event"
@@ -43,6 +45,9 @@ func readError(t testing.TB, s event.Source) (rows int, err error) {
 // survive reads what may be no table, every way there is.
 func survive(t testing.TB, path string) (whole bool) {
 	t.Helper()
+	if _, err := Describe(t.Context(), path); err != nil && errors.Is(err, io.EOF) {
+		t.Fatalf("describe: an error passes for the end: %v", err)
+	}
 	table, err := Find(path)
 	if err != nil || table.Rows() > 1<<20 {
 		return false
@@ -73,7 +78,9 @@ func survive(t testing.TB, path string) (whole bool) {
 }
 
 // damaged are small files that hold all types, codecs and encodings.
-var damaged = []string{"types", "types_plain_v1", "encodings_v1", "encodings_v2", "decimals", "int96", "codec_snappy_v1", "codec_zstd_v2", "codec_gzip_v1", "codec_lz4_v1", "codec_lz4_v2", "codec_brotli_v1", "duckdb_v1", "duckdb_v2", "all_null"}
+var damaged = []string{"types", "types_plain_v1", "encodings_v1", "encodings_v2", "decimals", "int96", "codec_snappy_v1", "codec_zstd_v2", "codec_gzip_v1", "codec_lz4_v1", "codec_lz4_v2", "codec_brotli_v1", "duckdb_v1", "duckdb_v2", "all_null",
+	"makers/spark", "makers/spark_v2", "makers/spark_lz4", "makers/spark_legacy_plain", "makers/duckdb_bloom", "makers/polars", "makers/fastparquet_lz4", "makers/fastparquet_groups", "makers/parquetgo_v1", "makers/parquetgo_deltas",
+	"makers/arrowgo_deltas", "makers/arrowgo_split", "makers/arrowgo_byte_array_decimals", "makers/pyarrow_checksums_v2", "makers/pyarrow_nested_v1", "makers/pyarrow_nested_v2", "makers/pyarrow_kinds_plain"}
 
 // TestCut reads files that end too early: each is refused, none is read as if it
 // were whole (R3).
@@ -81,7 +88,7 @@ func TestCut(t *testing.T) {
 	at := filepath.Join(t.TempDir(), "cut.parquet")
 	for _, name := range damaged {
 		b := must(os.ReadFile("testdata/" + name + ".parquet"))
-		for n := 0; n < len(b); n += 1 + len(b)/97 {
+		for n := 0; n < len(b); n += 1 + len(b)/61 {
 			write(t, at, b[:n])
 			if survive(t, at) {
 				t.Errorf("%s cut at %d of %d bytes is read as if it were whole", name, n, len(b))
@@ -99,7 +106,7 @@ func TestFlipped(t *testing.T) {
 	at := filepath.Join(t.TempDir(), "flipped.parquet")
 	for _, name := range damaged {
 		b := must(os.ReadFile("testdata/" + name + ".parquet"))
-		for range 40 {
+		for range 100 {
 			c := append([]byte{}, b...)
 			for range 1 + rng.IntN(4) {
 				c[4+rng.IntN(len(c)-12)] ^= byte(1 << rng.IntN(8))
@@ -109,6 +116,68 @@ func TestFlipped(t *testing.T) {
 			}
 			write(t, at, c)
 			survive(t, at)
+		}
+	}
+}
+
+// bodies are where the pages of a file lie that have checksums: begin and end.
+func bodies(t *testing.T, f *File) (at [][2]int64) {
+	t.Helper()
+	r := must(f.open())
+	defer r.Close()
+	for g := range f.meta.RowGroups {
+		for i := range f.meta.RowGroups[g].Columns {
+			pages, dict, err := heads(r, &f.meta.RowGroups[g].Columns[i].MetaData)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if dict != nil {
+				pages = append(pages, *dict)
+			}
+			for _, p := range pages {
+				if p.sum == 0 {
+					t.Fatalf("%s: a page has no checksum", f.Path)
+				}
+				at = append(at, [2]int64{p.at, p.at + int64(p.stored)})
+			}
+		}
+	}
+	return at
+}
+
+// TestChecksums changes pages that have a checksum: both ways of reading refuse
+// them, and name the row group and the column.
+func TestChecksums(t *testing.T) {
+	at := filepath.Join(t.TempDir(), "summed.parquet")
+	named := regexp.MustCompile(`summed\.parquet: row group \d+, column [a-z0-9._]+: .*checksum`)
+	for _, name := range []string{"pyarrow_checksums", "pyarrow_checksums_v2", "pyarrow_checksums_plain", "spark", "spark_v2", "parquetgo"} {
+		whole := must(os.ReadFile("testdata/makers/" + name + ".parquet"))
+		f := find(t, "testdata/makers/"+name+".parquet").Files[0]
+		for k, page := range bodies(t, &f) {
+			if page[0] == page[1] {
+				continue
+			}
+			n := page[0] + int64(k)*7919%(page[1]-page[0])
+			c := slices.Clone(whole)
+			c[n] ^= 1 << (k % 8)
+			write(t, at, c)
+			table, met := find(t, at), 0
+			for _, col := range table.Schema() {
+				if col.Type.Kind == event.Unknown {
+					continue
+				}
+				if _, err := readError(t, must(table.Read([]string{col.Name}))); err != nil {
+					if met++; !named.MatchString(err.Error()) {
+						t.Errorf("%s: %v", name, err)
+					}
+				}
+			}
+			if met > 1 {
+				t.Errorf("%s: a bit of byte %d is another, and %d columns are refused", name, n, met)
+			}
+			if _, err := readError(t, must(table.Carry(nil, 100))); err == nil || !named.MatchString(err.Error()) {
+				t.Errorf("%s: a bit of byte %d is another: carried with %v", name, n, err)
+			}
 		}
 	}
 }

@@ -52,7 +52,9 @@ func heads(r io.ReaderAt, m *format.ColumnMetaData) (pages []pageHead, dict *pag
 		if err != nil || int64(p.rows) > left && p.version > 0 || h.CompressedPageSize < 0 || int64(h.CompressedPageSize) > end-at-int64(size) {
 			return nil, nil, fmt.Errorf("page at byte %d is damaged: it states %d values in %d bytes; the column has %d values and %d bytes left", at, p.rows, h.CompressedPageSize, left, end-at)
 		}
-		p.at, p.stored = at+int64(size), int(h.CompressedPageSize)
+		if p.at, p.stored = at+int64(size), int(h.CompressedPageSize); m.Codec == format.Uncompressed && p.stored != p.size {
+			return nil, nil, fmt.Errorf("page at byte %d is damaged: it has %d bytes and states %d, and is not compressed", at, p.stored, p.size)
+		}
 		at = p.at + int64(p.stored)
 		switch {
 		case h.Type == format.DictionaryPage && dict == nil:
@@ -66,45 +68,6 @@ func heads(r io.ReaderAt, m *format.ColumnMetaData) (pages []pageHead, dict *pag
 		}
 	}
 	return pages, dict, nil
-}
-
-// checkChunks goes through the page headers of the columns that the other library
-// reads, which believes them.
-func (f *File) checkChunks(r io.ReaderAt, leaves []int) error {
-	for g := range f.meta.RowGroups {
-		for _, i := range leaves {
-			if err := f.checkChunk(r, g, i); err != nil {
-				return fmt.Errorf("row group %d, column %d: %w", g, i, err)
-			}
-		}
-	}
-	return nil
-}
-
-func (f *File) checkChunk(r io.ReaderAt, g, i int) error {
-	columns := f.meta.RowGroups[g].Columns
-	if i >= len(columns) {
-		return errors.New("it is not there")
-	}
-	m := &columns[i].MetaData
-	if start := chunkStart(m); start < magicSize || m.TotalCompressedSize < 0 || start > f.Size-m.TotalCompressedSize || m.NumValues < 0 {
-		return errors.New("it lies outside the file")
-	}
-	pages, dict, err := heads(r, m)
-	if err != nil {
-		return err
-	}
-	size := m.TotalCompressedSize // More than what the headers take.
-	if dict != nil {
-		size += int64(dict.size)
-	}
-	for k := range pages {
-		size += int64(pages[k].size)
-	}
-	if m.TotalUncompressedSize < 0 || m.TotalUncompressedSize > size {
-		return fmt.Errorf("it states %d bytes and its pages %d", m.TotalUncompressedSize, size)
-	}
-	return nil
 }
 
 // headAt reads the page header at a place of the file.
