@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/timeseam/timeseam/features/event"
@@ -100,22 +102,45 @@ func TestCut(t *testing.T) {
 // TestFlipped reads files with some bytes changed. What comes may be wrong where
 // no checksum tells, but it is a table or an error, and it comes at once (R3).
 func TestFlipped(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 1))
-	at := filepath.Join(t.TempDir(), "flipped.parquet")
+	seed, times := rand.Uint64(), 200
+	if testing.Short() {
+		times = 20
+	}
 	for _, name := range damaged {
-		b := must(os.ReadFile("testdata/" + name + ".parquet"))
-		for range 100 {
-			c := append([]byte{}, b...)
-			for range 1 + rng.IntN(4) {
-				c[4+rng.IntN(len(c)-12)] ^= byte(1 << rng.IntN(8))
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rng := rand.New(rand.NewPCG(seed, 1))
+			at := filepath.Join(t.TempDir(), "flipped.parquet")
+			b := must(os.ReadFile("testdata/" + name + ".parquet"))
+			for range times {
+				c := append([]byte{}, b...)
+				for range 1 + rng.IntN(4) {
+					c[4+rng.IntN(len(c)-12)] ^= byte(1 << rng.IntN(8))
+				}
+				if rng.IntN(2) == 0 {
+					c[4+rng.IntN(len(c)-12)] = 0xff
+				}
+				write(t, at, c)
+				if survive(t, at); t.Failed() {
+					t.Fatalf("seed %d", seed)
+				}
 			}
-			if rng.IntN(2) == 0 {
-				c[4+rng.IntN(len(c)-12)] = 0xff
-			}
-			write(t, at, c)
-			survive(t, at)
+		})
+	}
+}
+
+// TestFooterLies gives footers another length than they have.
+func TestFooterLies(t *testing.T) {
+	b := must(os.ReadFile("testdata/types.parquet"))
+	n := binary.LittleEndian.Uint32(b[len(b)-8:])
+	at := filepath.Join(t.TempDir(), "lies.parquet")
+	for _, lie := range []uint32{0, 1, n - 1, n + 1, n / 2, uint32(len(b)) - 12, uint32(len(b)) - 11, uint32(len(b)), 1 << 30, 1<<31 - 1, 1 << 31, 1<<32 - 1} {
+		c := slices.Clone(b)
+		binary.LittleEndian.PutUint32(c[len(c)-8:], lie)
+		write(t, at, c)
+		_, err := Find(at)
+		if err == nil || !strings.Contains(err.Error(), "lies.parquet") || !strings.Contains(err.Error(), "damaged") {
+			t.Errorf("a footer of %d bytes states %d: %v", n, lie, err)
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -82,6 +84,9 @@ func (s *stream) unpack() error {
 		return cause(err)
 	}
 	err = nil
+	if len(head) < 4 && slices.Contains(packedEndings, filepath.Ext(s.file.Name())) {
+		return fmt.Errorf("it is cut off: it has only %d bytes, and its name says that it is compressed; copy it again", len(head))
+	}
 	s.plain = packed
 	switch {
 	case bytes.HasPrefix(head, []byte("\x1f\x8b")):

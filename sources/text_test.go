@@ -368,6 +368,10 @@ func TestTextFaults(t *testing.T) {
 		{"latin.jsonl", "{\"s\":\"\xe9\"}\n", "line 1"},
 		{"half.jsonl", "{\"s\":\"\\ud800\"}\n", "line 1"},
 		{"double.jsonl", "{\"a\":1.5}\n", "line 1, column a: `1.5` is no int64"},
+		{"nul.csv", "a,s\n1\x00,x\n", "line 2, column a: `1·` is no int64"},
+		{"zeros.csv", "a,s\n1,x\n\x00\x00\x00\x00", "line 3: it has 1 fields"},
+		{"nul.jsonl", "{\"a\":1}\n\x00\x00\x00\x00", "line 2: "},
+		{"raw-nul.jsonl", "{\"s\":\"\x00\"}\n", "line 1, column s: its JSON is wrong"},
 		{"deep.jsonl", strings.Repeat("[", 20000), "line 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
