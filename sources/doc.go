@@ -28,7 +28,8 @@
 //	    an error that names the file and the place.
 //	R4  Memory is bounded by the batch, one page a column and one dictionary a
 //	    column, and in text by the longest record (recordMost), whatever the size
-//	    of file and row group.
+//	    of file and row group; and the pages together by the budget that the file's
+//	    own bytes give them, so that few bytes never take much.
 //	R5  In one batch a text column has exactly one dictionary; a batch ends
 //	    where a file changes it.
 //
@@ -38,7 +39,8 @@
 // (rows of one column), heads.go and page.go (pages), bits.go (encodings),
 // codec.go (compression), convert.go (values). thrift.go and flat.go look at
 // metadata before anything believes it. carry.go and arrow.go are the way of the
-// untouched columns; statistics.go, describe.go and written.go tell what the footers know.
+// untouched columns, carrycheck.go and carrycodec.go what stands between damaged
+// bytes and the library that reads them; statistics.go, describe.go and written.go tell what the footers know.
 //
 // Of text read textual.go (the dialect, and from files to one schema), stream.go
 // (decompression), lines.go, csv.go and json.go (records, fields, objects),

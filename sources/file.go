@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/parquet-go/parquet-go/encoding/thrift"
@@ -118,7 +119,7 @@ func footerOf(r io.ReaderAt, size int64) ([]byte, error) {
 	case begins == "PARE" || ends == "PARE":
 		return nil, errors.New("it is encrypted; encrypted Parquet files cannot be read")
 	case begins != "PAR1":
-		return nil, fmt.Errorf("it is no Parquet file: it begins with %q", begins)
+		return nil, noParquet(begins)
 	case ends != "PAR1":
 		return nil, errors.New("it is cut off: it begins as a Parquet file and does not end as one; copy it again")
 	}
@@ -131,6 +132,18 @@ func footerOf(r io.ReaderAt, size int64) ([]byte, error) {
 		return nil, cause(err)
 	}
 	return footer, nil
+}
+
+// noParquet says what a file is, if its first bytes tell.
+func noParquet(begins string) error {
+	for _, k := range []struct{ magic, what string }{
+		{"ORC", "an ORC file"}, {"Obj\x01", "an Avro file"}, {"ARRO", "an Arrow file"}, {"PK\x03\x04", "a ZIP archive"}, {"\x1f\x8b", "compressed as a whole"}, {"\x28\xb5\x2f\xfd", "compressed as a whole"},
+	} {
+		if strings.HasPrefix(begins, k.magic) {
+			return fmt.Errorf("it is no Parquet file but %s, which cannot be read; write it as Parquet", k.what)
+		}
+	}
+	return fmt.Errorf("it is no Parquet file: it begins with %q", begins)
 }
 
 // readMetadata takes over what the footer says, and holds it against itself.

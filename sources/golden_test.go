@@ -50,6 +50,9 @@ func TestGolden(t *testing.T) {
 			}
 			text, rows := readAll(t, s)
 			g.same(t, "read", rows, text)
+			if d, err := Describe(t.Context(), goldenPath(name)); err != nil || d.Rows != int64(rows) || len(d.Columns) != len(table.Schema()) {
+				t.Errorf("described as %d rows and %d columns (%v)", d.Rows, len(d.Columns), err)
+			}
 			if int64(rows) != table.Rows() {
 				t.Errorf("%d rows, %d in the footers", rows, table.Rows())
 			}

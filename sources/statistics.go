@@ -7,6 +7,27 @@ import (
 
 // Statistics is what the footers of a table say about one column, without any row
 // being read. What they do not say of all rows is not known.
+//
+// Who leaves rows out by Bounds may trust them as follows; TestStatisticsHold holds
+// them to the rows of every maker's files in testdata, and says so of each kind.
+//
+//   - Integers, dates, instants, decimals, truths, texts and bytes: no value lies
+//     outside. Long texts may be cut short at either end and are bounds still; where
+//     there is no greater text to cut to, writers leave the bound whole or out.
+//   - Doubles: no number lies outside, but NaN may be anywhere, and has no place in
+//     the bounds: Spark and parquet-go put it there, which makes them unknown here;
+//     DuckDB leaves both out; the others pass over it. Zeros are equal: a bound of 0
+//     may stand for -0 and the other way about.
+//   - INT96 has no order that writers agree on: never known.
+//   - Bounds of before format 2.4 (min, max) are of signed numbers and bytes; they are
+//     taken for signed kinds alone, never for texts, bytes, decimals in bytes or
+//     unsigned numbers. parquet-go orders decimals in bytes as unsigned in today's
+//     fields too: its least is above its greatest where signs differ, and then
+//     nothing is known; where they do not, the orders are the same.
+//   - A UINT_64 beyond int64 reads as null, and so does a value that its type cannot
+//     hold: bounds that have one are unknown, and Nulls does not count them.
+//   - Nulls of 0 beside bounds may be a count that was never stated: it is no proof
+//     that there is none.
 type Statistics struct {
 	Nulls int64 // -1: not known
 	// Bounds has two rows, no value being smaller than the first or greater than

@@ -1,5 +1,5 @@
 // Writes the rows of write.py, which it hands over as an Arrow file, with the two
-// libraries of Go: go run . ROWS.arrow, which write.py does.
+// libraries of Go: go run . ROWS.arrow BOUNDS.arrow, which write.py does.
 package main
 
 import (
@@ -30,8 +30,9 @@ func check(err error) {
 }
 
 func main() {
-	in := must(ipc.NewFileReader(must(os.Open(os.Args[1]))))
-	rows := must(in.RecordBatch(0))
+	rows, bounds := read(os.Args[1]), read(os.Args[2])
+	arrowGo("arrowgo_bounds", bounds, nil)
+	parquetGoBounds(bounds)
 	arrowGo("arrowgo", rows, pqarrow.WithStoreSchema())
 	arrowGo("arrowgo_v2", rows, nil, parquet.WithDataPageVersion(parquet.DataPageV2), parquet.WithCompression(compress.Codecs.Zstd), parquet.WithPageIndexEnabled(true))
 	deltas := []parquet.WriterProperty{parquet.WithDictionaryDefault(false), parquet.WithCompression(compress.Codecs.Brotli)}
@@ -55,6 +56,11 @@ func main() {
 	arrowGo("arrowgo_split", rows, nil, split...)
 	byteArrayDecimals(rows)
 	parquetGo(rows)
+}
+
+func read(path string) arrow.RecordBatch {
+	in := must(ipc.NewFileReader(must(os.Open(path))))
+	return must(in.RecordBatch(0))
 }
 
 func arrowGo(name string, rows arrow.RecordBatch, store pqarrow.WriterOption, options ...parquet.WriterProperty) {
@@ -118,6 +124,30 @@ func sixteen(n decimal128.Num) []byte {
 
 func column[A arrow.Array](rows arrow.RecordBatch, name string) A {
 	return rows.Column(rows.Schema().FieldIndices(name)[0]).(A)
+}
+
+type boundsRow struct {
+	S     *string   `parquet:"s,optional"`
+	B     *[]byte   `parquet:"b,optional"`
+	X     *float64  `parquet:"x,optional"`
+	NaN   *float64  `parquet:"nan,optional"`
+	Zero  *float64  `parquet:"zero,optional"`
+	High  *uint32   `parquet:"high,optional"`
+	Signs *int32    `parquet:"signs,optional,decimal(2:9)"`
+	Wide  *[13]byte `parquet:"wide,optional,decimal(2:30)"`
+}
+
+func parquetGoBounds(rows arrow.RecordBatch) {
+	w := pg.NewGenericWriter[boundsRow](must(os.Create("parquetgo_bounds.parquet")))
+	for i := range int(rows.NumRows()) {
+		must(w.Write([]boundsRow{{
+			S: given(column[*array.String](rows, "s"), i), B: given(column[*array.Binary](rows, "b"), i), X: given(column[*array.Float64](rows, "x"), i), NaN: given(column[*array.Float64](rows, "nan"), i),
+			Zero: given(column[*array.Float64](rows, "zero"), i), High: given(column[*array.Uint32](rows, "high"), i),
+			Signs: cast(given(column[*array.Decimal128](rows, "signs"), i), func(v decimal128.Num) int32 { return int32(v.LowBits()) }),
+			Wide:  cast(given(column[*array.Decimal128](rows, "wide"), i), func(v decimal128.Num) [13]byte { return [13]byte(sixteen(v)[3:]) }),
+		}}))
+	}
+	check(w.Close())
 }
 
 type inner struct {

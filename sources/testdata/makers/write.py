@@ -114,9 +114,12 @@ def from_go():
     """write.go is handed the rows as an Arrow file."""
     import pyarrow as pa, pyarrow.ipc as ipc
     with tempfile.TemporaryDirectory() as folder:
-        with ipc.new_file(folder + "/rows.arrow", arrow_table().schema) as w:
-            w.write_table(arrow_table())
-        subprocess.run(["go", "run", ".", folder + "/rows.arrow"], check=True)
+        for name, table in (("rows", arrow_table()), ("bounds", bounds_table())):
+            with ipc.new_file(f"{folder}/{name}.arrow", table.schema) as w:
+                w.write_table(table)
+        subprocess.run(["go", "run", ".", folder + "/rows.arrow", folder + "/bounds.arrow"], check=True)
+    for name in ("arrowgo_bounds", "parquetgo_bounds"):
+        golden(name, BOUNDS)
     for name in ("arrowgo", "arrowgo_v2", "arrowgo_deltas", "arrowgo_split", "parquetgo", "parquetgo_v1", "parquetgo_deltas"):
         golden(name, all_columns())
     golden("arrowgo_byte_array_decimals", {n: ROWS[n] for n in ("d9", "d18", "d38")})
@@ -180,8 +183,30 @@ def from_pyarrow():
     except TypeError:
         pq.write_table(table, "pyarrow_sorted.parquet", **options)
     golden("pyarrow_sorted", {"n": ("int64", list(range(40))), "s": ("string", [f"k{i:02}" for i in range(40)])})
+    pq.write_table(bounds_table(), "pyarrow_bounds.parquet", write_page_index=True)
+    golden("pyarrow_bounds", BOUNDS)
     import pyarrow.orc as orc
     orc.write_table(pa.table({"n": [1, 2]}), "pyarrow.orc")
+
+
+# Bounds that writers cut short, order in other ways or leave out: long texts, bytes above which there are none,
+# NaN among numbers and alone, both zeros, and numbers either side of zero in every kind of decimal.
+BOUNDS = {
+    "s": ("string", ["a" * 300, "\u00e9" * 200, "\U0010ffff" * 100, None, "b" * 5000]),
+    "b": ("bytes", [b"\xff" * 300, b"\xff" * 300 + b"\x00", b"\x7f" * 100, None, b"\x80" * 5000]),
+    "x": ("double", [float("nan"), -1.5, 2.5, None, float("nan")]),
+    "nan": ("double", [float("nan"), None, float("nan"), None, float("nan")]),
+    "zero": ("double", [0.0, -0.0, None, 0.0, -0.0]),
+    "high": ("int64", [2**31, 2**32 - 1, 0, None, 1]),
+    "signs": ("decimal(9,2)", [D("1.00"), D("-1.00"), D("0.00"), None, D("-0.01")]),
+    "wide": ("decimal(30,2)", [D("1.00"), D("-1.00"), D("0.00"), None, D("-0.01")]),
+}
+
+
+def bounds_table():
+    import pyarrow as pa
+    types = {"s": pa.string(), "b": pa.binary(), "x": pa.float64(), "nan": pa.float64(), "zero": pa.float64(), "high": pa.uint32(), "signs": pa.decimal128(9, 2), "wide": pa.decimal128(30, 2)}
+    return pa.table({n: pa.array(v, types[n]) for n, (_, v) in BOUNDS.items()})
 
 
 def from_duckdb():
@@ -209,6 +234,9 @@ def from_duckdb():
             (time '12:34:56.123456', 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid, 'glad', '[]'::json, 18446744073709551615::ubigint, 0, 0, -1, '1969-12-31 23:59:59'::timestamp_s, '1970-01-01 00:00:00.000001999'::timestamp_ns, null)
             ) t(clock, id, mood, doc, ub, us, ut, huge, sec, nano, span)) to 'duckdb_kinds_{v}.parquet' (format parquet, parquet_version {v})""")
         golden("duckdb_kinds_" + v, columns)
+    db.register("bounds", bounds_table())
+    db.execute("copy bounds to 'duckdb_bounds.parquet' (format parquet)")
+    golden("duckdb_bounds", BOUNDS)
     db.execute("copy (select 1 as n, 'a' as s where false) to 'duckdb_empty.parquet' (format parquet)")
     golden("duckdb_empty", {"n": ("int64", []), "s": ("string", [])})
 
@@ -220,6 +248,8 @@ def from_polars():
                           "polars_brotli": dict(compression="brotli"), "polars_none": dict(compression="uncompressed", statistics="full"), "polars_silent": dict(statistics=False)}.items():
         frame.write_parquet(name + ".parquet", **options)
         golden(name, all_columns())
+    pl.from_arrow(bounds_table()).write_parquet("polars_bounds.parquet", statistics="full")
+    golden("polars_bounds", BOUNDS)
     columns = {"clock": ("int64", [0, None, 86_399_999_999]), "span": ("int64", [1, None, -1]), "level": ("string", ["low", None, "high"]), "u64": ("int64", [1, None, None]),
                "ms": ("timestamp", [-1000, None, 0]), "far": ("timestamp", [0, None, 3_600_000_000])}
     pl.DataFrame({
@@ -314,6 +344,12 @@ def from_spark():
     for v in ("v1", "v2"):
         write("spark_long_" + v, long, parquet__writer__version=v, parquet__block__size="20000", parquet__page__size="500", parquet__dictionary__page__size="2000", parquet__page__row__count__limit="200")
         golden("spark_long_" + v, columns, long=True)
+    bounds = [tuple(bytearray(x) if isinstance(x, bytes) else x for x in row) for row in zip(*[v for _, v in BOUNDS.values()])]
+    frame_of_bounds = spark.createDataFrame(bounds, "s string, b binary, x double, nan double, zero double, high bigint, signs decimal(9,2), wide decimal(30,2)", verifySchema=False)
+    write("spark_bounds", frame_of_bounds)
+    golden("spark_bounds", BOUNDS)
+    write("spark_legacy_bounds", frame_of_bounds, legacy)
+    golden("spark_legacy_bounds", BOUNDS)
     write("spark_empty", frame.where("false"))
     golden("spark_empty", {n: (k, []) for n, (k, _) in all_columns().items()})
     spark.stop()
