@@ -98,8 +98,6 @@ func (c *codecs) into(codec format.CompressionCodec, dst, src []byte) ([]byte, e
 
 // oldLz4 is what writers call LZ4 that did not say in which frame: Hadoop's, as
 // Spark and Hive write it, or none at all, as fastparquet does.
-//
-//lint:ignore SA1019 Files have it whether or not it is deprecated.
 const oldLz4 = format.Lz4
 
 // expandLz4 decompresses one block of LZ4 without a frame.

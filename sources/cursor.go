@@ -38,7 +38,7 @@ type cursor struct {
 	wrong    []bool // entries that their type cannot hold; nil: none
 	dict     *event.Dict
 
-	codes  []uint32 // of the piece that is being added
+	codes  []uint32 // of the piece that is being added, in the pageReader's memory
 	places []int32  // positions of values that their type cannot hold
 }
 
@@ -169,10 +169,10 @@ func (c *cursor) next() error {
 // readCodes reads the codes of the next n values, and makes sure that all are in
 // the dictionary.
 func (c *cursor) readCodes(n int) error {
-	if cap(c.codes) < n {
-		c.codes = make([]uint32, min(max(n, 1024), c.batch))
+	if cap(c.pages.piece) < n {
+		c.pages.piece = make([]uint32, c.batch)
 	}
-	c.codes = c.codes[:n]
+	c.codes = c.pages.piece[:n]
 	if err := c.pages.codes.read(c.codes); err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ type pageReader struct {
 
 	// Memory that is used again.
 	plain, levels, made []byte
-	offsets             []uint32
+	offsets, piece      []uint32
 	wide, lengths       []int64
 }
 
