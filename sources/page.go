@@ -223,7 +223,7 @@ func (p *pageReader) readLevels(h *pageHead, level []byte) error {
 		return err
 	}
 	if run.packed == nil && run.count == h.rows && run.value == uint32(most) {
-		return nil // The common case: every row has a value.
+		return p.checkNulls(h) // The common case: every row has a value.
 	}
 	if err := p.claim(h.rows); err != nil {
 		return err
@@ -234,7 +234,13 @@ func (p *pageReader) readLevels(h *pageHead, level []byte) error {
 	if p.n = present(p.levels); p.n < h.rows {
 		p.level = p.levels
 	}
-	if h.version == 2 && h.nulls != h.rows-p.n {
+	return p.checkNulls(h)
+}
+
+// checkNulls holds the nulls of a page to how many it states. What they are in a
+// field of a struct writers do not agree on.
+func (p *pageReader) checkNulls(h *pageHead) error {
+	if h.version == 2 && len(p.leaf.path) == 1 && h.nulls != h.rows-p.n {
 		return fmt.Errorf("it is damaged: a page states %d nulls and has %d", h.nulls, h.rows-p.n)
 	}
 	return nil

@@ -12,6 +12,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/klauspost/compress/snappy"
+	"github.com/parquet-go/parquet-go/format"
 	"github.com/timeseam/timeseam/features/event"
 )
 
@@ -104,6 +106,55 @@ func TestOtherFormats(t *testing.T) {
 	}
 	if _, err := Describe(t.Context(), "testdata/makers/pyarrow.orc"); err == nil || err.Error() != "open testdata/makers/pyarrow.orc: it is no Parquet file but an ORC file, which cannot be read; write it as Parquet" {
 		t.Error(err)
+	}
+}
+
+// TestStated holds pages to what their headers state, and names what is not read.
+func TestStated(t *testing.T) {
+	ints := rawElement("x", format.Int64)
+	maybe := ints
+	maybe.RepetitionType.V = format.Optional
+	two := make([]byte, 16)
+	file := func(e format.SchemaElement, codec format.CompressionCodec, change func(h *format.PageHeader), body []byte) []byte {
+		p := rawData(2, len(body), format.Plain, body)
+		if change != nil {
+			change(&p.header)
+		}
+		return rawFile(rawColumn{element: e, codec: codec, rows: 2, pages: []rawPage{p}})
+	}
+	v2 := func(nulls int32, levels []byte) func(h *format.PageHeader) {
+		return func(h *format.PageHeader) {
+			h.Type = format.DataPageV2
+			h.DataPageHeaderV2.Valid, h.DataPageHeader.Valid = true, false
+			h.DataPageHeaderV2.V = format.DataPageHeaderV2{NumValues: 2, NumRows: 2, NumNulls: nulls, Encoding: format.Plain, DefinitionLevelsByteLength: int32(len(levels))}
+		}
+	}
+	levels := []byte{4, 1} // A run of two values.
+	for _, c := range []struct {
+		name string
+		file []byte
+		want string // empty: it is read
+	}{
+		{"as it is", file(ints, format.Uncompressed, nil, two), ""},
+		{"fewer bytes", file(ints, format.Uncompressed, nil, two[:15]), "has fewer values than it states"},
+		{"another size", file(ints, format.Uncompressed, func(h *format.PageHeader) { h.UncompressedPageSize = 17 }, two), "it has 16 bytes and states 17, and is not compressed"},
+		{"a smaller size when packed", file(ints, format.Snappy, func(h *format.PageHeader) { h.UncompressedPageSize = 15 }, snappy.Encode(nil, two)), "does not decompress to the size it states"},
+		{"a greater size when packed", file(ints, format.Snappy, func(h *format.PageHeader) { h.UncompressedPageSize = 17 }, snappy.Encode(nil, two)), "has another size than it states"},
+		{"nulls", file(maybe, format.Uncompressed, v2(0, levels), append(levels, two...)), ""},
+		{"other nulls", file(maybe, format.Uncompressed, v2(1, levels), append(levels, two...)), "states 1 nulls and has 0"},
+		{"packed levels", file(maybe, format.Uncompressed, func(h *format.PageHeader) { h.DataPageHeader.V.DefinitionLevelEncoding = format.BitPacked }, append([]byte{2, 0, 0, 0, 4, 1}, two...)), "its levels are in the encoding BIT_PACKED, which cannot be read"},
+		{"LZO", file(ints, format.LZO, nil, two), "is compressed with LZO, which cannot be read"},
+		{"an encoding", file(ints, format.Uncompressed, func(h *format.PageHeader) { h.DataPageHeader.V.Encoding = format.DeltaByteArray }, two), "values of INT64 in the encoding DELTA_BYTE_ARRAY cannot be read"},
+	} {
+		at := filepath.Join(t.TempDir(), "stated.parquet")
+		write(t, at, c.file)
+		s, err := find(t, at).Read([]string{"x"})
+		if err == nil {
+			_, err = readError(t, s)
+		}
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "column x")) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
 	}
 }
 
