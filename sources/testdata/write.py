@@ -49,7 +49,7 @@ def floor_us(v, per_us):
 
 def clean():
     for n in os.listdir("."):
-        if n in ("write.py", "fuzz"):
+        if n in ("write.py", "makers", "fuzz"):
             continue
         shutil.rmtree(n) if os.path.isdir(n) else os.remove(n)
 
