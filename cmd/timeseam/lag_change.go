@@ -133,7 +133,7 @@ func (t *trial) compare(ctx context.Context) (*changed, error) {
 // newChanged compares answers. Outputs hold one NaN and no negative zero, so that
 // values which are equal have equal bits.
 func newChanged(before, after *event.Batch, plan *features.Plan) *changed {
-	d := &changed{Name: plan.TrainingSet.Name.Value, Visibility: newVisibility(plan.TrainingSet), Rows: int64(before.Len)}
+	d := &changed{Name: plan.TrainingSet.Name.Value, Visibility: newVisibility(plan), Rows: int64(before.Len)}
 	differs := make([]bool, before.Len)
 	for c, f := range plan.Outputs {
 		n := int64(0)
