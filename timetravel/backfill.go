@@ -180,9 +180,7 @@ func (r *run) readSpine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if g := r.Plan.Queries.Grid; g != nil {
-		src = &grid{GridPlan: g, plan: &r.Plan.Queries, events: src}
-	}
+	src = Questions(r.Plan, src)
 	defer src.Close()
 	n := len(r.Plan.Queries.Keys)
 	s := &r.spine

@@ -33,6 +33,15 @@ type grid struct {
 	made      bool
 }
 
+// Questions is a plan's questions of the table of its spine, opened with the columns
+// Plan.Queries.Read: the table's own rows, or those of a grid.
+func Questions(p *features.Plan, table event.Source) event.Source {
+	if g := p.Queries.Grid; g != nil {
+		return &grid{GridPlan: g, plan: &p.Queries, events: table}
+	}
+	return table
+}
+
 // stretch is instants from to to-1.
 type stretch struct{ from, to int32 }
 

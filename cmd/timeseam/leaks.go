@@ -116,7 +116,7 @@ func leaks(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	l := &leaked{Definition: def.Name.Value, TrainingSet: name, Visibility: newVisibility(plan.TrainingSet), Rows: int64(t.rows.Len), Of: t.of,
+	l := &leaked{Definition: def.Name.Value, TrainingSet: name, Visibility: newVisibility(plan), Rows: int64(t.rows.Len), Of: t.of,
 		Suspicions: []suspicion{}, Labels: []leakLabel{}, Notes: []string{}}
 	l.lint(plan)
 	if err := l.look(c.Context, t); err != nil {
@@ -173,6 +173,11 @@ func (l *leaked) look(ctx context.Context, t *trial) error {
 	}
 	if a.other == nil {
 		l.Notes = append(l.Notes, "no source of the features says when its rows arrived, so what arrival would change is not told")
+	}
+	for _, label := range t.set.EventLabels {
+		if label.Attribute.Given() {
+			l.Notes = append(l.Notes, fmt.Sprintf("label %s is attributed to one of all rows, which a sample does not have, and is not looked at", label.Name.Value))
+		}
 	}
 	half := make([]bool, t.rows.Len)
 	for i := range half {

@@ -29,9 +29,10 @@ type trial struct {
 	rows    *event.Batch // the sample, in the order of the spine
 	at      []event.Time
 	draws   []uint64
-	most    int    // rows of the sample
-	limit   uint64 // draws beyond it are of no row of the sample
-	of      int64  // rows that the training set has; those without an instant have no features and do not count
+	ids     []event.Hash // equal for copies of one question; the zero Hash: it has no identity
+	most    int          // rows of the sample
+	limit   uint64       // draws beyond it are of no row of the sample
+	of      int64        // rows that the training set has; those without an instant have no features and do not count
 }
 
 // trialRows is how many rows a trial takes where nothing is said.
@@ -55,14 +56,20 @@ func newTrial(ctx context.Context, in *inputs, plan *features.Plan, most int) (*
 		}
 	}
 	t.rows = emptyBatch(t.columns)
-	src, err := spine.Read(names(t.columns))
+	read := t.columns
+	if plan.Queries.Grid != nil {
+		read = plan.Queries.Read()
+	}
+	src, err := spine.Read(names(read))
 	if err != nil {
 		return nil, err
 	}
+	src = timetravel.Questions(plan, src)
 	defer src.Close()
 	var b event.Batch
 	for {
 		if err := src.Read(ctx, &b); errors.Is(err, io.EOF) {
+			t.once()
 			t.cut()
 			return t, nil
 		} else if err != nil {
@@ -76,6 +83,9 @@ func newTrial(ctx context.Context, in *inputs, plan *features.Plan, most int) (*
 // whenever there are four times as many as are wanted.
 func (t *trial) take(plan *features.Plan, b *event.Batch) {
 	var ignored event.Counts
+	if plan.Queries.Grid == nil {
+		b = plan.Queries.Clean(b, &ignored)
+	}
 	chosen, _ := plan.Choose(b, nil, &ignored)
 	q := plan.NewQueries(chosen, &ignored)
 	row := make([]byte, 0, 64)
@@ -91,9 +101,13 @@ func (t *trial) take(plan *features.Plan, b *event.Batch) {
 		}
 		if draw := event.HashBytes(row).Hi; draw <= t.limit {
 			appendRow(t.rows, chosen, i)
-			t.at, t.draws = append(t.at, q.Times[i]), append(t.draws, draw)
+			t.at, t.draws, t.ids = append(t.at, q.Times[i]), append(t.draws, draw), append(t.ids, event.Hash{})
+			if q.IDs != nil && (q.NoID == nil || !q.NoID[i]) {
+				t.ids[len(t.ids)-1] = q.IDs[i]
+			}
 		}
 		if len(t.draws) > 4*t.most {
+			t.once()
 			t.cut()
 		}
 	}
@@ -108,17 +122,38 @@ func (t *trial) cut() {
 	t.limit = sorted[t.most-1]
 	less, _ := slices.BinarySearch(sorted, t.limit)
 	room := t.most - less // for rows of the greatest draw that stays
-	rows, at, draws := emptyBatch(t.columns), []event.Time(nil), []uint64(nil)
-	for i, draw := range t.draws {
-		if draw == t.limit {
+	t.leave(func(i int) bool {
+		if t.draws[i] == t.limit {
 			room--
 		}
-		if draw < t.limit || draw == t.limit && room >= 0 {
+		return t.draws[i] < t.limit || t.draws[i] == t.limit && room >= 0
+	})
+}
+
+// once leaves one of the copies of a question (S6.1), the first: copies have the
+// same instant and keys, and so the same draw.
+func (t *trial) once() {
+	seen := map[event.Hash]bool{}
+	t.leave(func(i int) bool {
+		again := t.ids[i] != event.Hash{} && seen[t.ids[i]]
+		seen[t.ids[i]] = true
+		if again {
+			t.of--
+		}
+		return !again
+	})
+}
+
+// leave leaves the rows of which is holds; it is asked of each once, in order.
+func (t *trial) leave(is func(i int) bool) {
+	rows, at, draws, ids := emptyBatch(t.columns), []event.Time(nil), []uint64(nil), []event.Hash(nil)
+	for i := range t.draws {
+		if is(i) {
 			appendRow(rows, t.rows, i)
-			at, draws = append(at, t.at[i]), append(draws, draw)
+			at, draws, ids = append(at, t.at[i]), append(draws, t.draws[i]), append(ids, t.ids[i])
 		}
 	}
-	t.rows, t.at, t.draws = rows, at, draws
+	t.rows, t.at, t.draws, t.ids = rows, at, draws, ids
 }
 
 // question is how a trial asks.
@@ -132,12 +167,12 @@ type question struct {
 // chosen already; labels that are not known yet are null.
 func (t *trial) plan(q question) (*features.Plan, error) {
 	def, set := *t.in.def, *t.set
-	set.Spine.EventTimestamp.Value = instantColumn
-	set.Spine.Columns, set.Spine.ColumnsGiven = nil, true
 	set.Labels, set.Censored, set.Split, set.Sample = nil, features.Text{}, nil, nil
-	if !q.labels {
-		set.EventLabels = nil
-	}
+	set.EventLabels = slices.DeleteFunc(slices.Clone(set.EventLabels), func(l features.EventLabel) bool {
+		return !q.labels || l.Attribute.Given() // to which row an event is told takes all rows to say
+	})
+	catalog := t.in.catalog()
+	t.respine(&def, &set, catalog)
 	if set.Known.Value = q.known.String(); q.known == timetravel.EventTime {
 		set.Delay, set.DecideAfter = features.Text{}, features.Text{}
 	} else {
@@ -154,9 +189,34 @@ func (t *trial) plan(q question) (*features.Plan, error) {
 		def.Services = append(slices.Clip(def.Services), features.Service{Name: set.Service, Features: q.only})
 	}
 	def.TrainingSets = []features.TrainingSet{set}
-	catalog := t.in.catalog()
-	catalog.Spines = map[string]event.Schema{set.Name.Value: append(slices.Clip(t.columns), event.Field{Name: instantColumn, Type: event.Of(event.Timestamp)})}
-	return features.Compile(&def, catalog, set.Name.Value)
+	plan, err := features.Compile(&def, catalog, set.Name.Value)
+	if err != nil && q.only != nil && set.Self != nil {
+		// What the feature counts may be no event that the row is.
+		def.TrainingSets[0].Self = nil
+		return features.Compile(&def, catalog, set.Name.Value)
+	}
+	return plan, err
+}
+
+// respine makes the sample the spine: its columns, with the instants in one of their
+// own. Where the questions are a source's events they stay so, of a source that has
+// these for times, as fields may be computed from its columns.
+func (t *trial) respine(def *features.Definition, set *features.TrainingSet, catalog features.Catalog) {
+	old := set.Spine
+	at := features.Text{Pos: old.Pos, Value: instantColumn, Quoted: -1}
+	instant := event.Field{Name: instantColumn, Type: event.Of(event.Timestamp)}
+	set.Spine = features.Spine{Pos: old.Pos, Table: old.Table, EventTimestamp: at, Entity: old.Entity, ColumnsGiven: true}
+	i := slices.IndexFunc(def.Sources, func(s features.Source) bool { return s.Name.Value == old.Source.Value })
+	if i < 0 || old.Grid != nil {
+		catalog.Spines[set.Name.Value] = append(slices.Clip(t.columns), instant)
+		return
+	}
+	asked := def.Sources[i]
+	asked.Name.Value, asked.EventTimestamp = rehearsed, at
+	asked.EventID, asked.Version, asked.OrderBy, asked.Arrival = features.Text{}, features.Text{}, nil, features.Text{}
+	def.Sources = append(slices.Clip(def.Sources), asked)
+	set.Spine.Source = asked.Name
+	catalog.Histories[rehearsed] = append(slices.Clip(catalog.Histories[old.Source.Value]), instant)
 }
 
 // asksArrival is the key by which a source would say when its rows were known, if
