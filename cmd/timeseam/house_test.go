@@ -108,11 +108,13 @@ var rooms = map[string]room{
 	"features/aggregate": {imports: []string{"features/event"}},
 	"features":           {imports: []string{"features/event", "features/expr", "features/aggregate"}},
 	"timetravel":         {imports: []string{"features", "features/event"}, tests: []string{"features/expr", "features/aggregate", "sources", "sink"}},
-	"sources":            {imports: []string{"features/event"}},
-	"sink":               {imports: []string{"features/event"}, tests: []string{"sources"}},
+	"store":              {tests: []string{"store/storetest"}},
+	"store/storetest":    {},
+	"sources":            {imports: []string{"features/event", "store"}, tests: []string{"store/storetest"}},
+	"sink":               {imports: []string{"features/event", "store"}, tests: []string{"sources", "store/storetest"}},
 	"fixtures":           {imports: []string{"features/event"}},
 	"fixtures/generate":  {imports: []string{"fixtures"}},
-	"cmd/timeseam":       {imports: []string{"features", "features/event", "features/expr", "features/aggregate", "timetravel", "sources", "sink", "fixtures"}},
+	"cmd/timeseam":       {imports: []string{"features", "features/event", "features/expr", "features/aggregate", "timetravel", "sources", "sink", "store", "fixtures"}, tests: []string{"store/storetest"}},
 }
 
 // TestHouseRooms holds every import between our packages to the table.
