@@ -81,7 +81,9 @@ func variableName(s string) bool {
 }
 
 // addressFault says what keeps an address, its variables put in, from being
-// opened: only paths of this machine are read so far.
+// opened: paths of this machine are read, and objects. Which addresses of objects
+// are any is for who opens them, but for secrets: a fault quotes its line, and
+// what is secret must not be shown.
 func addressFault(t Text, address string) *event.Fault {
 	if strings.TrimSpace(address) == "" {
 		return textFault(t, 0, "the address is empty", "write a path, a glob or a directory")
@@ -90,10 +92,24 @@ func addressFault(t Text, address string) *event.Fault {
 	if !found || strings.ContainsAny(scheme, "/ ${}") {
 		return nil
 	}
+	if strings.EqualFold(scheme, "s3") {
+		return secretFault(t, address[len("s3://"):])
+	}
 	if strings.EqualFold(scheme, "file") {
 		return textFault(t, 0, "`file://` is not built yet", "write the path alone")
 	}
-	return textFault(t, 0, fmt.Sprintf("%s is not built yet", tick(scheme+"://")), "copy the files to this machine and write their path")
+	return textFault(t, 0, fmt.Sprintf("%s is not built yet", tick(scheme+"://")), "write s3://, or copy the files to this machine and write their path")
+}
+
+// secretFault refuses credentials in an address of an object. It stands at no place
+// of its file, so that no line is quoted.
+func secretFault(t Text, rest string) *event.Fault {
+	bucket, _, _ := strings.Cut(rest, "/")
+	if !strings.Contains(bucket, "@") {
+		return nil
+	}
+	return &event.Fault{Problem: fmt.Sprintf("the address in line %d has an @ before its key, as if credentials stood there", t.Line),
+		Mend: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, and write s3://BUCKET/KEY"}
 }
 
 // textFault is a fault at a byte of a text; its words are the text.

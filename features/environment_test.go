@@ -25,7 +25,9 @@ func TestExpand(t *testing.T) {
 		{"${A-B}", "", "f.yaml:3:10: `${A-B}` is no environment variable; write ${VAR} or ${VAR:-default}"},
 		{"${A:-${B}}", "", "f.yaml:3:10: `${A:-${B}` is no environment variable; write ${VAR} or ${VAR:-default}"},
 		{"${EMPTY}", "", "f.yaml:3:10: the address is empty; write a path, a glob or a directory"},
-		{"${CLOUD}/t", "", "f.yaml:3:10: `s3://` is not built yet; copy the files to this machine and write their path"},
+		{"${CLOUD}/t", "s3://b/t", ""},
+		{"gs://b/t", "", "f.yaml:3:10: `gs://` is not built yet; write s3://, or copy the files to this machine and write their path"},
+		{"s3://AKIAX:hunter2@b/t", "", "f.yaml: the address in line 3 has an @ before its key, as if credentials stood there; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, and write s3://BUCKET/KEY"},
 	} {
 		got, fault := Expand(Text{Pos: Pos{3, 9}, Value: c.text, Quoted: 1}, lookup)
 		text := ""

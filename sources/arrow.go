@@ -2,7 +2,7 @@ package sources
 
 import (
 	"fmt"
-	"os"
+	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -186,7 +186,7 @@ func widerInstant(a, b arrow.DataType) (arrow.DataType, bool) {
 // arrowSchema reads the file's footer once more, as the library that makes Arrow
 // records of it does.
 func (f *File) arrowSchema() (*arrow.Schema, error) {
-	r, err := f.open()
+	r, err := f.openFooter()
 	if err != nil {
 		return nil, err
 	}
@@ -204,13 +204,13 @@ func (f *File) arrowSchema() (*arrow.Schema, error) {
 }
 
 // arrowReader opens the file for reading as Arrow records of so many rows.
-func (f *File) arrowReader(r *os.File, rows int) (*pqarrow.FileReader, error) {
+func (f *File) arrowReader(r io.ReaderAt, rows int) (*pqarrow.FileReader, error) {
 	if err := checkArrowSchema(f.meta.KeyValueMetadata); err != nil {
 		return nil, err
 	}
 	props := parquet.NewReaderProperties(memory.DefaultAllocator)
 	props.BufferedStreamEnabled, props.BufferSize = true, readAhead
-	p, err := parquetfile.NewParquetReader(r, parquetfile.WithReadProps(props))
+	p, err := parquetfile.NewParquetReader(io.NewSectionReader(r, 0, f.Size), parquetfile.WithReadProps(props))
 	if err != nil {
 		return nil, err
 	}

@@ -154,7 +154,7 @@ func equalDeltas(n int) []byte {
 	return b
 }
 
-const place = "bomb.parquet: row group 0, column x: "
+const bombed = "bomb.parquet: row group 0, column x: "
 
 func bombs(t *testing.T) (all []bomb) {
 	ints, texts := rawElement("x", format.Int64), rawElement("x", format.ByteArray)
@@ -169,20 +169,20 @@ func bombs(t *testing.T) (all []bomb) {
 		}
 		name := codec.String()
 		all = append(all,
-			bomb{name + " states 2^31-1", one(ints, codec, nil, 10, rawData(10, 1<<31-1, format.Plain, small)), []string{"read: read", place, "is damaged", "carry: read"}},
-			bomb{name + " states 250 MiB", one(ints, codec, nil, 10, rawData(10, 250<<20, format.Plain, small)), []string{place, "is damaged", "carry: read"}},
-			bomb{name + " unpacks to more", one(ints, codec, nil, 10, rawData(10, 80, format.Plain, huge)), []string{place, "does not decompress to the size it states", "carry: read"}})
+			bomb{name + " states 2^31-1", one(ints, codec, nil, 10, rawData(10, 1<<31-1, format.Plain, small)), []string{"read: read", bombed, "is damaged", "carry: read"}},
+			bomb{name + " states 250 MiB", one(ints, codec, nil, 10, rawData(10, 250<<20, format.Plain, small)), []string{bombed, "is damaged", "carry: read"}},
+			bomb{name + " unpacks to more", one(ints, codec, nil, 10, rawData(10, 80, format.Plain, huge)), []string{bombed, "does not decompress to the size it states", "carry: read"}})
 	}
 	all = append(all,
-		bomb{"a dictionary of 2^31-1 bytes", one(texts, format.Zstd, rawDict(1, 1<<31-1, zeros(format.Zstd, 80)), 10, rawData(10, 20, format.RLEDictionary, zeros(format.Zstd, 20))), []string{place, "carry: read"}},
+		bomb{"a dictionary of 2^31-1 bytes", one(texts, format.Zstd, rawDict(1, 1<<31-1, zeros(format.Zstd, 80)), 10, rawData(10, 20, format.RLEDictionary, zeros(format.Zstd, 20))), []string{bombed, "carry: read"}},
 		bomb{"a dictionary of many", one(texts, format.Zstd, rawDict(60<<20, 240<<20, zeros(format.Zstd, 240<<20)), 10, rawData(10, 4, format.RLEDictionary, zstdOf(equalCodes(10)))), []string{"column x: dictionary: ", "more than the file's size gives reason for"}},
 		bomb{"200 MiB of numbers", one(ints, format.Zstd, nil, 25<<20, rawData(25<<20, 200<<20, format.Plain, zeros(format.Zstd, 200<<20))), []string{"read: rows"}},
-		bomb{"2^31-1 rows in a page", one(ints, format.Uncompressed, rawDict(1, 8, eight), 1<<31-1, rawData(1<<31-1, 7, format.RLEDictionary, equalCodes(1<<31-1))), []string{place, "is damaged"}},
+		bomb{"2^31-1 rows in a page", one(ints, format.Uncompressed, rawDict(1, 8, eight), 1<<31-1, rawData(1<<31-1, 7, format.RLEDictionary, equalCodes(1<<31-1))), []string{bombed, "is damaged"}},
 		bomb{"a billion equal rows", billion(ints, eight), []string{"read: rows", "carry: rows"}},
-		bomb{"64 Mi equal differences", one(ints, format.Uncompressed, nil, 1<<26, rawData(1<<26, len(equalDeltas(1<<26)), format.DeltaBinaryPacked, equalDeltas(1<<26))), []string{place, "more than the file's size gives reason for"}},
+		bomb{"64 Mi equal differences", one(ints, format.Uncompressed, nil, 1<<26, rawData(1<<26, len(equalDeltas(1<<26)), format.DeltaBinaryPacked, equalDeltas(1<<26))), []string{bombed, "more than the file's size gives reason for"}},
 		bomb{"a long text in every row", one(texts, format.Zstd, rawDict(1, 1<<20+4, zstdOf(text(1<<20))), 1<<20, rawData(1<<20, len(equalCodes(1<<20)), format.RLEDictionary, zstdOf(equalCodes(1<<20)))), []string{"read: rows", "carry: read", "leave columns of long texts out"}},
-		bomb{"prefixes that grow", one(texts, format.Zstd, nil, 1<<20, growing(1<<20)), []string{place, "carry: "}},
-		bomb{"a code beyond the dictionary", one(ints, format.Uncompressed, rawDict(1, 8, eight), 10, rawData(10, 3, format.RLEDictionary, []byte{1, 20, 1})), []string{place, "refers to entry 1 of a dictionary of 1", "carry: read"}},
+		bomb{"prefixes that grow", one(texts, format.Zstd, nil, 1<<20, growing(1<<20)), []string{bombed, "carry: "}},
+		bomb{"a code beyond the dictionary", one(ints, format.Uncompressed, rawDict(1, 8, eight), 10, rawData(10, 3, format.RLEDictionary, []byte{1, 20, 1})), []string{bombed, "refers to entry 1 of a dictionary of 1", "carry: read"}},
 		bomb{"forty columns of 200 MiB", many(40), []string{"bomb.parquet: row group 0, column x", "more than the file's size gives reason for", "carry: read"}},
 		bomb{"nulls without end", nulls(), []string{"read: rows", "carry: rows"}},
 	)

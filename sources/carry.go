@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -23,9 +22,13 @@ type carry struct {
 
 	next   int // file to be opened
 	file   *File
-	r      *os.File
-	reader pqarrow.RecordReader // nil: the file has none of the columns
-	left   int64                // rows of the file that are still to come
+	r      content
+	far    *passing             // that, of an object
+	fr     *pqarrow.FileReader  // nil: the file has none of the columns
+	chosen []int                // leaves of the file
+	group  int                  // of the file, that is being read
+	reader pqarrow.RecordReader // of the row group; nil as fr is
+	left   int64                // rows of the row group that are still to come
 
 	rest arrow.RecordBatch // of what was read, the rows for the batches after
 	lent arrow.RecordBatch // of the last batch, the source's until the next Read
@@ -68,16 +71,20 @@ func (c *carry) drop() error {
 }
 
 func (c *carry) closeFile() error {
+	c.endGroup()
+	r := c.r
+	if c.r, c.far, c.fr = nil, nil, nil; r == nil {
+		return nil
+	}
+	return r.Close()
+}
+
+// endGroup lets go of what reads the row group.
+func (c *carry) endGroup() {
 	if c.reader != nil {
 		c.reader.Release()
 		c.reader = nil
 	}
-	if c.r == nil {
-		return nil
-	}
-	r := c.r
-	c.r = nil
-	return r.Close()
 }
 
 func release(r *arrow.RecordBatch) {
@@ -97,6 +104,9 @@ func (c *carry) Read(ctx context.Context, b *event.Batch) error {
 		return err
 	}
 	release(&c.lent)
+	if c.far != nil {
+		c.far.ahead.asked = ctx
+	}
 	if c.err = c.read(ctx); c.err != nil {
 		if err := ctx.Err(); err != nil {
 			c.err = err // What the library made of being cancelled does not matter.
@@ -166,49 +176,75 @@ func (c *carry) piece(ctx context.Context, n int) (arrow.RecordBatch, error) {
 	return all, nil
 }
 
-// open goes to the next file.
-func (c *carry) open(ctx context.Context) (err error) {
-	if err := c.closeFile(); err != nil {
-		return err
-	}
-	if c.next == len(c.table.Files) {
-		return io.EOF
-	}
-	c.file = &c.table.Files[c.next]
-	c.next++
-	if c.left = c.file.Rows; c.left == 0 {
-		return nil
-	}
-	err = guard(func() error {
-		if c.r, err = c.file.open(); err != nil {
+// open goes to the next row group, of the next file where there is none.
+func (c *carry) open(ctx context.Context) error {
+	c.endGroup()
+	if c.group++; c.file == nil || c.group >= c.file.RowGroups {
+		if err := c.closeFile(); err != nil {
 			return err
 		}
-		leaves := c.leaves()
-		if len(leaves) == 0 {
+		if c.next == len(c.table.Files) {
+			return io.EOF
+		}
+		c.file = &c.table.Files[c.next]
+		c.next++
+		if c.group = 0; c.file.Rows == 0 {
+			c.group = c.file.RowGroups
 			return nil
 		}
-		rows, err := c.file.checkChunks(c.r, leaves, c.rows)
-		if err != nil {
-			return err
+		if err := guard(func() error { return c.openFile(ctx) }); err != nil {
+			return fmt.Errorf("read %s: %w", c.file.Path, c.far.reason(err))
 		}
-		fr, err := c.file.arrowReader(c.r, rows)
-		if err != nil {
-			return err
-		}
-		// A record reader keeps its context beyond this call, so that a batch that
-		// was asked for under another context is still read under this one.
-		c.reader, err = fr.GetRecordReader(context.WithoutCancel(ctx), leaves, nil)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("read %s: %w", c.file.Path, err)
+	}
+	c.left = c.file.meta.RowGroups[c.group].NumRows
+	if c.fr == nil || c.left == 0 {
+		return nil
+	}
+	if err := guard(func() error { return c.openGroup(ctx) }); err != nil {
+		return fmt.Errorf("read %s: %w", c.file.Path, c.far.reason(err))
 	}
 	return nil
+}
+
+// openFile opens the file for the library.
+func (c *carry) openFile(ctx context.Context) (err error) {
+	if c.chosen = c.leaves(); len(c.chosen) == 0 {
+		return nil
+	}
+	if c.file.object != nil {
+		c.far = newPassing(ctx, c.table, c.file, len(c.chosen))
+		c.r = c.far
+	} else if c.r, err = c.file.open(ctx); err != nil {
+		return err
+	}
+	c.fr, err = c.file.arrowReader(c.r, c.rows)
+	return err
+}
+
+// openGroup has the library read the row group.
+func (c *carry) openGroup(ctx context.Context) (err error) {
+	rows := 0
+	if c.far != nil {
+		rows, err = c.far.begin(c.group, c.chosen, c.rows)
+	} else {
+		rows, err = c.file.checkChunks(c.r, c.group, c.chosen, c.rows)
+	}
+	if err != nil {
+		return err
+	}
+	c.fr.Props.BatchSize = int64(rows)
+	// A record reader keeps its context beyond this call, so that a batch that
+	// was asked for under another context is still read under this one.
+	c.reader, err = c.fr.GetRecordReader(context.WithoutCancel(ctx), c.chosen, []int{c.group})
+	return err
 }
 
 // place says where in the file a fault of the library lies, if our own reader meets
 // it too: the library names neither row group nor column.
 func (c *carry) place(ctx context.Context, fault error) error {
+	if c.far != nil && c.far.failure != nil {
+		return fmt.Errorf("read %s: %w", c.file.Path, c.far.reason(fault))
+	}
 	for i := range c.file.names {
 		l := &c.file.leaves[i]
 		if l.index < 0 || l.why != "" || !c.schema.HasField(l.path[0]) {

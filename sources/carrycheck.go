@@ -20,93 +20,133 @@ import (
 // library makes; a batch may have more, of several records, if the file is long.
 const carriedBytesMost = 64 << 20
 
-// checkChunks holds the pages of the leaves to what they state, and returns how
-// many rows the library may read at a time.
-func (f *File) checkChunks(r io.ReaderAt, leaves []int, rows int) (int, error) {
-	lengths := 0
-	for g := range f.meta.RowGroups {
-		left, longest := int64(budgetLeast), 0
-		for _, i := range leaves {
-			c := chunkCheck{file: f, r: r, rows: rows}
-			err := c.chunk(g, i)
-			if left -= c.memory; err == nil && left < 0 {
-				err = fmt.Errorf("it takes %d MiB of memory, more than the file's size gives reason for; write it with smaller pages, or it is damaged", c.memory>>20+1)
-			}
-			if err != nil {
-				return 0, fmt.Errorf("row group %d, column %s: %w", g, f.chunkName(g, i), err)
-			}
-			longest += c.longest
+// recordRows is how many rows of a row group the library may read at a time, if the
+// longest texts of its columns take so many bytes together.
+func recordRows(rows, longest int) int { return min(rows, max(carriedBytesMost/max(longest, 1), 1)) }
+
+// checkChunks holds the pages of the leaves in a row group to what they state, and
+// returns how many rows the library may read at a time.
+func (f *File) checkChunks(r io.ReaderAt, g int, leaves []int, rows int) (int, error) {
+	left, longest := int64(budgetLeast), 0
+	for _, i := range leaves {
+		c := chunkCheck{file: f, group: g, leaf: i, rows: rows}
+		err := c.all(r, checkSum)
+		if left -= c.memory(); err == nil && left < 0 {
+			err = c.tooMuch()
 		}
-		lengths = max(lengths, longest)
+		if err != nil {
+			return 0, c.placed(err)
+		}
+		longest += c.longest
 	}
-	return min(rows, max(carriedBytesMost/max(lengths, 1), 1)), nil
+	return recordRows(rows, longest), nil
 }
 
-// chunkCheck is what is found out of one column chunk.
+// chunkCheck is what is found out of one column chunk, as its page headers are met.
 type chunkCheck struct {
-	file    *File
-	r       io.ReaderAt
-	rows    int
-	memory  int64 // that its pages take, beyond what the file gives reason for
-	longest int   // bytes of a text, if they matter
+	file        *File
+	group, leaf int
+	rows        int // that a record has at most
+	meta        *format.ColumnMetaData
+	headers     headReader
+	size        int64 // bytes that those which were met state; more than what they take
+	page, dict  int   // bytes of the longest page, and of the dictionary
+	lists       int64 // bytes that the dictionary's texts take in lists
+	longest     int   // bytes of a text of the dictionary, if they matter
 }
 
-func (c *chunkCheck) chunk(g, i int) error {
-	columns := c.file.meta.RowGroups[g].Columns
-	if i >= len(columns) {
+// begin goes to the front of the chunk.
+func (c *chunkCheck) begin() error {
+	columns := c.file.meta.RowGroups[c.group].Columns
+	if c.leaf >= len(columns) {
 		return errors.New("it is not there")
 	}
-	m := &columns[i].MetaData
-	if start := chunkStart(m); start < magicSize || m.TotalCompressedSize < 0 || start > c.file.Size-m.TotalCompressedSize || m.NumValues < 0 {
+	c.meta = &columns[c.leaf].MetaData
+	if start := chunkStart(c.meta); start < magicSize || c.meta.TotalCompressedSize < 0 || start > c.file.Size-c.meta.TotalCompressedSize || c.meta.NumValues < 0 {
 		return errors.New("it lies outside the file")
 	}
-	if !readable(m.Codec) {
-		return fmt.Errorf("it is compressed with %s, which cannot be read", m.Codec)
+	if !readable(c.meta.Codec) {
+		return fmt.Errorf("it is compressed with %s, which cannot be read", c.meta.Codec)
 	}
-	pages, dict, err := heads(c.r, m)
+	c.size = c.meta.TotalCompressedSize
+	c.headers.begin(c.meta)
+	return nil
+}
+
+// next meets the next header; r gives the chunk's bytes.
+func (c *chunkCheck) next(r io.ReaderAt) (pageHead, error) {
+	h, err := c.headers.next(r)
 	if err != nil {
+		return h, err
+	}
+	if c.size += int64(h.size); h.version > 0 {
+		c.page = max(c.page, h.size)
+	} else {
+		c.dict = h.size
+	}
+	return h, nil
+}
+
+// all meets all headers, and holds pages to their checksums by sum, where it is
+// given: then dictionaries are looked into, too.
+func (c *chunkCheck) all(r io.ReaderAt, sum func(io.ReaderAt, *pageHead) error) error {
+	if err := c.begin(); err != nil {
 		return err
 	}
-	size, most := m.TotalCompressedSize, 0 // More than what the headers take.
-	for k := range pages {
-		if err := checkSum(c.r, &pages[k]); err != nil {
+	for c.headers.left > 0 {
+		h, err := c.next(r)
+		if err == nil && sum != nil {
+			if err = sum(r, &h); err == nil && h.version == 0 {
+				err = c.dictionary(r, &h)
+			} else if err != nil && h.version == 0 {
+				err = fmt.Errorf("dictionary: %w", err)
+			}
+		}
+		if err != nil {
 			return err
 		}
-		size, most = size+int64(pages[k].size), max(most, pages[k].size)
 	}
-	c.memory = int64(most)
-	if dict != nil {
-		size += int64(dict.size)
-		if err := c.dictionary(m, dict, i); err != nil {
-			return fmt.Errorf("dictionary: %w", err)
-		}
-	}
-	if c.memory = max(c.memory-budgetTimes*m.TotalCompressedSize, 0); m.TotalUncompressedSize < 0 || m.TotalUncompressedSize > size {
-		return fmt.Errorf("it is damaged: it states %d bytes and its pages %d", m.TotalUncompressedSize, size)
+	if c.meta.TotalUncompressedSize < 0 || c.meta.TotalUncompressedSize > c.size {
+		return fmt.Errorf("it is damaged: it states %d bytes and its pages %d", c.meta.TotalUncompressedSize, c.size)
 	}
 	return nil
 }
 
+// memory is how many bytes the pages take that were met, beyond what the file gives
+// reason for.
+func (c *chunkCheck) memory() int64 {
+	if c.meta == nil {
+		return 0
+	}
+	return max(int64(c.page)+2*int64(c.dict)+c.lists-budgetTimes*c.meta.TotalCompressedSize, 0)
+}
+
+func (c *chunkCheck) tooMuch() error {
+	return fmt.Errorf("it takes %d MiB of memory, more than the file's size gives reason for; write it with smaller pages, or it is damaged", c.memory()>>20+1)
+}
+
+// placed says where an error lies.
+func (c *chunkCheck) placed(err error) error {
+	return fmt.Errorf("row group %d, column %s: %w", c.group, c.file.chunkName(c.group, c.leaf), err)
+}
+
 // dictionary finds the longest entry, where so many of it as there may be rows
 // take much. A row may have any number of values where they are in a list.
-func (c *chunkCheck) dictionary(m *format.ColumnMetaData, dict *pageHead, i int) error {
-	if err := checkSum(c.r, dict); err != nil {
-		return err
-	}
-	element, repeated := c.file.element(i)
-	c.memory += 2 * int64(dict.size)
-	values := m.NumValues
+func (c *chunkCheck) dictionary(r io.ReaderAt, dict *pageHead) error {
+	element, repeated := c.file.element(c.leaf)
+	values := c.meta.NumValues
 	if !repeated {
 		values = min(values, int64(c.rows))
 	}
 	longest := 8
-	if text := m.Type == format.ByteArray || m.Type == format.FixedLenByteArray; text && int64(dict.size)*values > carriedBytesMost {
-		p := pageReader{leaf: &leaf{physical: m.Type, length: int(element.TypeLength.V)}, codecs: new(codecs), budget: &budget{left: budgetLeast}}
+	if t := c.meta.Type; (t == format.ByteArray || t == format.FixedLenByteArray) && int64(dict.size)*values > carriedBytesMost {
+		p := pageReader{leaf: &leaf{physical: t, length: int(element.TypeLength.V)}, codecs: new(codecs), budget: &budget{left: budgetLeast}}
 		defer p.codecs.close()
-		p.open(c.r, m)
+		p.open(r, c.meta)
+		p.end = dict.at + int64(dict.stored) // No page behind it is read ahead.
 		v, err := p.dictionary(dict)
 		if err != nil {
-			return err
+			return fmt.Errorf("dictionary: %w", err)
 		}
 		for k := range dict.rows {
 			longest = max(longest, len(v.text(k)))
@@ -114,7 +154,7 @@ func (c *chunkCheck) dictionary(m *format.ColumnMetaData, dict *pageHead, i int)
 		c.longest = longest
 	}
 	if repeated {
-		c.memory += int64(longest) * values
+		c.lists = int64(longest) * values
 	}
 	return nil
 }

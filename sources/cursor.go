@@ -1,8 +1,10 @@
 package sources
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/parquet-go/parquet-go/format"
 	"github.com/timeseam/timeseam/features/event"
@@ -24,12 +26,14 @@ type cursor struct {
 	any   bool  // some row of the batch is null
 	bad   int64 // values that their type could not hold
 
-	heads []pageHead // of the pages of the row group, those that were read left out
-	head  *pageHead  // of the dictionary, until it is read
-	on    pageHead
-	pages *pageReader // nil: none was needed yet
-	row   int         // where the page was read to, in rows
-	at    int         // and in values
+	headers headReader // of the pages behind those whose headers are known
+	heads   []pageHead // those, without what was read
+	failed  error      // why there is no header behind them
+	head    *pageHead  // of the dictionary, until it is read
+	on      pageHead
+	pages   *pageReader // nil: none was needed yet
+	row     int         // where the page was read to, in rows
+	at      int         // and in values
 
 	// The dictionary of the row group, in the form of the column.
 	ints     []int64
@@ -64,17 +68,33 @@ func (c *cursor) forget() {
 }
 
 // open begins a row group.
-func (c *cursor) open(r io.ReaderAt, g *format.RowGroup, p *part) (err error) {
+func (c *cursor) open(r io.ReaderAt, g *format.RowGroup, p *part) {
 	m := &g.Columns[c.leaf.index].MetaData
-	if c.heads, c.head, err = heads(r, m); err != nil {
-		return err
-	}
+	c.headers.begin(m)
+	c.heads, c.failed, c.head = c.heads[:0], nil, nil
 	c.pages.open(r, m)
 	c.pages.leaf, c.pages.codecs = c.leaf, &p.codecs
 	c.pages.budget, c.pages.held = &p.budget, 0
 	c.on, c.row = pageHead{}, 0
 	c.ints, c.floats, c.decimals, c.wrong, c.dict = nil, nil, nil, nil, nil
-	return nil
+}
+
+// look reads one header more, and reports whether there is one. It is called as
+// late as can be: of what lies far off, headers cost as much as pages.
+func (c *cursor) look() bool {
+	for c.failed == nil && c.headers.left > 0 {
+		p, err := c.headers.next(c.pages)
+		switch {
+		case err != nil:
+			c.failed = err
+		case p.version == 0:
+			c.head = &p
+		default:
+			c.heads = append(c.heads, p)
+			return true
+		}
+	}
+	return false
 }
 
 // run is how many of the next n rows may be in one batch: text is cut where the
@@ -84,16 +104,17 @@ func (c *cursor) run(n int) int {
 		return n
 	}
 	rows, size, coded := c.on.rows-c.row, c.on.size, c.on.coded
-	for _, h := range c.heads {
+	for i := 0; rows < n && (i < len(c.heads) || c.look()); i++ {
+		h := &c.heads[i]
 		if rows == 0 {
 			coded, size = h.coded, 0
 		}
-		if rows >= n || h.coded != coded || rows > 0 && !coded && size+h.size > textMost {
+		if h.coded != coded || rows > 0 && !coded && size+h.size > textMost {
 			break
 		}
 		rows, size = rows+h.rows, size+h.size
 	}
-	return min(n, rows)
+	return min(n, max(rows, 1)) // Where no header can be read, take says why.
 }
 
 // begin starts a batch.
@@ -153,10 +174,11 @@ func filled(d *event.Dict) *event.Dict {
 
 // next reads the next page.
 func (c *cursor) next() error {
-	if len(c.heads) == 0 {
-		return errShort
+	if len(c.heads) == 0 && !c.look() {
+		return cmp.Or(c.failed, errShort)
 	}
-	c.on, c.heads = c.heads[0], c.heads[1:]
+	c.on = c.heads[0]
+	c.heads = slices.Delete(c.heads, 0, 1)
 	c.row, c.at = 0, 0
 	if c.on.coded && c.head != nil {
 		if err := c.readDictionary(); err != nil {

@@ -148,11 +148,11 @@ func TestFooterLies(t *testing.T) {
 // bodies are where the pages of a file lie that have checksums: begin and end.
 func bodies(t *testing.T, f *File) (at [][2]int64) {
 	t.Helper()
-	r := must(f.open())
+	r := must(f.open(t.Context()))
 	defer r.Close()
 	for g := range f.meta.RowGroups {
 		for i := range f.meta.RowGroups[g].Columns {
-			pages, dict, err := heads(r, &f.meta.RowGroups[g].Columns[i].MetaData)
+			pages, dict, err := headsOf(r, &f.meta.RowGroups[g].Columns[i].MetaData)
 			if err != nil {
 				t.Fatal(err)
 			}

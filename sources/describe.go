@@ -64,14 +64,24 @@ type ColumnDescription struct {
 // Describe tells what the footers of a Parquet table say, and of a table of text
 // what its rows are.
 func Describe(ctx context.Context, path string) (*Description, error) {
-	if json, is := textAt(path); is {
-		return describeText(ctx, path, Dialect{JSON: json})
+	return Finder{}.Describe(ctx, path)
+}
+
+// Describe does so of what the path names for this Finder.
+func (f Finder) Describe(ctx context.Context, path string) (*Description, error) {
+	if json, is := f.textAt(ctx, path); is {
+		return f.describeText(ctx, path, Dialect{JSON: json})
 	}
-	t, err := Find(path)
+	t, err := f.Find(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	d := &Description{Path: path, Rows: t.Rows(), table: t}
+	return t.Describe()
+}
+
+// Describe tells what the footers of a table of Parquet say.
+func (t *Table) Describe() (*Description, error) {
+	d := &Description{Path: t.Path, Rows: t.Rows(), table: t}
 	for i := range t.Files {
 		f := &t.Files[i]
 		d.SizeBytes += f.Size

@@ -1,18 +1,19 @@
 package sources
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
+	"github.com/timeseam/timeseam/store"
 )
 
 // File is one file of a table: of Parquet with its footer read, of text with its
@@ -20,12 +21,15 @@ import (
 type File struct {
 	Path      string
 	Size      int64
+	ETag      string // of an object: one for each content; empty: a file of this machine
 	FooterCRC uint32 // Parquet: CRC-32C of the footer: the metadata, its length and the closing magic
 	Sum       uint32 // text: CRC-32C of the file as it lies there; known, as Rows, once it was read
 	Rows      int64
 	RowGroups int
 
 	modified time.Time
+	object   *store.Reader // nil: a file of this machine
+	footer   []byte        // of an object of Parquet, so that it is fetched once
 	meta     format.FileMetaData
 	names    []string       // its columns, in order
 	leaves   []leaf         // Parquet: by name
@@ -47,8 +51,8 @@ const (
 
 // openFile reads a file's footer and closes the file again: a table may have more
 // files than a process may hold open.
-func openFile(at found) (*File, error) {
-	file, f, err := startFile(at)
+func openFile(ctx context.Context, at found) (*File, error) {
+	file, f, err := startFile(ctx, at)
 	if err != nil {
 		return nil, err
 	}
@@ -59,34 +63,13 @@ func openFile(at found) (*File, error) {
 	return file, nil
 }
 
-// startFile opens a file of any format.
-func startFile(at found) (*File, *os.File, error) {
-	// Opening a pipe would wait for its writer: what is no file is refused before.
-	info, err := os.Stat(at.path)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open %s: %w", at.path, cause(err))
-	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("open %s: it is no regular file", at.path)
-	}
-	f, err := os.Open(at.path)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open %s: %w", at.path, cause(err))
-	}
-	if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is no regular file")
-	}
-	if err != nil {
-		f.Close()
-		return nil, nil, fmt.Errorf("open %s: %w", at.path, cause(err))
-	}
-	return &File{Path: at.path, Size: info.Size(), modified: info.ModTime(), hive: hivePairs(at.hive), folders: at.hive}, f, nil
-}
-
 func (f *File) readFooter(r io.ReaderAt) error {
 	footer, err := footerOf(r, f.Size)
 	if err != nil {
 		return err
+	}
+	if f.object != nil {
+		f.footer = footer
 	}
 	meta := footer[:len(footer)-tailSize]
 	if err := checkFooter(meta); err != nil {
@@ -107,13 +90,15 @@ func footerOf(r io.ReaderAt, size int64) ([]byte, error) {
 	if size < magicSize+tailSize {
 		return nil, fmt.Errorf("it has only %d bytes and is no Parquet file", size)
 	}
-	var head [magicSize]byte
 	var tail [tailSize]byte
-	if _, err := r.ReadAt(head[:], 0); err != nil {
-		return nil, cause(err)
-	}
 	if _, err := r.ReadAt(tail[:], size-tailSize); err != nil {
 		return nil, cause(err)
+	}
+	head := [magicSize]byte([]byte("PAR1"))
+	if _, far := r.(*object); !far || string(tail[4:]) != "PAR1" { // It costs a request more.
+		if _, err := r.ReadAt(head[:], 0); err != nil {
+			return nil, cause(err)
+		}
 	}
 	switch begins, ends := string(head[:]), string(tail[4:]); {
 	case begins == "PARE" || ends == "PARE":
@@ -276,24 +261,6 @@ func chunkStart(m *format.ColumnMetaData) int64 {
 		return m.DictionaryPageOffset
 	}
 	return m.DataPageOffset
-}
-
-// open opens the file for reading, and refuses it if it is not the file whose
-// footer was read.
-func (f *File) open() (*os.File, error) {
-	r, err := os.Open(f.Path)
-	if err != nil {
-		return nil, cause(err)
-	}
-	info, err := r.Stat()
-	if err == nil && (info.Size() != f.Size || !info.ModTime().Equal(f.modified)) {
-		err = errors.New("it was changed while it was being read; run again")
-	}
-	if err != nil {
-		r.Close()
-		return nil, cause(err)
-	}
-	return r, nil
 }
 
 // column returns the leaf of the column called name, nil if the file has none.

@@ -11,15 +11,16 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/store"
 )
 
 // found is one file that a path names, and where the part of its path begins in
 // which Hive partitions are looked for.
 type found struct {
-	path string
-	hive string // the folders between the root of the table and the file, with slashes
-	mark bool   // no file of the table: what a writer left in a partition when it was done
+	path   string
+	hive   string        // the folders between the root of the table and the file, with slashes
+	mark   bool          // no file of the table: what a writer left in a partition when it was done
+	object *store.Reader // nil: a file of this machine
 }
 
 // endings is how the names of a table's files may end. It chooses among the files
@@ -53,6 +54,14 @@ func (ends endings) list(name string) ([]found, error) {
 // listed is list, and what writers left beside the files.
 func (ends endings) listed(name string) (files, marks []found, err error) {
 	all, err := ends.all(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	return ends.parted(name, all)
+}
+
+// parted tells files and marks apart. There must be a file.
+func (ends endings) parted(name string, all []found) (files, marks []found, err error) {
 	for _, f := range all {
 		if f.mark {
 			marks = append(marks, f)
@@ -60,7 +69,7 @@ func (ends endings) listed(name string) (files, marks []found, err error) {
 			files = append(files, f)
 		}
 	}
-	if err == nil && len(files) == 0 {
+	if len(files) == 0 {
 		err = fmt.Errorf("open %s: no %s file is there (names that begin with . or _ are skipped)", name, ends)
 	}
 	return files, marks, err
@@ -69,7 +78,7 @@ func (ends endings) listed(name string) (files, marks []found, err error) {
 // all resolves a path to files and marks, sorted.
 func (ends endings) all(name string) ([]found, error) {
 	if scheme, _, ok := strings.Cut(name, "://"); ok {
-		return nil, fmt.Errorf("open %s: reading from %s:// is not built yet; copy the files to a local folder", name, scheme)
+		return nil, fmt.Errorf("open %s: reading from %s:// is not built yet; read from s3://, or copy the files to a local folder", name, scheme)
 	}
 	if name == "" {
 		return nil, errors.New("open a table: its path is empty")
@@ -95,34 +104,17 @@ func (ends endings) all(name string) ([]found, error) {
 }
 
 // NearestFile is the name in the same folder that a path which is not there may
-// have meant; empty if there is none, or no such folder. The names are held against
-// each other without their endings, which most of a folder have in common.
+// have meant; empty if there is none, or no such folder.
 func NearestFile(name string) string {
 	entries, err := os.ReadDir(filepath.Dir(name))
 	if err != nil {
 		return ""
 	}
-	base, end, _ := strings.Cut(filepath.Base(name), ".")
-	var stems, same []string // same: of files with the ending that was asked for
-	names := map[string]string{}
+	var kin []sibling
 	for _, e := range entries {
-		stem, ending, _ := strings.Cut(e.Name(), ".")
-		kin := ending == end || e.IsDir() || tableName(e.Name()) && (end == "" || tableName(filepath.Base(name)))
-		if skipped(e.Name()) || !kin || ending == end && stem == base {
-			continue
-		}
-		if ending == end {
-			same = append(same, stem)
-		}
-		stems = append(stems, stem)
-		if names[stem] == "" || ending == end {
-			names[stem] = e.Name()
-		}
+		kin = append(kin, sibling{e.Name(), e.IsDir()})
 	}
-	if near := event.Nearest(base, same); near != "" {
-		return names[near]
-	}
-	return names[event.Nearest(base, stems)]
+	return nearestName(filepath.Base(name), kin)
 }
 
 // tableName reports whether a file so named holds rows.

@@ -204,7 +204,8 @@ func TestRefused(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		"":                   "its path is empty",
-		"s3://lake/x/":       "open s3://lake/x/: reading from s3:// is not built yet",
+		"s3://lake/x/":       "open s3://lake/x/: there is no access to buckets here",
+		"gs://lake/x/":       "open gs://lake/x/: reading from gs:// is not built yet",
 		at("nowhere"):        "nowhere: no such file or directory",
 		at("empty"):          "no *.parquet file is there",
 		at("zero.parquet"):   "zero.parquet: it is empty (0 bytes)",

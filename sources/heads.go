@@ -36,38 +36,58 @@ const (
 	headMost      = 1 << 24 // bytes of a header: it may hold the page's least and greatest text
 )
 
-// heads reads the headers of all pages of a column chunk, without their values,
-// and makes sure that they hold together: reading a page takes no more memory
-// than is accounted for here (R3, R4). It also tells where the chunk gives up its
-// dictionary, which is where batches end (R5). dict is nil where there is none.
-func heads(r io.ReaderAt, m *format.ColumnMetaData) (pages []pageHead, dict *pageHead, err error) {
-	at, end := chunkStart(m), chunkStart(m)+m.TotalCompressedSize
-	buf := make([]byte, 512)
-	for left := m.NumValues; left > 0; {
-		h, size, err := headAt(r, at, end, &buf)
+// headReader reads the headers of the pages of a column chunk one after the other,
+// without their values, and makes sure that they hold together: reading a page
+// takes no more memory than is accounted for here (R3, R4).
+type headReader struct {
+	at, end int64 // of the bytes whose headers were not met yet
+	left    int64 // values, likewise
+	coded   bool  // there was a dictionary
+	plain   bool  // the column is not compressed
+	buf     []byte
+}
+
+// begin goes to the front of a chunk.
+func (r *headReader) begin(m *format.ColumnMetaData) {
+	r.at, r.end = chunkStart(m), chunkStart(m)+m.TotalCompressedSize
+	r.left, r.coded, r.plain = m.NumValues, false, m.Codec == format.Uncompressed
+	if r.buf == nil {
+		r.buf = make([]byte, headLeast)
+	}
+}
+
+// headLeast is how many bytes are read for a header at first.
+const headLeast = 512
+
+// next returns the next header, of the dictionary or of a page with rows. It may be
+// asked for while values are left.
+func (r *headReader) next(from io.ReaderAt) (p pageHead, err error) {
+	for {
+		h, size, err := headAt(from, r.at, r.end, &r.buf)
 		if err != nil {
-			return nil, nil, fmt.Errorf("page at byte %d: %w", at, err)
+			return p, fmt.Errorf("page at byte %d: %w", r.at, err)
 		}
-		p, err := headOf(h)
-		if err != nil || int64(p.rows) > left && p.version > 0 || h.CompressedPageSize < 0 || int64(h.CompressedPageSize) > end-at-int64(size) {
-			return nil, nil, fmt.Errorf("page at byte %d is damaged: it states %d values in %d bytes; the column has %d values and %d bytes left", at, p.rows, h.CompressedPageSize, left, end-at)
+		p, err = headOf(h)
+		if err != nil || int64(p.rows) > r.left && p.version > 0 || h.CompressedPageSize < 0 || int64(h.CompressedPageSize) > r.end-r.at-int64(size) {
+			return p, fmt.Errorf("page at byte %d is damaged: it states %d values in %d bytes; the column has %d values and %d bytes left", r.at, p.rows, h.CompressedPageSize, r.left, r.end-r.at)
 		}
-		if p.at, p.stored = at+int64(size), int(h.CompressedPageSize); m.Codec == format.Uncompressed && p.stored != p.size {
-			return nil, nil, fmt.Errorf("page at byte %d is damaged: it has %d bytes and states %d, and is not compressed", at, p.stored, p.size)
+		p.at, p.stored = r.at+int64(size), int(h.CompressedPageSize)
+		if r.plain && p.stored != p.size {
+			return p, fmt.Errorf("page at byte %d is damaged: it has %d bytes and states %d, and is not compressed", r.at, p.stored, p.size)
 		}
-		at = p.at + int64(p.stored)
+		r.at = p.at + int64(p.stored)
 		switch {
-		case h.Type == format.DictionaryPage && dict == nil:
-			dict = &p
+		case h.Type == format.DictionaryPage && !r.coded:
+			r.coded = true
+			return p, nil
 		case p.version > 0 && p.rows > 0:
-			if p.coded && dict == nil {
-				return nil, nil, fmt.Errorf("page at byte %d is damaged: it has no dictionary", p.at)
+			if p.coded && !r.coded {
+				return p, fmt.Errorf("page at byte %d is damaged: it has no dictionary", p.at)
 			}
-			pages = append(pages, p)
-			left -= int64(p.rows)
+			r.left -= int64(p.rows)
+			return p, nil
 		}
 	}
-	return pages, dict, nil
 }
 
 // headAt reads the page header at a place of the file.
@@ -75,6 +95,9 @@ func headAt(r io.ReaderAt, at, end int64, buf *[]byte) (*format.PageHeader, int,
 	for {
 		b := (*buf)[:min(int64(len(*buf)), max(end-at, 0))]
 		if n, err := r.ReadAt(b, at); n < len(b) {
+			if lost := fetching(err); lost != nil {
+				return nil, 0, &unfetched{lost}
+			}
 			return nil, 0, fmt.Errorf("it is not there (%v)", cause(err))
 		}
 		size, err := thriftSize(b)

@@ -3,6 +3,7 @@ package sources
 import (
 	"flag"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -31,12 +32,12 @@ type made struct {
 
 func (m *made) file(t *testing.T, f *File) {
 	m.files++
-	summed, r := false, must(f.open())
+	summed, r := false, must(f.open(t.Context()))
 	defer r.Close()
 	for g := range f.meta.RowGroups {
 		for i := range f.meta.RowGroups[g].Columns {
 			c := &f.meta.RowGroups[g].Columns[i].MetaData
-			pages, dict, err := heads(r, c)
+			pages, dict, err := headsOf(r, c)
 			if err != nil {
 				t.Fatalf("%s: %v", f.Path, err)
 			}
@@ -118,4 +119,22 @@ func TestMakers(t *testing.T) {
 	case have != table:
 		t.Errorf("docs/inputs.md has\n%s\nand the files have\n%s\nrun go test ./sources -run TestMakers -rewrite-makers", have, table)
 	}
+}
+
+// headsOf reads the headers of all pages of a column chunk; dict is nil where there
+// is no dictionary.
+func headsOf(r io.ReaderAt, m *format.ColumnMetaData) (pages []pageHead, dict *pageHead, err error) {
+	var headers headReader
+	for headers.begin(m); headers.left > 0; {
+		p, err := headers.next(r)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case p.version == 0:
+			dict = &p
+		default:
+			pages = append(pages, p)
+		}
+	}
+	return pages, dict, nil
 }

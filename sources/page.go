@@ -42,7 +42,8 @@ func (v values) from(at int) values {
 // pageReader reads the pages of one column chunk. What it returns is valid until
 // it reads the next page.
 type pageReader struct {
-	r      io.ReaderAt
+	r      io.ReaderAt // of a file of this machine
+	feed   *feed       // of an object
 	leaf   *leaf
 	codec  format.CompressionCodec
 	end    int64 // of the chunk
@@ -80,7 +81,7 @@ func (p *pageReader) forget() {
 	if p.held > keptMost {
 		*p = pageReader{}
 	}
-	p.r, p.leaf, p.codecs, p.budget, p.level, p.values, p.codes = nil, nil, nil, nil, nil, values{}, hybridCodes{}
+	p.r, p.feed, p.leaf, p.codecs, p.budget, p.level, p.values, p.codes = nil, nil, nil, nil, nil, nil, values{}, hybridCodes{}
 	p.held, p.need = 0, 0
 }
 
@@ -107,8 +108,22 @@ func (p *pageReader) claim(n int) error {
 	return nil
 }
 
+// ReadAt looks at bytes of the chunk, for those who read headers.
+func (p *pageReader) ReadAt(b []byte, at int64) (int, error) {
+	if from := at - p.windowAt; from >= 0 && from+int64(len(b)) <= int64(len(p.window)) {
+		return copy(b, p.window[from:]), nil
+	}
+	if p.feed != nil {
+		return p.feed.ReadAt(b, at)
+	}
+	return p.r.ReadAt(b, at)
+}
+
 // stored returns bytes of the file, reading ahead.
 func (p *pageReader) stored(at int64, n int) ([]byte, error) {
+	if p.feed != nil {
+		return p.feed.take(at, n)
+	}
 	if at < p.windowAt || at+int64(n) > p.windowAt+int64(len(p.window)) {
 		size := min(max(int64(n), readAhead), p.end-at)
 		if size < int64(n) {
@@ -118,6 +133,9 @@ func (p *pageReader) stored(at int64, n int) ([]byte, error) {
 		p.windowAt = at
 		if k, err := p.r.ReadAt(p.window, at); k < len(p.window) {
 			p.window = p.window[:0]
+			if lost := fetching(err); lost != nil {
+				return nil, &unfetched{lost}
+			}
 			return nil, fmt.Errorf("it cannot be read at byte %d (%v)", at, cause(err))
 		}
 	}

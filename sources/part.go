@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 
 	"github.com/parquet-go/parquet-go/format"
@@ -36,12 +35,15 @@ type part struct {
 	codecs  codecs
 	budget  budget     // of the row group
 	readers *sync.Pool // of pageReaders, the table's
-	r       *os.File
-	group   int   // that is being read
-	left    int64 // rows of the group that are still to come
-	rows    int64 // of the file, before those of the last batch
-	last    int   // rows of the last batch
-	err     error // final
+	table   *Table
+	r       content // of a file of this machine, once it is open
+	ahead   *ahead  // of an object, once it is open
+	coming  []*feed // of the row group that is read next
+	group   int     // that is being read
+	left    int64   // rows of the group that are still to come
+	rows    int64   // of the file, before those of the last batch
+	last    int     // rows of the last batch
+	err     error   // final
 }
 
 var errClosed = errors.New("the source is closed")
@@ -55,7 +57,7 @@ func schemaOf(chosen []column) event.Schema {
 }
 
 func newPart(t *Table, chosen []column, s span) *part {
-	p := &part{schema: schemaOf(chosen), file: &t.Files[s.file], span: s, group: s.from - 1, readers: &t.readers}
+	p := &part{schema: schemaOf(chosen), file: &t.Files[s.file], span: s, group: s.from - 1, readers: &t.readers, table: t}
 	for g := range s.from {
 		p.rows += p.meta(g).NumRows
 	}
@@ -118,6 +120,8 @@ func (p *part) Close() error {
 // drop lets go of everything that is held.
 func (p *part) drop() error {
 	p.codecs.close()
+	p.ahead.close()
+	p.ahead, p.coming = nil, nil
 	for _, c := range p.cursors {
 		if c.pages != nil {
 			c.pages.forget()
@@ -143,7 +147,7 @@ func (p *part) Read(ctx context.Context, b *event.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := p.read(b); err != nil {
+	if err := p.read(ctx, b); err != nil {
 		if p.err = err; err != io.EOF {
 			p.err = fmt.Errorf("read %s: %w", p.file.Path, err)
 		}
@@ -153,12 +157,15 @@ func (p *part) Read(ctx context.Context, b *event.Batch) error {
 	return p.err
 }
 
-func (p *part) read(b *event.Batch) error {
+func (p *part) read(ctx context.Context, b *event.Batch) error {
+	if p.ahead != nil {
+		p.ahead.asked = ctx
+	}
 	for p.left == 0 {
 		if p.group++; p.group >= p.span.to {
 			return io.EOF
 		}
-		if err := p.open(); err != nil {
+		if err := p.open(ctx); err != nil {
 			return err
 		}
 	}
@@ -195,16 +202,10 @@ func (p *part) read(b *event.Batch) error {
 }
 
 // open begins the next row group.
-func (p *part) open() (err error) {
-	if p.r == nil {
-		if p.r, err = p.file.open(); err != nil {
+func (p *part) open(ctx context.Context) error {
+	if p.r == nil && p.ahead == nil {
+		if err := p.start(ctx); err != nil {
 			return err
-		}
-		for _, c := range p.cursors {
-			c.prepare()
-			if c.pages, _ = p.readers.Get().(*pageReader); c.pages == nil {
-				c.pages = new(pageReader)
-			}
 		}
 	}
 	meta := p.meta(p.group)
@@ -216,11 +217,59 @@ func (p *part) open() (err error) {
 		p.budget.left += budgetTimes * meta.Columns[c.leaf.index].MetaData.TotalCompressedSize
 	}
 	for _, c := range p.cursors {
-		if err := c.open(p.r, meta, p); err != nil {
-			return fmt.Errorf("row group %d, column %s: %w", p.group, c.name, err)
+		c.open(p.r, meta, p)
+	}
+	if p.ahead != nil {
+		p.fetch()
+	}
+	return nil
+}
+
+// start opens the file.
+func (p *part) start(ctx context.Context) (err error) {
+	if p.file.object != nil {
+		p.ahead = newAhead(ctx, p.table, p.file, len(p.cursors))
+	} else if p.r, err = p.file.open(ctx); err != nil {
+		return err
+	}
+	for _, c := range p.cursors {
+		c.prepare()
+		if c.pages, _ = p.readers.Get().(*pageReader); c.pages == nil {
+			c.pages = new(pageReader)
 		}
 	}
 	return nil
+}
+
+// fetch gives the cursors their column chunks of the row group, and begins to fetch
+// those of the next one.
+func (p *part) fetch() {
+	if p.coming == nil {
+		p.coming = p.ahead.feeds(p.chunks(p.group))
+	}
+	for i, c := range p.cursors {
+		if c.pages.feed != nil {
+			c.pages.feed.close()
+		}
+		c.pages.feed = p.coming[i]
+		c.pages.feed.fetchFar()
+	}
+	p.coming = nil
+	for g := p.group + 1; g < p.span.to; g++ {
+		if p.meta(g).NumRows > 0 {
+			p.coming = p.ahead.feeds(p.chunks(g))
+			return
+		}
+	}
+}
+
+// chunks are where the cursors' column chunks of a row group lie.
+func (p *part) chunks(group int) []place {
+	all := make([]place, len(p.cursors))
+	for i, c := range p.cursors {
+		all[i] = placeOf(&p.meta(group).Columns[c.leaf.index].MetaData)
+	}
+	return all
 }
 
 // constant is a column that is the same in all rows of a part.

@@ -8,8 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 
@@ -28,7 +27,8 @@ const zstdWindow = 128 << 20
 // stream is the plain bytes of one file, as a bounded flow: a file of a few bytes
 // may unpack to terabytes and takes no more memory for it.
 type stream struct {
-	file   *os.File
+	name   string
+	file   io.Closer
 	raw    summed
 	plain  io.Reader
 	packed string // how it is compressed, for errors; empty: it is not
@@ -65,10 +65,10 @@ var foreign = []struct{ magic, what string }{
 
 const byteOrderMark = "\xef\xbb\xbf"
 
-// newStream begins to read f, which becomes the stream's, and is closed if it can
-// be none.
-func newStream(f *os.File) (*stream, error) {
-	s := &stream{file: f, raw: summed{r: f}, done: func() {}}
+// newStream begins to read f, which has a name, becomes the stream's, and is closed
+// if it can be none.
+func newStream(name string, f io.ReadCloser) (*stream, error) {
+	s := &stream{name: name, file: f, raw: summed{r: f}, done: func() {}}
 	if err := s.unpack(); err != nil {
 		s.Close()
 		return nil, err
@@ -84,7 +84,7 @@ func (s *stream) unpack() error {
 		return cause(err)
 	}
 	err = nil
-	if len(head) < 4 && slices.Contains(packedEndings, filepath.Ext(s.file.Name())) {
+	if len(head) < 4 && slices.Contains(packedEndings, path.Ext(s.name)) {
 		return fmt.Errorf("it is cut off: it has only %d bytes, and its name says that it is compressed; copy it again", len(head))
 	}
 	s.plain = packed

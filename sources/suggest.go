@@ -20,7 +20,7 @@ import (
 
 // textAt reports whether a path names text and, if so, whether JSON lines: by the
 // endings of what it names, as nothing else tells before it is read.
-func textAt(path string) (json, is bool) {
+func (f Finder) textAt(ctx context.Context, path string) (json, is bool) {
 	name := filepath.Base(path)
 	switch {
 	case csvEndings.match(name):
@@ -29,7 +29,7 @@ func textAt(path string) (json, is bool) {
 		return true, true
 	}
 	for _, ends := range []endings{parquetEndings, csvEndings, jsonEndings} {
-		found, err := ends.list(path)
+		found, err := f.list(ctx, ends, path)
 		if err == nil && ends.match(found[0].path) {
 			return ends.names[0] == jsonEndings.names[0], ends.packed
 		}
@@ -366,17 +366,17 @@ func (g *guess) object(j *jsonReader) error {
 }
 
 // describeText reads a table of text and says what is in it.
-func describeText(ctx context.Context, path string, d Dialect) (*Description, error) {
-	at, err := d.endings().list(path)
+func (f Finder) describeText(ctx context.Context, path string, d Dialect) (*Description, error) {
+	at, err := f.list(ctx, d.endings(), path)
 	if err != nil {
 		return nil, err
 	}
 	if !d.JSON {
-		if d.Delimiter, err = delimiterOf(at[0]); err != nil {
+		if d.Delimiter, err = delimiterOf(ctx, at[0]); err != nil {
 			return nil, fmt.Errorf("open %s: %w", at[0].path, err)
 		}
 	}
-	t, err := FindText(path, d)
+	t, err := f.FindText(ctx, path, d)
 	if err != nil {
 		return nil, err
 	}
@@ -390,11 +390,13 @@ func describeText(ctx context.Context, path string, d Dialect) (*Description, er
 		t.Files[i].Rows = n
 		rows += n
 	}
-	return t.text.description(t, all, rows)
+	s, typed := t.text.description(t, all, rows)
+	s.table, err = f.FindText(ctx, t.Path, typed)
+	return s, err
 }
 
-// description puts together what was guessed.
-func (d *textual) description(t *Table, all *guess, rows int64) (*Description, error) {
+// description puts together what was guessed, and the dialect with those types.
+func (d *textual) description(t *Table, all *guess, rows int64) (*Description, Dialect) {
 	s := &Description{Path: t.Path, Rows: rows, Format: t.Format()}
 	if !d.JSON && d.Delimiter != ',' {
 		s.Delimiter = string(d.Delimiter)
@@ -423,18 +425,16 @@ func (d *textual) description(t *Table, all *guess, rows int64) (*Description, e
 		}
 	}
 	typed.Null = append([]string{""}, s.Null...)
-	var err error
-	s.table, err = FindText(t.Path, typed)
-	return s, err
+	return s, typed
 }
 
 // guess reads a file into what was guessed of those before.
 func (d *textual) guess(ctx context.Context, f *File, all *guess) (rows int64, err error) {
-	r, err := f.open()
+	r, err := f.open(ctx)
 	if err != nil {
 		return 0, err
 	}
-	s, err := newStream(r)
+	s, err := newStream(f.Path, r)
 	if err != nil {
 		return 0, err
 	}
@@ -537,12 +537,12 @@ func (g *guess) line(j *jsonReader, line []byte) error {
 
 // delimiterOf is the likeliest delimiter of a file: of those that are used, the
 // one that stands most often in its first line.
-func delimiterOf(at found) (byte, error) {
-	_, f, err := startFile(at)
+func delimiterOf(ctx context.Context, at found) (byte, error) {
+	_, f, err := startFile(ctx, at)
 	if err != nil {
 		return 0, err
 	}
-	s, err := newStream(f)
+	s, err := newStream(at.path, f)
 	if err != nil {
 		return 0, err
 	}

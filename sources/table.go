@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"slices"
@@ -21,6 +22,8 @@ type Table struct {
 	columns []column
 	places  map[string]int // of each name in columns
 	readers sync.Pool      // of pageReaders: their memory goes from part to part
+	windows sync.Pool      // of the memory of windows, likewise
+	window  int64          // how long those are; 0: windowSize
 }
 
 // column is one column of the union of all files.
@@ -59,16 +62,14 @@ func (e *UnreadableColumn) Error() string {
 	return fmt.Sprintf("%s: column %s %s", e.Path, e.Column, e.Problem)
 }
 
-// Find opens the table that a path names: a file, a glob, or a directory, of which
-// it takes all *.parquet files below it, in the order of their paths. Folders
-// called key=value between the directory and a file are columns.
-func Find(path string) (*Table, error) {
-	at, marks, err := parquetEndings.listed(path)
+// Find opens a table of Parquet, by the rules of the function of that name.
+func (f Finder) Find(ctx context.Context, path string) (*Table, error) {
+	at, marks, err := f.listed(ctx, parquetEndings, path)
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{Path: path, Files: make([]File, len(at)), places: map[string]int{}, marks: marks}
-	if err := t.open(at, openFile); err != nil {
+	t := &Table{Path: path, window: f.window, Files: make([]File, len(at)), places: map[string]int{}, marks: marks}
+	if err := t.open(at, func(at found) (*File, error) { return openFile(ctx, at) }); err != nil {
 		return nil, err
 	}
 	for i := range t.Files {

@@ -116,7 +116,7 @@ func (p *textPart) Read(ctx context.Context, b *event.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	n, err := p.read()
+	n, err := p.read(ctx)
 	for i := 0; i < len(p.agreed) && err == nil; i++ {
 		err = p.agreed[i].differs(&p.agreed[i].target.col, n, p.rows-int64(n))
 	}
@@ -156,9 +156,9 @@ func fillDicts(c *event.Column) {
 }
 
 // read fills the targets with the next rows and says how many; io.EOF: none.
-func (p *textPart) read() (n int, err error) {
+func (p *textPart) read(ctx context.Context) (n int, err error) {
 	if p.lines == nil {
-		if err := p.open(); err != nil {
+		if err := p.open(ctx); err != nil {
 			return 0, err
 		}
 	}
@@ -191,12 +191,12 @@ func (p *textPart) read() (n int, err error) {
 }
 
 // open begins to read the file.
-func (p *textPart) open() error {
-	f, err := p.file.open()
+func (p *textPart) open(ctx context.Context) error {
+	f, err := p.file.open(ctx)
 	if err != nil {
 		return err
 	}
-	if p.stream, err = newStream(f); err != nil {
+	if p.stream, err = newStream(p.file.Path, f); err != nil {
 		return err
 	}
 	p.lines = newLineReader(p.stream)

@@ -2,6 +2,7 @@ package sources
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -46,9 +47,9 @@ func (d *Dialect) endings() endings {
 	return csvEndings
 }
 
-// FindText opens the table of CSV or JSON lines that a path names, as Find does.
-// Files may be compressed with gzip, zstd or bzip2. Of each it reads the beginning.
-func FindText(path string, d Dialect) (*Table, error) {
+// FindText opens a table of CSV or JSON lines. Files may be compressed with gzip,
+// zstd or bzip2. Of each it reads the beginning.
+func (f Finder) FindText(ctx context.Context, path string, d Dialect) (*Table, error) {
 	if d.Delimiter == 0 {
 		d.Delimiter = ','
 	}
@@ -58,7 +59,7 @@ func FindText(path string, d Dialect) (*Table, error) {
 	if d.Null == nil {
 		d.Null = []string{""}
 	}
-	at, marks, err := d.endings().listed(path)
+	at, marks, err := f.listed(ctx, d.endings(), path)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func FindText(path string, d Dialect) (*Table, error) {
 		text.nullMost = max(text.nullMost, len(null))
 	}
 	t := &Table{Path: path, Files: make([]File, len(at)), places: map[string]int{}, text: text, marks: marks}
-	if err := t.open(at, text.openFile); err != nil {
+	if err := t.open(at, func(at found) (*File, error) { return text.openFile(ctx, at) }); err != nil {
 		return nil, err
 	}
 	for i := range t.Files {
@@ -106,12 +107,12 @@ func (t *Table) mergeText(i int) {
 
 // openFile reads the beginning of a file: the names of its columns, and about how
 // many rows it has.
-func (d *textual) openFile(at found) (*File, error) {
-	file, f, err := startFile(at)
+func (d *textual) openFile(ctx context.Context, at found) (*File, error) {
+	file, f, err := startFile(ctx, at)
 	if err != nil {
 		return nil, err
 	}
-	s, err := newStream(f)
+	s, err := newStream(at.path, f)
 	if err == nil {
 		err = d.readHead(file, s)
 		s.Close()

@@ -33,6 +33,7 @@ type Client struct {
 
 	mu      sync.Mutex
 	api     *s3.Client
+	refused error    // why the settings cannot be used; they are asked once
 	secrets []string // what no error may show
 }
 
@@ -58,10 +59,15 @@ func New(o Options) *Client {
 func (c *Client) Bucket(ctx context.Context, name string) (*Bucket, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.api == nil {
-		if err := c.connect(ctx); err != nil {
-			return nil, err
+	if c.api == nil && c.refused == nil {
+		if err := c.connect(ctx); ctx.Err() != nil {
+			return nil, ctx.Err()
+		} else if err != nil {
+			c.refused = err
 		}
+	}
+	if c.refused != nil {
+		return nil, c.refused
 	}
 	return &Bucket{Name: name, api: c.api, client: c}, nil
 }
@@ -77,13 +83,13 @@ func (c *Client) connect(ctx context.Context) error {
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(c.connections()), config.WithLogger(logging.Nop{}))
 	if err != nil {
-		return settingsFault(ctx, err)
+		return settingsFault(err)
 	}
 	// Asked for here, missing credentials are an error of their own and not the end
 	// of a chain about some request.
 	credentials, err := cfg.Credentials.Retrieve(ctx)
 	if err != nil {
-		return credentialsFault(ctx, err)
+		return credentialsFault(err)
 	}
 	for _, secret := range []string{credentials.AccessKeyID, credentials.SecretAccessKey, credentials.SessionToken} {
 		if secret != "" {

@@ -1,9 +1,9 @@
 package store
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -113,6 +113,8 @@ func (b *Bucket) words(err error) string {
 		return "its server asks to slow down; run again later"
 	case errors.Is(err, errStalled):
 		return fmt.Sprintf("nothing came over the connection for %s; check the network, and run again", b.client.Stall)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "its answers are cut off; check the network, and run again"
 	case status >= http.StatusInternalServerError:
 		return fmt.Sprintf("its server failed with status %d; run again later", status)
 	}
@@ -168,6 +170,9 @@ func unreached(err error) string {
 		return fmt.Sprintf("host %s is not known; check AWS_ENDPOINT_URL and the network", name.Name)
 	}
 	var in *url.Error // Names the whole address, with its query.
+	if errors.As(err, &in) && errors.Is(in.Err, io.EOF) {
+		return "its server ends connections without an answer; run again later"
+	}
 	if errors.As(err, &in) {
 		return fmt.Sprintf("its server cannot be reached: %v", in.Err)
 	}
@@ -195,10 +200,7 @@ func (c *Client) discreet(words string) string {
 }
 
 // settingsFault is what is wrong with the settings of AWS.
-func settingsFault(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
+func settingsFault(err error) error {
 	var profile config.SharedConfigProfileNotExistError
 	if errors.As(err, &profile) {
 		return &Fault{words: fmt.Sprintf("no AWS profile is called %s; check AWS_PROFILE", profile.Profile)}
@@ -211,10 +213,7 @@ func settingsFault(ctx context.Context, err error) error {
 }
 
 // credentialsFault is why there are no credentials.
-func credentialsFault(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
+func credentialsFault(err error) error {
 	var session *ssocreds.InvalidTokenError
 	if errors.As(err, &session) {
 		return &Fault{words: "the SSO session has expired; run aws sso login"}

@@ -83,9 +83,10 @@ func fill(r io.Reader, p []byte) (n int, err error) {
 }
 
 // Stream reads an object from its front to its end. A cut in between is gone on
-// with where it was (B2).
-func (r *Reader) Stream(ctx context.Context) io.ReadCloser {
-	return &stream{ctx: ctx, r: r, tries: tries{bucket: r.bucket}}
+// with where it was (B2). The first request asks for so many bytes at most, for
+// those who may want the beginning alone; the one after them asks for all others.
+func (r *Reader) Stream(ctx context.Context, first int64) io.ReadCloser {
+	return &stream{ctx: ctx, r: r, until: min(max(first, 1), r.object.Size), tries: tries{bucket: r.bucket}}
 }
 
 // stream is an object as a flow of bytes.
@@ -93,6 +94,7 @@ type stream struct {
 	ctx   context.Context // of the one reading that this is, as of a request
 	r     *Reader
 	at    int64
+	until int64         // where the request ends that is open, or is to be made
 	body  io.ReadCloser // nil: no request is open
 	tries tries
 	since int64 // bytes that came since the last failure
@@ -106,26 +108,21 @@ const progress = 8 << 20
 // Read reads on.
 func (s *stream) Read(p []byte) (n int, err error) {
 	for n == 0 && s.err == nil && len(p) > 0 {
-		left := s.r.object.Size - s.at
-		if left == 0 {
-			s.err = s.end()
+		if s.at == s.until && !s.turn() {
 			break
 		}
 		var failed error
 		if s.body == nil {
-			s.body, failed = s.r.get(s.ctx, s.at, left)
+			s.body, failed = s.r.get(s.ctx, s.at, s.until-s.at)
 		}
 		if failed == nil {
-			n, failed = s.body.Read(p[:min(int64(len(p)), left)])
+			n, failed = s.body.Read(p[:min(int64(len(p)), s.until-s.at)])
 			s.at, s.since = s.at+int64(n), s.since+int64(n)
-			if failed == io.EOF {
-				failed = nil
-				if s.at < s.r.object.Size && n == 0 {
-					failed = io.ErrUnexpectedEOF
-				}
-			}
 		}
-		if failed != nil {
+		if failed == io.EOF && s.at < s.until {
+			failed = io.ErrUnexpectedEOF
+		}
+		if failed != nil && failed != io.EOF {
 			s.again(failed)
 		}
 	}
@@ -133,6 +130,16 @@ func (s *stream) Read(p []byte) (n int, err error) {
 		return n, nil
 	}
 	return 0, s.err
+}
+
+// turn goes from a request that was read to its end to the next, and reports
+// whether there is one.
+func (s *stream) turn() bool {
+	if s.err = s.end(); s.err == nil && s.at == s.r.object.Size {
+		s.err = io.EOF
+	}
+	s.until = s.r.object.Size
+	return s.err == nil
 }
 
 // again drops the request that failed, and waits for the next.
@@ -145,21 +152,20 @@ func (s *stream) again(failed error) {
 	s.err = s.tries.next(s.ctx, failed)
 }
 
-// end reads to the end of the answer, where its checksum is compared.
+// end reads the end of the answer, where its checksum is compared.
 func (s *stream) end() error {
 	if s.body == nil {
-		return io.EOF
+		return nil
 	}
+	defer s.drop()
 	var more [1]byte
-	n, err := s.body.Read(more[:])
-	s.drop()
-	if n > 0 {
+	switch n, err := s.body.Read(more[:]); {
+	case n > 0:
 		return ErrChanged
+	case errors.Is(err, errChecksum):
+		return s.r.bucket.fault(err, 1)
 	}
-	if err != nil && err != io.EOF && s.ctx.Err() == nil && errors.Is(err, errChecksum) {
-		return err
-	}
-	return io.EOF
+	return nil // All bytes came; how the connection ends does not matter.
 }
 
 func (s *stream) drop() {

@@ -133,7 +133,7 @@ func (j *backfillJob) run(ctx context.Context) (*manifest, *runReport, error) {
 	if j.set, err = chooseSet(def, j.set); err != nil {
 		return nil, nil, err
 	}
-	in := openInputs(def, j.set)
+	in := openInputs(ctx, def, j.set)
 	plan, err := in.compile(j.set)
 	if err != nil {
 		return nil, nil, err

@@ -93,7 +93,7 @@ func test(c *cli.Context) error {
 			return wrongf("%s has no cases: there is no %s; write it, or name another with --cases", spec, file)
 		}
 	}
-	in, err := openHistories(spec)
+	in, err := openHistories(c.Context, spec)
 	if err != nil {
 		return err
 	}

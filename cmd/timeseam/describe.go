@@ -47,7 +47,7 @@ func describe(c *cli.Context) error {
 	case rows > 0 && c.Bool("json"):
 		return wrongf("--rows shows rows to people; leave it out with --json")
 	}
-	d, err := sources.Describe(c.Context, path)
+	d, err := newFinder().Describe(c.Context, path)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -37,7 +36,7 @@ const (
 	keyBytes   = 16
 )
 
-func newEstimate(ctx context.Context, plan *features.Plan, in *inputs) (*estimate, error) {
+func newEstimate(plan *features.Plan, in *inputs) (*estimate, error) {
 	e := &estimate{How: []string{
 		"bytes to read are the compressed columns of every row group, as the footers tell, and all of CSV and JSON lines; the spine is read twice",
 		"memory is every event once for each view that takes it, and every question with its answers, and as an event where it is one; events that no window reaches are let go as they are read, so it is less where the history is longer than the windows",
@@ -45,7 +44,7 @@ func newEstimate(ctx context.Context, plan *features.Plan, in *inputs) (*estimat
 	}}
 	set := plan.TrainingSet
 	spine := in.spines[set.Name.Value]
-	d, err := weigh(ctx, spine)
+	d, err := weigh(spine)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +65,7 @@ func newEstimate(ctx context.Context, plan *features.Plan, in *inputs) (*estimat
 	held := rows * question
 	for i, input := range plan.Inputs {
 		t := in.histories[input.Source.Name.Value]
-		d, err := weigh(ctx, t)
+		d, err := weigh(t)
 		if err != nil {
 			return nil, err
 		}
@@ -117,14 +116,14 @@ type weight struct {
 	whole                int64 // of text, which is read whole whatever is asked of it
 }
 
-func weigh(ctx context.Context, t *sources.Table) (w weight, err error) {
+func weigh(t *sources.Table) (w weight, err error) {
 	if t.Format() != "parquet" {
 		for i := range t.Files {
 			w.whole += t.Files[i].Size
 		}
 		return w, nil
 	}
-	w.Description, err = sources.Describe(ctx, t.Path)
+	w.Description, err = t.Describe()
 	return w, err
 }
 

@@ -83,13 +83,13 @@ func explain(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	in := openInputs(def, set)
+	in := openInputs(c.Context, def, set)
 	plan, err := in.compile(set)
 	if err != nil {
 		return err
 	}
 	x := newExplanation(plan, in)
-	if x.Estimate, err = newEstimate(c.Context, plan, in); err != nil {
+	if x.Estimate, err = newEstimate(plan, in); err != nil {
 		return err
 	}
 	if c.Bool("json") {

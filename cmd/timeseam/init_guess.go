@@ -15,6 +15,7 @@ import (
 	"github.com/timeseam/timeseam/features/expr"
 	"github.com/timeseam/timeseam/sink"
 	"github.com/timeseam/timeseam/sources"
+	"github.com/timeseam/timeseam/store"
 )
 
 // guess is a first definition over somebody's own file. Each choice that a person
@@ -38,7 +39,7 @@ type guess struct {
 const guessRows = 10_000
 
 func newGuess(ctx context.Context, path, dir string) (*guess, error) {
-	d, err := sources.Describe(ctx, path)
+	d, err := newFinder().Describe(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +53,7 @@ func newGuess(ctx context.Context, path, dir string) (*guess, error) {
 	if err := g.sample(ctx, t); err != nil {
 		return nil, err
 	}
-	if file, err := filepath.Abs(path); err == nil {
+	if file, err := filepath.Abs(path); err == nil && !store.Is(path) {
 		if at, err := filepath.Abs(dir); err == nil {
 			if g.path, err = filepath.Rel(at, file); err != nil {
 				g.path = file

@@ -98,7 +98,7 @@ func lag(c *cli.Context) error {
 		return err
 	}
 	named := c.String("training-set")
-	in := openInputs(def, named)
+	in := openInputs(c.Context, def, named)
 	if _, err := in.compile(named); err != nil {
 		return err
 	}

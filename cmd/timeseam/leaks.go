@@ -104,7 +104,7 @@ func leaks(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	in := openInputs(def, name)
+	in := openInputs(c.Context, def, name)
 	plan, err := in.compile(name)
 	if err != nil {
 		return err

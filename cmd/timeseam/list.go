@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -109,22 +110,22 @@ func before(words, text string) string {
 
 // openHistories reads a definition and opens those histories that are there.
 // Spines are not looked at.
-func openHistories(path string) (*inputs, error) {
+func openHistories(ctx context.Context, path string) (*inputs, error) {
 	def, err := readDefinition(path)
 	if err != nil {
 		return nil, err
 	}
 	bare := *def
 	bare.TrainingSets = nil
-	in := openInputs(&bare, "")
+	in := openInputs(ctx, &bare, "")
 	in.def = def
 	return in, nil
 }
 
 // openWhole compiles all features of a definition besides. A history that is not
 // there is a fault only if the definition does not give its types.
-func openWhole(path string) (*inputs, *features.Plan, error) {
-	in, err := openHistories(path)
+func openWhole(ctx context.Context, path string) (*inputs, *features.Plan, error) {
+	in, err := openHistories(ctx, path)
 	if err != nil {
 		return nil, nil, err
 	}

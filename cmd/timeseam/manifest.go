@@ -181,6 +181,7 @@ type fileEntry struct {
 	Rows      int64  `json:"rows"`
 	FooterCRC string `json:"footer_crc32c,omitempty"` // Parquet
 	Sum       string `json:"crc32c,omitempty"`        // CSV and JSON lines
+	ETag      string `json:"etag,omitempty"`          // objects
 }
 
 type inputEntry struct {
@@ -244,7 +245,7 @@ func columnEntries(described []features.Described) []columnEntry {
 func newTableEntry(path string, t *sources.Table) tableEntry {
 	e := tableEntry{Path: path, Rows: t.Rows(), Files: []fileEntry{}}
 	for _, f := range t.Files {
-		entry := fileEntry{Path: within(t.Path, f.Path), Bytes: f.Size, Rows: f.Rows}
+		entry := fileEntry{Path: within(t.Path, f.Path), Bytes: f.Size, Rows: f.Rows, ETag: f.ETag}
 		if t.Format() == "parquet" {
 			entry.FooterCRC = fmt.Sprintf("%08x", f.FooterCRC)
 		} else {

@@ -15,7 +15,7 @@ import (
 // describeNoun says what something is that a definition names. Things of several
 // kinds may have one name; all of them are told.
 func describeNoun(c *cli.Context, spec, name string) error {
-	in, plan, err := openWhole(spec)
+	in, plan, err := openWhole(c.Context, spec)
 	if err != nil {
 		return err
 	}

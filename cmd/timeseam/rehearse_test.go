@@ -38,7 +38,7 @@ cases:
 			t.Fatal(err)
 		}
 	}
-	in, err := openHistories(spec)
+	in, err := openHistories(t.Context(), spec)
 	if err != nil {
 		t.Fatal(err)
 	}

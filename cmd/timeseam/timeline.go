@@ -98,7 +98,7 @@ func timeline(c *cli.Context) error {
 
 // open compiles a plan for the features that are wanted, and the entity's key.
 func (h *history) open(c *cli.Context, spec string) error {
-	in, whole, err := openWhole(spec)
+	in, whole, err := openWhole(c.Context, spec)
 	if err != nil {
 		return err
 	}

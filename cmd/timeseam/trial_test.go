@@ -43,7 +43,7 @@ func trialOf(t *testing.T, known, spine string, most int) (*trial, *features.Pla
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := openInputs(def, "t")
+	in := openInputs(t.Context(), def, "t")
 	plan, err := in.compile("t")
 	if err != nil {
 		t.Fatal(err)

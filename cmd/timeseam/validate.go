@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -46,7 +47,7 @@ func validate(c *cli.Context) error {
 	faulty := false
 	for _, path := range paths {
 		v := verdict{File: path, Faults: []event.Fault{}, Lints: []event.Fault{}}
-		err := v.check(path)
+		err := v.check(c.Context, path)
 		faulty = faulty || err != nil
 		verdicts = append(verdicts, v)
 		if !c.Bool("json") {
@@ -65,10 +66,10 @@ func validate(c *cli.Context) error {
 }
 
 // check compiles all of a definition, against its tables where they are there.
-func (v *verdict) check(path string) error {
+func (v *verdict) check(ctx context.Context, path string) error {
 	def, err := readDefinition(path)
 	if err == nil {
-		in := openInputs(def, "")
+		in := openInputs(ctx, def, "")
 		v.Lints = append(v.Lints, in.missingNotes()...)
 		var plan *features.Plan
 		if plan, err = features.Compile(def, in.catalog(), ""); err == nil {

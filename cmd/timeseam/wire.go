@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/timeseam/timeseam/features/event"
 	"github.com/timeseam/timeseam/sink"
 	"github.com/timeseam/timeseam/sources"
+	"github.com/timeseam/timeseam/store"
 	"github.com/urfave/cli/v2"
 )
 
@@ -19,6 +21,7 @@ import (
 // not. A table that cannot be opened is an error only for those who need it.
 type inputs struct {
 	def       *features.Definition
+	finder    sources.Finder
 	histories map[string]*sources.Table // by source
 	spines    map[string]*sources.Table // by training set
 	missing   map[string]error          // by "source x" or "training set x"
@@ -26,13 +29,16 @@ type inputs struct {
 	fetched   map[string]*fetched       // by source: what a run reads of its partitions
 }
 
+// newFinder finds tables on this machine, and objects by the settings of AWS.
+func newFinder() sources.Finder { return sources.Finder{Store: store.New(store.Options{})} }
+
 // openInputs opens the histories of a definition, and the spine of the training
 // set named, or of all.
-func openInputs(def *features.Definition, set string) *inputs {
-	in := &inputs{def: def, histories: map[string]*sources.Table{}, spines: map[string]*sources.Table{}, missing: map[string]error{}, misfits: map[string]*event.Fault{}, fetched: map[string]*fetched{}}
+func openInputs(ctx context.Context, def *features.Definition, set string) *inputs {
+	in := &inputs{def: def, finder: newFinder(), histories: map[string]*sources.Table{}, spines: map[string]*sources.Table{}, missing: map[string]error{}, misfits: map[string]*event.Fault{}, fetched: map[string]*fetched{}}
 	for i := range def.Sources {
 		s := &def.Sources[i]
-		t, err := in.open(s.History, s.Fields)
+		t, err := in.open(ctx, s.History, s.Fields)
 		if err != nil {
 			in.missing["source "+s.Name.Value] = fmt.Errorf("history of source %s: %w", s.Name.Value, err)
 			continue
@@ -50,7 +56,7 @@ func openInputs(def *features.Definition, set string) *inputs {
 			}
 			continue
 		}
-		t, err := in.open(s.Spine.Table, s.Spine.Fields)
+		t, err := in.open(ctx, s.Spine.Table, s.Spine.Fields)
 		if err != nil {
 			in.missing["training set "+s.Name.Value] = fmt.Errorf("spine of training set %s: %w", s.Name.Value, err)
 			continue
@@ -61,23 +67,23 @@ func openInputs(def *features.Definition, set string) *inputs {
 }
 
 // open finds a table; a path that is not absolute is one beside the definition.
-func (in *inputs) open(at features.Table, fields []features.Declared) (*sources.Table, error) {
+func (in *inputs) open(ctx context.Context, at features.Table, fields []features.Declared) (*sources.Table, error) {
 	path, fault := features.Expand(at.Path, os.LookupEnv)
 	if fault != nil {
 		fault.File = in.def.File
 		return nil, event.Faults{*fault}
 	}
-	if !filepath.IsAbs(path) {
+	if !filepath.IsAbs(path) && !store.Is(path) {
 		path = filepath.Join(filepath.Dir(in.def.File), path)
 	}
 	if !at.Text() {
-		t, err := sources.Find(path)
+		t, err := in.finder.Find(ctx, path)
 		if err == nil {
 			err = t.Declare(at.Columns(fields))
 		}
 		return t, err
 	}
-	return sources.FindText(path, sources.Dialect{JSON: at.Format == "json", Delimiter: at.Delimiter, Quote: at.Quote, Headless: at.Headless, Null: at.Null, Fields: at.Columns(fields)})
+	return in.finder.FindText(ctx, path, sources.Dialect{JSON: at.Format == "json", Delimiter: at.Delimiter, Quote: at.Quote, Headless: at.Headless, Null: at.Null, Fields: at.Columns(fields)})
 }
 
 // catalog is what the opened tables hold.
@@ -158,6 +164,9 @@ func (in *inputs) spare(out string, folder bool) error {
 
 // touches reports whether the file out is one of a table's, or would be found with them.
 func touches(out string, t *sources.Table) bool {
+	if store.Is(t.Path) {
+		return false
+	}
 	if there, err := os.Stat(out); err == nil {
 		for _, f := range t.Files {
 			if info, err := os.Stat(f.Path); err == nil && os.SameFile(there, info) {
@@ -181,6 +190,9 @@ func touches(out string, t *sources.Table) bool {
 // holds reports whether a folder has one of a table's files in it, or would itself
 // be found with them.
 func holds(folder string, t *sources.Table) bool {
+	if store.Is(t.Path) {
+		return false
+	}
 	path, err := filepath.Abs(folder)
 	table, tableErr := filepath.Abs(t.Path)
 	if err != nil || tableErr != nil {
