@@ -63,7 +63,7 @@ func (c *Client) Bucket(ctx context.Context, name string) (*Bucket, error) {
 		if err := c.connect(ctx); ctx.Err() != nil {
 			return nil, ctx.Err()
 		} else if err != nil {
-			c.refused = err
+			c.refused = &Fault{words: err.Error(), kind: ErrSettings}
 		}
 	}
 	if c.refused != nil {

@@ -22,6 +22,8 @@ var (
 	// ErrChanged is that an object is not the one that was found, or that a condition
 	// of a request did not hold.
 	ErrChanged = errors.New("it was changed while it was being read; run again")
+	// ErrSettings is that the settings of AWS cannot be used, for whichever object.
+	ErrSettings = errors.New("the AWS settings cannot be used")
 )
 
 // Fault is an error of the store as one sentence without secrets. Its cause is
@@ -29,7 +31,7 @@ var (
 // what was sent.
 type Fault struct {
 	words string
-	kind  error // ErrNotFound, ErrChanged, or nil
+	kind  error // ErrNotFound, ErrChanged, ErrSettings, or nil
 }
 
 // Error is the sentence.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/timeseam/timeseam/store/storetest"
 )
 
 // The scripts of testdata/script hold what the program says and leaves behind. Each
@@ -30,14 +32,20 @@ import (
 //	change NEW OLD FROM TO   copies OLD to NEW with the words FROM, once there, made TO
 //	fails-in CODE LINE       the same of a line of the shell
 //	is-json FILE             a file, or stdout, is JSON
+//	object KEY FILE          puts a file into s3://lake, under a key of the script's own ($LAKE)
 //	large FILE               makes a definition of more than 1 MiB
 //	damage FILE cut N        leaves the first N bytes of a file
 //	damage FILE flip N       turns all bits of byte N, from the end if negative
 func TestScript(t *testing.T) {
+	objects := storetest.Serve(t)
 	testscript.Run(t, testscript.Params{
 		Dir:      "testdata/script",
 		Deadline: time.Now().Add(8 * time.Minute),
-		Setup:    setBase,
+		Setup: func(e *testscript.Env) error {
+			storetest.Use(e.Setenv, objects.URL)
+			e.Setenv("LAKE", "s3://"+storetest.Bucket+"/"+filepath.Base(e.WorkDir))
+			return setBase(e)
+		},
 		Condition: func(is string) (bool, error) {
 			if is != "plain-user" {
 				return false, fmt.Errorf("no condition %s", is)
@@ -46,6 +54,10 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fails": fails, "fails-in": failsIn, "parquet": scriptParquet, "rows": scriptRows, "change": change, "damage": damage, "large": large, "is-json": isJSON,
+			"object": func(ts *testscript.TestScript, neg bool, args []string) {
+				usage(ts, neg || len(args) != 2, "object KEY FILE")
+				objects.Put(path.Join(filepath.Base(ts.Getenv("LAKE")), args[0]), []byte(ts.ReadFile(args[1])))
+			},
 		},
 	})
 }

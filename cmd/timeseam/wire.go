@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -106,6 +107,9 @@ func (in *inputs) compile(set string) (*features.Plan, error) {
 		if missing := in.missingTables(); len(missing) > 0 {
 			first := missing[0]
 			for _, also := range missing[1:] {
+				if errors.Is(first, store.ErrSettings) && errors.Is(also, store.ErrSettings) {
+					continue // It is the same for all of them.
+				}
 				first = fmt.Errorf("%w; %w", first, also) // in one sentence
 			}
 			return nil, first

@@ -26,13 +26,20 @@ type Server struct {
 // clients find it and nothing else.
 func Start(t testing.TB) *Server {
 	t.Helper()
+	s := Serve(t)
+	Use(t.Setenv, s.URL)
+	return s
+}
+
+// Serve runs a server until the test ends.
+func Serve(t testing.TB) *Server {
+	t.Helper()
 	s := &Server{t: t, backend: s3mem.New()}
 	if err := s.backend.CreateBucket(Bucket); err != nil {
 		t.Fatal(err)
 	}
 	quiet := gofakes3.StdLog(log.New(io.Discard, "", 0))
 	s.URL = listen(t, gofakes3.New(s.backend, gofakes3.WithLogger(quiet)).Server())
-	Use(t.Setenv, s.URL)
 	return s
 }
 
