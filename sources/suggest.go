@@ -23,14 +23,20 @@ import (
 func (f Finder) textAt(ctx context.Context, path string) (json, is bool) {
 	name := filepath.Base(path)
 	switch {
+	case parquetEndings.match(name) && !isGlob(path):
+		return false, false
 	case csvEndings.match(name):
 		return false, true
 	case jsonEndings.match(name):
 		return true, true
 	}
+	every := endings{names: slices.Concat(parquetEndings.names, csvEndings.names, jsonEndings.names), packed: true}
+	all, err := f.list(ctx, every, path)
+	if err != nil {
+		return false, false // Find says why.
+	}
 	for _, ends := range []endings{parquetEndings, csvEndings, jsonEndings} {
-		found, err := f.list(ctx, ends, path)
-		if err == nil && ends.match(found[0].path) {
+		if slices.ContainsFunc(all, func(at found) bool { return ends.match(at.path) }) {
 			return ends.names[0] == jsonEndings.names[0], ends.packed
 		}
 	}

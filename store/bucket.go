@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -35,6 +36,12 @@ func (b *Bucket) Stat(ctx context.Context, key string) (Object, error) {
 		out, err = b.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.Name, Key: &key})
 		return err
 	})
+	if errors.Is(err, errRefused) {
+		// The answer to a question for the head of an object has no words; a list's has.
+		if err := b.pages(ctx, key, "/", func(*s3.ListObjectsV2Output) bool { return false }); err != nil {
+			return Object{}, err
+		}
+	}
 	if err != nil {
 		return Object{}, err
 	}

@@ -26,6 +26,9 @@ var (
 	ErrSettings = errors.New("the AWS settings cannot be used")
 )
 
+// errRefused is that a server would not do what was asked.
+var errRefused = errors.New("it is refused")
+
 // Fault is an error of the store as one sentence without secrets. Its cause is
 // dropped on purpose: what SDKs and servers write names requests, and may quote
 // what was sent.
@@ -49,7 +52,11 @@ func (b *Bucket) fault(err error, attempts int) error {
 	if attempts > 1 {
 		words += fmt.Sprintf(" (%d attempts)", attempts)
 	}
-	return &Fault{words: b.client.discreet(words)}
+	fault := &Fault{words: b.client.discreet(words)}
+	if status := statusOf(err); status == http.StatusForbidden || status == http.StatusBadRequest || status == http.StatusMovedPermanently {
+		fault.kind = errRefused
+	}
+	return fault
 }
 
 // kindOf is what a caller branches on, nil if it is nothing of that.

@@ -218,6 +218,10 @@ func (r *Reader) same(out *s3.GetObjectOutput, at, n int64, whole bool) error {
 	if tag := unquoted(out.ETag); o.ETag != "" && tag != o.ETag {
 		return ErrChanged
 	}
+	// Files that were put under a server by hand have no ETag.
+	if at := aws.ToTime(out.LastModified); o.ETag == "" && !at.IsZero() && at.Unix() != o.Modified.Unix() {
+		return ErrChanged
+	}
 	if whole {
 		if aws.ToInt64(out.ContentLength) > o.Size {
 			return ErrChanged
