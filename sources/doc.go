@@ -1,5 +1,6 @@
-// Package sources is the rim on the way in: files of Parquet, CSV and JSON lines
-// become batches. It knows files and columns, and nothing of features.
+// Package sources is the rim on the way in: files of Parquet, CSV and JSON lines,
+// on this machine or in buckets, become batches. It knows files and columns, and
+// nothing of features.
 //
 // Words it owns:
 //
@@ -29,15 +30,22 @@
 //	R4  Memory is bounded by the batch, one page a column and one dictionary a
 //	    column, and in text by the longest record (recordMost), whatever the size
 //	    of file and row group; and the pages together by the budget that the file's
-//	    own bytes give them, so that few bytes never take much.
+//	    own bytes give them, so that few bytes never take much. Of an object, R6
+//	    holds besides.
 //	R5  In one batch a text column has exactly one dictionary; a batch ends
 //	    where a file changes it.
+//	R6  Of an object, no bytes are fetched but footers, the chunks of the columns
+//	    that are read, and gaps of at most gapMost between those. A part holds at
+//	    most windowsMost windows a column, each of at most windowMost bytes, and
+//	    heldMost bytes together unless so many columns have windows of windowLeast.
 //
-// Read find.go (from a path to files), hive.go (folders as columns), partition.go
-// (folders as spans of time), file.go (footers), table.go (from files to
+// Read find.go (from a path to files), remote.go (the same in buckets), hive.go
+// (folders as columns), partition.go (folders as spans of time), content.go (where
+// a file's bytes come from), file.go (footers), table.go (from files to
 // one schema), leaf.go (which Parquet type is what), part.go (batches), cursor.go
 // (rows of one column), heads.go and page.go (pages), bits.go (encodings),
-// codec.go (compression), convert.go (values). thrift.go and flat.go look at
+// codec.go (compression), convert.go (values). ahead.go fetches what cursors read of
+// objects, and passing.go what the other library does. thrift.go and flat.go look at
 // metadata before anything believes it. carry.go and arrow.go are the way of the
 // untouched columns, carrycheck.go and carrycodec.go what stands between damaged
 // bytes and the library that reads them; statistics.go, describe.go and written.go tell what the footers know.
