@@ -273,6 +273,31 @@ func TestRemoteBytes(t *testing.T) {
 	}
 }
 
+// TestRemoteGaps holds that short gaps are fetched with what is around them: one
+// request a row group in place of two.
+func TestRemoteGaps(t *testing.T) {
+	s := storetest.Start(t)
+	s.Put("wide.parquet", wide(t, 3, 5000)) // 40 KB a column chunk
+	p := storetest.Before(t, s.URL, storetest.Schedule{})
+	table := must(hasty(0).Find(t.Context(), "s3://lake/wide.parquet"))
+	p.Requests()
+	if _, rows := readAll(t, must(table.Read([]string{"c02", "c00"}))); rows != 15_000 {
+		t.Fatalf("%d rows", rows)
+	}
+	bytes, want := int64(0), int64(0)
+	all := p.Requests()
+	for _, r := range all {
+		bytes += r.Bytes
+	}
+	for g := range 3 {
+		columns := table.Files[0].meta.RowGroups[g].Columns
+		want += placeOf(&columns[2].MetaData).to - placeOf(&columns[0].MetaData).from
+	}
+	if len(all) != 3 || bytes != want {
+		t.Errorf("%d requests for %d bytes, want 3 for %d", len(all), bytes, want)
+	}
+}
+
 // TestRemoteMemory holds R6: how much is held, whatever the size of row groups.
 func TestRemoteMemory(t *testing.T) {
 	for columns, most := range map[int]int64{1: 3 * windowMost, 3: 9 * windowMost, 10: heldMost, 32: heldMost, 100: 300 * windowLeast} {
@@ -312,8 +337,8 @@ func TestRemoteMemory(t *testing.T) {
 // the same rows, or an error that says what was wrong.
 func TestRemoteFaults(t *testing.T) {
 	s := storetest.Start(t)
-	upload(t, s, "testdata/hive", "hive")
-	s.Put("hive/dt=2026-01-09/region=c/wide.parquet", wide(t, 2, 1000))
+	upload(t, s, "testdata/hive/dt=2026-01-02", "hive/dt=2026-01-02")
+	s.Put("hive/dt=2026-01-09/region=c/wide.parquet", wide(t, 2, 500))
 	names := []string{"id", "dt", "region", "c00", "c39"}
 	want := ""
 	whole, failed := 0, map[string]int{}
@@ -326,7 +351,7 @@ func TestRemoteFaults(t *testing.T) {
 		rate := []float64{0, 0.05, 0.3, 0.6, 0.9}[seed%5]
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			p := storetest.Before(t, s.URL, storetest.Schedule{Seed: seed, Rate: rate})
-			text, err := readRemote(t, hasty(int64(500+rng.IntN(9000))), names)
+			text, err := readRemote(t, hasty(int64(1000+rng.IntN(9000))), names)
 			requests := len(p.Requests())
 			switch {
 			case seed == 0:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -33,9 +34,16 @@ var errStalled = errors.New("nothing came over the connection")
 // passing is what is worth another attempt.
 var passing = retry.IsErrorRetryables(retry.DefaultRetryables)
 
-// mayPass reports whether the same request may succeed later.
+// garbled reports whether a request succeeded with an answer that is no such one.
+func garbled(err error) bool {
+	status := statusOf(err)
+	return status >= http.StatusOK && status < http.StatusMultipleChoices && codeOf(err) == ""
+}
+
+// mayPass reports whether the same request may succeed later. An answer that is cut
+// off in an orderly way is one that cannot be understood.
 func mayPass(err error) bool {
-	return errors.Is(err, errStalled) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, new(*bodyError)) ||
+	return garbled(err) || errors.Is(err, errStalled) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, new(*bodyError)) ||
 		passing.IsErrorRetryable(err) == aws.TrueTernary
 }
 

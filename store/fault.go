@@ -124,6 +124,8 @@ func (b *Bucket) words(err error) string {
 		return fmt.Sprintf("nothing came over the connection for %s; check the network, and run again", b.client.Stall)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "its answers are cut off; check the network, and run again"
+	case garbled(err):
+		return "its server answers what cannot be understood; check that the endpoint is one of S3"
 	case status >= http.StatusInternalServerError:
 		return fmt.Sprintf("its server failed with status %d; run again later", status)
 	}
@@ -168,6 +170,9 @@ func spoken(err error) string {
 			return fmt.Sprintf("its server refuses: %s (%s)", strings.TrimSuffix(m, "."), api.ErrorCode())
 		}
 		return fmt.Sprintf("its server refuses (%s)", api.ErrorCode())
+	}
+	if status := statusOf(err); status > 0 {
+		return fmt.Sprintf("its server refuses with status %d", status)
 	}
 	return unreached(err)
 }

@@ -73,6 +73,23 @@ func TestFaultWords(t *testing.T) {
 	}
 }
 
+// TestNoStore holds what is said of an endpoint that is none of S3.
+func TestNoStore(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>Welcome!") }))
+	defer server.Close()
+	usual(t, server.URL)
+	b, err := New(Options{Pause: func(int) time.Duration { return 0 }}).Bucket(t.Context(), "lake")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.List(t.Context(), ""); err == nil || err.Error() != "its server answers what cannot be understood; check that the endpoint is one of S3 (8 attempts)" {
+		t.Errorf("%v", err)
+	}
+	if err := b.Reader(Object{Key: "o", Size: 10, ETag: "x"}).ReadAt(t.Context(), make([]byte, 5), 0); !errors.Is(err, ErrChanged) {
+		t.Errorf("a range without an ETag: %v", err)
+	}
+}
+
 // TestRefusedHead holds that a refusal without words is asked for its words.
 func TestRefusedHead(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
