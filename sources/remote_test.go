@@ -51,7 +51,7 @@ func upload(t testing.TB, s *storetest.Server, dir, key string) {
 func TestRemoteFind(t *testing.T) {
 	dir, s := t.TempDir(), storetest.Start(t)
 	for _, name := range []string{"b.parquet", "a.parquet", "sub/c.parquet", "k=1/d.parquet", "_k=2/e.parquet", "_tmp/x.parquet", ".hidden/x.parquet", "sub/.x.parquet", "sub/_x.parquet", "sub/deep/f.pq",
-		"k=2/l=x/g.parquet", "k=2/l=y/h.parquet", "a b/ü=ö.parquet", "*.lit/i.parquet"} {
+		"k=2/l=x/g.parquet", "k=2/l=y/h.parquet", "a b/ü=ö.parquet", "*.lit/i.parquet", "k=1/_SUCCESS", "k=2/_SUCCESS", "k=2/l=x/_SUCCESS", "k=2/_old/g.parquet", "_SUCCESS"} {
 		copyTo(t, "required.parquet", dir, name)
 	}
 	write(t, filepath.Join(dir, "README.md"), []byte("not a table"))
@@ -61,8 +61,9 @@ func TestRemoteFind(t *testing.T) {
 	f := hasty(0)
 	for _, pattern := range []string{"", "a.parquet", "*.parquet", "*", "*/", "[ab].parquet", "k=*", "k=*/", "k=2", "k=2/*", "k=2/l=*/*.parquet", "k=[12]/**", "?k=*/e.parquet", "**/*.pq", "**/d.parquet", "**", "**/**/d.parquet",
 		"sub/**/f.pq", "_tmp/*.parquet", "_tmp", "_tmp/*", "sub/deep/f.pq", "sub/_x.parquet", "{a,b}.parquet", "none*", "nowhere/*", "sub/deep", "[a.parquet", "nothing.parquet", "_tmp/none.parque", "a b", "a b/*", "a?b/ü*", `\*.lit/*`, "*.lit", "*.lit/i.parquet", "sub//c.parquet"} {
-		local, err := parquetEndings.list(dir + "/" + pattern)
-		remote, errRemote := f.list(t.Context(), parquetEndings, "s3://lake/lake/tx/"+pattern)
+		local, marks, err := parquetEndings.listed(dir + "/" + pattern)
+		remote, marksRemote, errRemote := f.listed(t.Context(), parquetEndings, "s3://lake/lake/tx/"+pattern)
+		local, remote = append(local, marks...), append(remote, marksRemote...)
 		if pattern == "sub//c.parquet" {
 			local, err = nil, errShort // A key may have two slashes, and is another one.
 		}
