@@ -35,7 +35,7 @@ func BenchmarkFormats(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				s, err := target.Open(o)
+				s, err := target.Open(b.Context(), o)
 				if err != nil {
 					b.Fatal(err)
 				}

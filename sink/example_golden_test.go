@@ -81,7 +81,7 @@ func TestTFRecordGolden(t *testing.T) {
 	schema, columns := goldenColumns()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "example.tfrecord")
-	s, err := resolved(t, Place{Path: path}).Open(Options{Schema: schema})
+	s, err := resolved(t, Place{Path: path}).Open(t.Context(), Options{Schema: schema})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestTFRecordRefuses(t *testing.T) {
 		}
 	}
 	twice := event.Schema{{Name: "a", Type: event.StructOf(event.Field{Name: "b", Type: event.Of(event.Int)})}, {Name: "a.b", Type: event.Of(event.Int)}}
-	if _, err := resolved(t, Place{Path: filepath.Join(t.TempDir(), "x.tfrecord")}).Open(Options{Schema: twice}); err == nil || !strings.Contains(err.Error(), "columns a and a.b both give the feature a.b") {
+	if _, err := resolved(t, Place{Path: filepath.Join(t.TempDir(), "x.tfrecord")}).Open(t.Context(), Options{Schema: twice}); err == nil || !strings.Contains(err.Error(), "columns a and a.b both give the feature a.b") {
 		t.Error(err)
 	}
 }

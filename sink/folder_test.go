@@ -28,7 +28,7 @@ func resolved(t *testing.T, p Place) *Target {
 // fill writes values to a place of one column and commits.
 func fill(t *testing.T, p Place, v ...int64) Output {
 	t.Helper()
-	s, err := resolved(t, p).Open(one())
+	s, err := resolved(t, p).Open(t.Context(), one())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestPartitions(t *testing.T) {
 	values := []string{"plain", "", hiveNull, "a/b", "..", "50%", "ä b", "x=y", "new\nline", `\`, "'", "{", "~", "%20"}
 	o := Options{Schema: event.Schema{{Name: "k/1", Type: event.Of(event.String)}, {Name: "n", Type: event.Of(event.Int)}}}
 	root := filepath.Join(t.TempDir(), "out")
-	s, err := resolved(t, Place{Path: root, PartitionBy: "k/1"}).Open(o)
+	s, err := resolved(t, Place{Path: root, PartitionBy: "k/1"}).Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestPartitionsOfAnything(t *testing.T) {
 			root := filepath.Join(t.TempDir(), "out")
 			o := sampleOptions()
 			o.RowGroupRows = 200
-			s, err := resolved(t, Place{Path: root, PartitionBy: column, FileSize: 20_000}).Open(o)
+			s, err := resolved(t, Place{Path: root, PartitionBy: column, FileSize: 20_000}).Open(t.Context(), o)
 			if slices.Contains([]string{"names", "nothing", "counts"}, column) {
 				if err == nil || !strings.Contains(err.Error(), "partition by a number, text, date or time") {
 					t.Errorf("%s: %v", column, err)
@@ -213,7 +213,7 @@ func TestPartitionsRefused(t *testing.T) {
 	dir := t.TempDir()
 	o := Options{Schema: event.Schema{{Name: "user", Type: event.Of(event.Int)}, {Name: "n", Type: event.Of(event.Int)}}}
 	place := Place{Path: filepath.Join(dir, "out"), PartitionBy: "user"}
-	s, err := resolved(t, place).Open(o)
+	s, err := resolved(t, place).Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,11 +231,11 @@ func TestPartitionsRefused(t *testing.T) {
 	s.Close()
 	leavesNothing(t, dir)
 	place.PartitionBy = "usr"
-	if _, err := resolved(t, place).Open(o); err == nil || !strings.Contains(err.Error(), "--partition-by usr; the training set has no such column; did you mean user?") {
+	if _, err := resolved(t, place).Open(t.Context(), o); err == nil || !strings.Contains(err.Error(), "--partition-by usr; the training set has no such column; did you mean user?") {
 		t.Error(err)
 	}
 	place.PartitionBy = "x"
-	if _, err := resolved(t, place).Open(one()); err == nil || !strings.Contains(err.Error(), "is the only column") {
+	if _, err := resolved(t, place).Open(t.Context(), one()); err == nil || !strings.Contains(err.Error(), "is the only column") {
 		t.Error(err)
 	}
 }
@@ -282,7 +282,7 @@ func TestFolderSpares(t *testing.T) {
 	}
 	refused := func(p Place, words string) {
 		t.Helper()
-		if s, err := resolved(t, p).Open(one()); err == nil {
+		if s, err := resolved(t, p).Open(t.Context(), one()); err == nil {
 			s.Close()
 			t.Errorf("%+v was taken", p)
 		} else if !strings.Contains(err.Error(), words) {
@@ -326,7 +326,7 @@ func TestIntervals(t *testing.T) {
 	}
 	refused := func(p Place, words string) {
 		t.Helper()
-		s, err := resolved(t, p).Open(one())
+		s, err := resolved(t, p).Open(t.Context(), one())
 		if err == nil {
 			s.Close()
 			t.Errorf("%+v was taken", p)
@@ -349,7 +349,7 @@ func TestIntervals(t *testing.T) {
 
 	// Of two that overlap and are both on their way, the second is refused; what a
 	// killed run left is not.
-	open, err := resolved(t, Place{Path: root, Interval: day(5)}).Open(one())
+	open, err := resolved(t, Place{Path: root, Interval: day(5)}).Open(t.Context(), one())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -396,15 +396,16 @@ func TestFolderCutOff(t *testing.T) {
 			place := Place{Path: filepath.Join(dir, "out"), FileSize: 1}
 			fill(t, place, make([]int64, 3000)...)
 			old := contents(t, place.Path)
-			s, err := resolved(t, place).Open(one())
+			s, err := resolved(t, place).Open(t.Context(), one())
 			if err != nil {
 				t.Fatal(err)
 			}
-			f := s.(*Folder)
-			if err := errors.Join(f.Write(t.Context(), oneBatch(make([]int64, 5000)...)), f.finish()); err != nil {
+			made := s.(*Folder)
+			if err := errors.Join(made.Write(t.Context(), oneBatch(make([]int64, 5000)...)), made.finish()); err != nil {
 				t.Fatal(err)
 			}
-			f.close()
+			made.close()
+			f := made.output.(*folder)
 			for i, step := range f.steps()[:steps] {
 				if i == 2 {
 					step = func() error { return f.exchange(swap) }
@@ -437,13 +438,13 @@ func TestFolderInOneStroke(t *testing.T) {
 	place := Place{Path: filepath.Join(dir, "out"), FileSize: 1}
 	fill(t, place, 7)
 	old := contents(t, place.Path)
-	s, err := resolved(t, place).Open(one())
+	s, err := resolved(t, place).Open(t.Context(), one())
 	if err != nil {
 		t.Fatal(err)
 	}
 	failed := errors.New("no")
 	asked := false
-	err = s.(*Folder).exchange(func(a, b string) error {
+	err = s.(*Folder).output.(*folder).exchange(func(a, b string) error {
 		asked = string(contents(t, b)) == string(old)
 		return failed
 	})
@@ -469,7 +470,7 @@ func TestFolderBetweenRenames(t *testing.T) {
 	if err := os.Mkdir(place.Path+partialSuffix, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	s, err := resolved(t, place).Open(one())
+	s, err := resolved(t, place).Open(t.Context(), one())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -28,7 +29,7 @@ func at(p Place) func(path string, o Options) (event.Sink, error) {
 		if err != nil {
 			return nil, err
 		}
-		return t.Open(o)
+		return t.Open(context.Background(), o)
 	}
 }
 

@@ -5,10 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/timeseam/timeseam/features/event"
@@ -17,7 +13,8 @@ import (
 // File is a sink that writes one file.
 type File struct {
 	*writer
-	output *output
+	name   string // as the user named it
+	output fileMaker
 	buffer *bufio.Writer
 	digest *digest
 	rows   *counting
@@ -27,22 +24,26 @@ type File struct {
 // pass it by.
 const bufferBytes = 128 << 10
 
-// openFile opens the sink of the file path. What stands beside it while it is made
-// is named after the path itself, or after another.
-func openFile(path string, l *layout, open opener, beside ...string) (*File, error) {
-	out, err := openOutput(path, beside...)
+// openFile opens the sink of the file path, which nothing belongs to.
+func openFile(path string, l *layout, open opener) (*File, error) {
+	out, err := openOutput(path)
 	if err != nil {
 		return nil, err
 	}
-	buffer := bufio.NewWriterSize(out.file, bufferBytes)
+	return newFile(path, out, l, open)
+}
+
+// newFile is a sink into the file that out makes.
+func newFile(name string, out fileMaker, l *layout, open opener) (*File, error) {
+	buffer := bufio.NewWriterSize(out, bufferBytes)
 	digest := newDigest(buffer)
 	enc, err := open(digest)
 	if err != nil {
 		out.close()
-		return nil, fmt.Errorf("write %s: %w", path, plainly(err))
+		return nil, fmt.Errorf("write %s: %w", name, plainly(err))
 	}
 	rows := &counting{encoder: enc}
-	return &File{writer: newWriter(l, rows), output: out, buffer: buffer, digest: digest, rows: rows}, nil
+	return &File{writer: newWriter(l, rows), name: name, output: out, buffer: buffer, digest: digest, rows: rows}, nil
 }
 
 // counting counts the rows that are encoded.
@@ -57,7 +58,11 @@ func (c *counting) encode(rec arrow.RecordBatch) error {
 }
 
 // Written is the file, once it is committed.
-func (f *File) Written() []Written { return []Written{f.digest.written("", f.rows.n)} }
+func (f *File) Written() []Written {
+	w := f.digest.written("", f.rows.n)
+	f.output.identify(&w)
+	return []Written{w}
+}
 
 // Write takes the next rows. Of Carried it holds references until the rows are
 // encoded; of the computed columns it holds nothing.
@@ -79,12 +84,17 @@ func (f *File) Commit(ctx context.Context) error {
 	}
 	f.close()
 	if err == nil {
-		err = f.output.commit()
+		err = f.output.commit(ctx)
 	}
 	if err != nil {
-		f.output.discard()
+		f.output.close()
 	}
 	return f.named(err)
+}
+
+// Attach puts a small file beside the output.
+func (f *File) Attach(ctx context.Context, suffix string, data []byte) error {
+	return f.output.attach(ctx, suffix, data)
 }
 
 // Close releases the output for other runs. It keeps the output locked until
@@ -94,191 +104,12 @@ func (f *File) Close() error {
 	return f.named(f.output.close())
 }
 
-func (f *File) named(err error) error {
+func (f *File) named(err error) error { return writing(f.name, err) }
+
+// writing says which output err is about, but of a run that was called off.
+func writing(name string, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return fmt.Errorf("write %s: %w", f.output.path, plainly(err))
-}
-
-// plainly leaves out the names of partial files, which mean nothing to a user.
-func plainly(err error) error {
-	var at *fs.PathError
-	if errors.As(err, &at) {
-		return at.Err
-	}
-	var two *os.LinkError
-	if errors.As(err, &two) {
-		return two.Err
-	}
-	return err
-}
-
-// output is a file that does not exist until it is committed: a partial file
-// and a lock beside it.
-type output struct {
-	path   string // as the user named it
-	target string // what it means, links followed
-	beside string // what the names of partial file and lock begin with
-	file   *os.File
-	lock   *os.File // nil: this output needs none
-}
-
-// partialSuffix and lockSuffix end the names of what stands beside an output
-// while it is made. Patterns for data files do not match them.
-const (
-	partialSuffix = ".partial"
-	lockSuffix    = ".lock"
-)
-
-// openOutput locks path and opens its partial file, and removes the one that a
-// killed run may have left.
-func openOutput(path string, beside ...string) (*output, error) {
-	target, err := targetOf(path)
-	if err != nil {
-		return nil, err
-	}
-	o := &output{path: path, target: target, beside: target}
-	if len(beside) > 0 {
-		o.beside = beside[0]
-	}
-	o.lock, err = takeLock(o.beside + lockSuffix)
-	if err != nil {
-		return nil, fmt.Errorf("output %s: %w", path, err)
-	}
-	if err := o.create(); err != nil {
-		o.close()
-		return nil, err
-	}
-	return o, nil
-}
-
-// create opens an empty partial file, never one that somebody else put there.
-func (o *output) create() error {
-	partial := o.beside + partialSuffix
-	if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("output %s: remove %s, left by an earlier run: %w", o.path, partial, plainly(err))
-	}
-	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return fmt.Errorf("output %s: create %s: %w", o.path, partial, plainly(err))
-	}
-	o.file = f
-	return nil
-}
-
-// targetOf follows links, so that one file has one lock whatever it is called,
-// and refuses what a rename would destroy.
-func targetOf(path string) (string, error) {
-	if path == "" || strings.HasSuffix(path, string(filepath.Separator)) {
-		return "", fmt.Errorf("output %q is no file name; name a file", path)
-	}
-	at, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return path, checkFolder(path)
-	}
-	if err != nil {
-		return "", fmt.Errorf("output %s: %w", path, plainly(err))
-	}
-	target := path
-	if at.Mode()&fs.ModeSymlink != 0 {
-		if target, err = filepath.EvalSymlinks(path); err == nil {
-			at, err = os.Stat(target)
-		}
-		if err != nil {
-			return "", fmt.Errorf("output %s is a link that leads nowhere; remove it or name a file", path)
-		}
-	}
-	switch {
-	case at.IsDir():
-		return "", fmt.Errorf("output %s is a directory; name a file in it", path)
-	case !at.Mode().IsRegular():
-		return "", fmt.Errorf("output %s is no regular file; name a file, or write an Arrow stream to standard output with -o -", path)
-	}
-	return target, nil
-}
-
-func checkFolder(path string) error {
-	dir := filepath.Dir(path)
-	at, err := os.Stat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("output %s: there is no directory %s; make it first", path, dir)
-	case err != nil:
-		return fmt.Errorf("output %s: %w", path, plainly(err))
-	case !at.IsDir():
-		return fmt.Errorf("output %s: %s is no directory", path, dir)
-	}
-	return nil
-}
-
-// commit makes the partial file the output. The rename is the moment at which it
-// becomes visible; everything that can go wrong goes wrong before.
-func (o *output) commit() error {
-	if err := o.file.Sync(); err != nil {
-		return err
-	}
-	err := o.file.Close()
-	partial := o.file.Name()
-	o.file = nil
-	if err == nil {
-		err = os.Rename(partial, o.target)
-	}
-	if err != nil {
-		os.Remove(partial)
-		return err
-	}
-	syncFolder(filepath.Dir(o.target))
-	return nil
-}
-
-// syncFolder makes a rename outlast a power cut. Some file systems cannot do it;
-// the file is whole in either case, so that is no failure of the run.
-func syncFolder(dir string) {
-	if d, err := os.Open(dir); err == nil {
-		d.Sync()
-		d.Close()
-	}
-}
-
-// discard removes the partial file, if there still is one.
-func (o *output) discard() error {
-	if o.file == nil {
-		return nil
-	}
-	name := o.file.Name()
-	o.file.Close()
-	o.file = nil
-	return os.Remove(name)
-}
-
-// close discards what was not committed and gives up the lock.
-func (o *output) close() error {
-	err := o.discard()
-	if o.lock != nil {
-		err = errors.Join(err, releaseLock(o.lock))
-		o.lock = nil
-	}
-	return err
-}
-
-// WriteFile writes a small file, such as a manifest, whole or not at all. It
-// takes no lock: the caller holds that of the output it belongs to.
-func WriteFile(path string, data []byte) error {
-	target, err := targetOf(path)
-	if err != nil {
-		return err
-	}
-	o := &output{path: path, target: target, beside: target}
-	if err := o.create(); err != nil {
-		return err
-	}
-	if _, err = o.file.Write(data); err == nil {
-		err = o.commit()
-	}
-	o.close()
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, plainly(err))
-	}
-	return nil
+	return fmt.Errorf("write %s: %w", name, plainly(err))
 }

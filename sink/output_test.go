@@ -334,7 +334,7 @@ func TestErrorsNameTheOutput(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	f.output.file.Close()
+	f.output.(*output).file.Close()
 	err = f.Commit(t.Context())
 	if err == nil || !errors.Is(err, os.ErrClosed) || err.Error() != "write "+path+": file already closed" {
 		t.Errorf("%v", err)

@@ -23,7 +23,7 @@ func spelled(t *testing.T, format string, c event.Column) (string, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x."+format)
 	o := Options{Schema: event.Schema{{Name: "v", Type: c.Type}, {Name: "n", Type: event.Of(event.Int)}}}
-	s, err := resolved(t, Place{Path: path}).Open(o)
+	s, err := resolved(t, Place{Path: path}).Open(t.Context(), o)
 	if err != nil {
 		return "", err
 	}
@@ -181,7 +181,7 @@ func TestTextThatIsNone(t *testing.T) {
 func TestOneColumnOfCSV(t *testing.T) {
 	c := event.Make(event.Of(event.Int))
 	c.AppendNull()
-	s, err := resolved(t, Place{Path: filepath.Join(t.TempDir(), "x.csv")}).Open(one())
+	s, err := resolved(t, Place{Path: filepath.Join(t.TempDir(), "x.csv")}).Open(t.Context(), one())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -103,21 +104,6 @@ func (t *Target) Beside(suffix string) string {
 	return t.path + suffix
 }
 
-// Output is a sink that can tell, once it is committed, which files it wrote.
-type Output interface {
-	event.Sink
-	Written() []Written
-}
-
-// Written is a file that was written. Path is within the output, with forward
-// slashes; "" is the output itself.
-type Written struct {
-	Path   string `json:"path,omitempty"`
-	Rows   int64  `json:"rows"`
-	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256"`
-}
-
 // Rounded is the columns whose values lose digits in the format of t.
 func (t *Target) Rounded(o Options) []string {
 	l, err := newLayout(o)
@@ -134,33 +120,24 @@ func (t *Target) Rounded(o Options) []string {
 }
 
 // Open opens the sink that makes t.
-func (t *Target) Open(o Options) (Output, error) {
+func (t *Target) Open(ctx context.Context, o Options) (Output, error) {
 	o.Compression = t.compression
 	l, err := newLayout(o)
 	if err != nil {
 		return nil, err
 	}
 	if t.folder {
-		return t.openFolder(l, o)
+		return t.openFolder(ctx, l, o)
 	}
 	open, err := t.format.open(l, t.compression)
 	if err != nil {
 		return nil, err
 	}
-	if t.Interval == nil {
-		return openFile(t.path, l, open)
-	}
-	if err := t.makeFolder(); err != nil {
-		return nil, err
-	}
-	f, err := openFile(t.path, l, open, t.Beside(""))
+	out, err := t.fileMaker(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := t.checkIntervals(); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
+	return newFile(t.path, out, l, open)
 }
 
 // makeFolder makes the folder of intervals, whose own parent must be there.

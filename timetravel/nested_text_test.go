@@ -51,7 +51,7 @@ func TestNestedText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := target.Open(sink.Options{Schema: schema})
+	out, err := target.Open(t.Context(), sink.Options{Schema: schema})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -200,14 +197,14 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 			return nil, nil, err
 		}
 	}
-	out, err := newSink(j.target, options, os.Stdout)
+	out, err := newSink(ctx, j.target, options)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer out.Close()
 	complete := in.complete(plan, j.complete)
 	b := &timetravel.Backfill{
-		Plan: plan, Visibility: visibilityOf(plan.TrainingSet), Sink: &retiring{out, j.target}, Workers: j.workers, Strict: j.strict, Progress: j.progress, Complete: untils(complete),
+		Plan: plan, Visibility: visibilityOf(plan.TrainingSet), Sink: out, Workers: j.workers, Strict: j.strict, Progress: j.progress, Complete: untils(complete),
 		History: func(i features.Input, reach event.Span) ([]event.Source, error) {
 			t, err := in.fetch(&i, reach)
 			if err != nil {
@@ -237,13 +234,14 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	if j.target == nil {
 		return m, r, nil
 	}
-	m.Output = newOutputEntry(j.target, options, out)
-	err = writeJSON(j.target.Beside(manifestSuffix), m)
+	written := out.(sink.Output)
+	m.Output = newOutputEntry(j.target, options, written)
+	err = attachJSON(ctx, written, manifestSuffix, m)
 	if err == nil {
-		err = writeJSON(j.target.Beside(runSuffix), r)
+		err = attachJSON(ctx, written, runSuffix, r)
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, j.withdraw())
+		return nil, nil, err
 	}
 	return m, r, nil
 }
@@ -271,15 +269,6 @@ func visibilityOf(t *features.TrainingSet) timetravel.Visibility {
 	return v
 }
 
-// withdraw takes the training set away again: one whose manifest cannot be written
-// would be one that nobody can place.
-func (j *backfillJob) withdraw() (err error) {
-	for _, path := range []string{j.target.Path(), j.target.Beside(manifestSuffix), j.target.Beside(runSuffix)} {
-		err = errors.Join(err, os.RemoveAll(path))
-	}
-	return err
-}
-
 func names(s event.Schema) []string {
 	n := make([]string, len(s))
 	for i, f := range s {
@@ -287,45 +276,3 @@ func names(s event.Schema) []string {
 	}
 	return n
 }
-
-// retiring takes the manifest of what it replaces away before it commits, so that
-// no training set ever stands beside another's manifest, and puts it back where
-// the commit fails.
-type retiring struct {
-	event.Sink
-	target *sink.Target // nil: nothing stands beside a stream
-}
-
-func (r *retiring) Commit(ctx context.Context) error {
-	if r.target == nil {
-		return r.Sink.Commit(ctx)
-	}
-	beside := []string{r.target.Beside(manifestSuffix), r.target.Beside(runSuffix)}
-	for _, path := range beside {
-		if info, err := os.Lstat(path); err == nil && info.IsDir() {
-			return fmt.Errorf("%s is a directory, and the place of what belongs beside %s; name another output", path, r.target.Path())
-		}
-	}
-	var err error
-	for _, path := range beside {
-		if e := os.Rename(path, path+retired); e != nil && !errors.Is(e, fs.ErrNotExist) {
-			err = errors.Join(err, fmt.Errorf("take the old manifest away: %w", e))
-		}
-	}
-	if err == nil {
-		err = r.Sink.Commit(ctx)
-	}
-	for _, path := range beside {
-		if err != nil {
-			os.Rename(path+retired, path)
-		} else {
-			os.Remove(path + retired)
-		}
-	}
-	return err
-}
-
-// retired ends the name of a manifest while its training set is replaced. It is what
-// the sink calls files on their way, so that the next run removes one left by a
-// run that was killed here.
-const retired = ".partial"

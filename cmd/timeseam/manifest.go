@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -21,8 +22,8 @@ import (
 
 // What stands beside a training set; docs/formats.md lays both out.
 const (
-	manifestSuffix = ".manifest.json"
-	runSuffix      = ".run.json"
+	manifestSuffix = sink.ManifestSuffix
+	runSuffix      = sink.ReportSuffix
 )
 
 // manifest says what a training set is and what it was made of. It is a function
@@ -63,13 +64,10 @@ type intervalEntry struct {
 	End   time.Time `json:"end"`
 }
 
-func newOutputEntry(t *sink.Target, o sink.Options, written event.Sink) *outputEntry {
-	e := &outputEntry{Format: t.Format(), PartitionBy: t.PartitionBy, Rounded: t.Rounded(o), Files: []sink.Written{}}
+func newOutputEntry(t *sink.Target, o sink.Options, written sink.Output) *outputEntry {
+	e := &outputEntry{Format: t.Format(), PartitionBy: t.PartitionBy, Rounded: t.Rounded(o), Files: append([]sink.Written{}, written.Written()...)}
 	if v := t.Interval; v != nil {
 		e.Interval = &intervalEntry{time.UnixMicro(int64(v.Start)).UTC(), time.UnixMicro(int64(v.End)).UTC()}
-	}
-	if w, ok := written.(sink.Output); ok {
-		e.Files = append(e.Files, w.Written()...)
 	}
 	return e
 }
@@ -371,10 +369,11 @@ func newRunReport(j *backfillJob, r *timetravel.Report, start time.Time) *runRep
 	return report
 }
 
-func writeJSON(path string, v any) error {
+// attachJSON puts v beside an output.
+func attachJSON(ctx context.Context, out sink.Output, suffix string, v any) error {
 	var b bytes.Buffer
 	if err := printJSON(&b, v); err != nil {
 		return err
 	}
-	return sink.WriteFile(path, b.Bytes())
+	return out.Attach(ctx, suffix, b.Bytes())
 }

@@ -282,14 +282,14 @@ func (in *inputs) missingNotes() (notes []event.Fault) {
 }
 
 // newSink opens the sink of a target; nil is an Arrow stream to standard output.
-func newSink(t *sink.Target, o sink.Options, stdout *os.File) (event.Sink, error) {
+func newSink(ctx context.Context, t *sink.Target, o sink.Options) (event.Sink, error) {
 	if t == nil {
-		return sink.NewArrowStream(stdout, o)
+		return sink.NewArrowStream(os.Stdout, o)
 	}
 	if t.PartitionBy != "" {
 		if err := t.Check(o); err != nil {
 			return nil, wrong{err}
 		}
 	}
-	return t.Open(o)
+	return t.Open(ctx, o)
 }
