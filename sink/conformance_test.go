@@ -137,6 +137,7 @@ func testBatches(t *testing.T, k kind) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
+		k.read(t, path) // Fetches what lies elsewhere.
 		data := contents(t, path)
 		if first == nil {
 			first = data

@@ -68,3 +68,11 @@ func intervalNamed(name string) (v Interval, ok bool) {
 
 // overlaps reports whether an instant is in both.
 func (v *Interval) overlaps(w Interval) bool { return v.Start < w.End && w.Start < v.End }
+
+// clash is the error that an interval of the folder shares instants with that of t.
+func (t *Target) clash(v Interval, name string) error {
+	if v == *t.Interval {
+		return fmt.Errorf("output %s has the interval in another form, %s; remove that with what belongs to it, or name another output", t.Place.Path, name)
+	}
+	return fmt.Errorf("output %s has %s, which overlaps with %s, so that rows would stand there twice; give intervals that meet end to end, or remove it", t.Place.Path, name, t.Interval.Name())
+}

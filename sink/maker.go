@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/store"
 )
 
 // What belongs beside an output, by the ends of the names.
@@ -63,10 +64,16 @@ type folderMaker interface {
 
 // fileMaker begins the output's one file.
 func (t *Target) fileMaker(ctx context.Context) (fileMaker, error) {
+	if store.Is(t.path) {
+		return t.storedFile(ctx)
+	}
 	return t.localFile()
 }
 
 // folderMaker begins the output's folder.
 func (t *Target) folderMaker(ctx context.Context) (folderMaker, error) {
+	if store.Is(t.path) {
+		return t.storedFolder(ctx)
+	}
 	return t.localFolder()
 }

@@ -44,8 +44,11 @@ type stage struct {
 	append func(name string) (io.WriteCloser, error)
 	buffer *bufio.Writer
 	active *part // the file that buffer belongs to
-	file   io.WriteCloser
+	open   io.WriteCloser
 	done   []Written
+	// finished is told of each file that is whole, by its name in the file system;
+	// nil: nobody wants to know.
+	finished func(w Written, file string) error
 }
 
 func newStage(dir string) *stage {
@@ -55,6 +58,9 @@ func newStage(dir string) *stage {
 func appendFile(name string) (io.WriteCloser, error) {
 	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
 }
+
+// file is where a part lies.
+func (s *stage) file(path string) string { return filepath.Join(s.dir, filepath.FromSlash(path)) }
 
 // part is a file of the stage.
 type part struct {
@@ -91,11 +97,11 @@ func (s *stage) activate(p *part) error {
 	if err := s.settle(); err != nil {
 		return err
 	}
-	f, err := s.append(filepath.Join(s.dir, filepath.FromSlash(p.path)))
+	f, err := s.append(s.file(p.path))
 	if err != nil {
 		return err
 	}
-	s.file, s.active = f, p
+	s.open, s.active = f, p
 	s.buffer.Reset(f)
 	return nil
 }
@@ -106,10 +112,10 @@ func (s *stage) settle() error {
 		return nil
 	}
 	err := s.buffer.Flush()
-	if e := s.file.Close(); err == nil {
+	if e := s.open.Close(); err == nil {
 		err = e
 	}
-	s.active, s.file = nil, nil
+	s.active, s.open = nil, nil
 	return err
 }
 
@@ -119,14 +125,17 @@ func (s *stage) finish(p *part, rows int64) error {
 		return err
 	}
 	err := s.buffer.Flush()
-	if f, ok := s.file.(interface{ Sync() error }); ok && err == nil {
+	if f, ok := s.open.(interface{ Sync() error }); ok && err == nil {
 		err = f.Sync()
 	}
 	if err != nil {
 		return err
 	}
 	s.done = append(s.done, p.written(p.path, rows))
-	return s.settle()
+	if err := s.settle(); err != nil || s.finished == nil {
+		return err
+	}
+	return s.finished(s.done[len(s.done)-1], s.file(p.path))
 }
 
 // written is all files that are finished, by their names.

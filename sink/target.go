@@ -2,14 +2,13 @@ package sink
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/store"
 )
 
 // Place says where a training set goes and in which form, as flags say it.
@@ -20,6 +19,9 @@ type Place struct {
 	FileSize    int64     // bytes; 0: one file, however large
 	PartitionBy string    // a column; "": no folders by value
 	Interval    *Interval // nil: the whole spine
+
+	Store *store.Client     // what reaches a Path that is an address; nil: one of its own
+	Warn  func(what string) // is told what a run goes on in spite of; nil: nobody
 }
 
 // Target is a place that was found to make sense. It is a file, or a folder of
@@ -34,17 +36,25 @@ type Target struct {
 
 // Resolve checks what is said of a place, before anything is read.
 func (p Place) Resolve() (*Target, error) {
+	if store.Is(p.Path) {
+		var err error
+		if p.Path, err = checkedAddress(p.Path); err != nil {
+			return nil, err
+		}
+	}
 	t := &Target{Place: p, path: p.Path}
 	set := p.FileSize > 0 || p.PartitionBy != ""
 	t.folder = set || p.Interval == nil && strings.HasSuffix(filepath.ToSlash(p.Path), "/")
 	in := t.folder || p.Interval != nil // Path is a folder
 	if in {
-		t.path = filepath.Clean(p.Path)
+		t.path = cleaned(p.Path)
 	}
 	named, compressed := formatOf(p.Path)
 	switch {
 	case p.Path == "":
 		return nil, fmt.Errorf("output %q is no name; name a file or a folder", p.Path)
+	case in && p.Interval == nil && store.Is(t.path) && strings.Count(t.path, "/") == 2:
+		return nil, fmt.Errorf("output %s is a whole bucket; name a folder in it, such as %straining/", p.Path, p.Path)
 	case in && named != nil:
 		return nil, fmt.Errorf("output %s: with %s it is a folder; name one, such as -o training/ --format %s", p.Path, p.folderFlag(), named.name)
 	case !in && named == nil:
@@ -66,7 +76,7 @@ func (p Place) Resolve() (*Target, error) {
 		return nil, err
 	}
 	if p.Interval != nil {
-		t.path = filepath.Join(t.path, p.Interval.Name())
+		t.path = under(t.path, p.Interval.Name())
 		if !t.folder {
 			t.path += named.ending(t.compression)
 		}
@@ -99,7 +109,7 @@ func (t *Target) Format() string { return t.format.name }
 // its name begins with an underscore, which readers of folders pass over.
 func (t *Target) Beside(suffix string) string {
 	if t.Interval != nil {
-		return filepath.Join(filepath.Dir(t.path), "_"+filepath.Base(t.path)+suffix)
+		return under(parent(t.path), "_"+last(t.path)+suffix)
 	}
 	return t.path + suffix
 }
@@ -138,65 +148,6 @@ func (t *Target) Open(ctx context.Context, o Options) (Output, error) {
 		return nil, err
 	}
 	return newFile(t.path, out, l, open)
-}
-
-// makeFolder makes the folder of intervals, whose own parent must be there.
-func (t *Target) makeFolder() error {
-	dir := filepath.Dir(t.path)
-	if at, err := os.Stat(dir); err == nil && !at.IsDir() {
-		return fmt.Errorf("output %s is a file, and with %s it is a folder; name another", t.Place.Path, t.folderFlag())
-	}
-	if err := checkFolder(dir); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o777); err != nil && !errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("output %s: %w", t.Place.Path, plainly(err))
-	}
-	return nil
-}
-
-// checkIntervals refuses an interval that shares instants with another that is
-// there, or that another run is about to write: their rows would stand in the
-// folder twice. The caller holds the lock of its own, and every run takes its lock
-// before it looks, so that of two at once one at least sees the other.
-func (t *Target) checkIntervals() error {
-	dir := filepath.Dir(t.path)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("output %s: %w", t.Place.Path, plainly(err))
-	}
-	for _, e := range entries {
-		name, beside := strings.CutPrefix(e.Name(), "_")
-		v, ok := intervalNamed(name)
-		if !ok || !t.Interval.overlaps(v) || name == filepath.Base(t.path) {
-			continue
-		}
-		same := v == *t.Interval
-		if beside {
-			if name == filepath.Base(t.path)+lockSuffix || !strings.HasSuffix(name, lockSuffix) {
-				continue
-			}
-			if err := clearStale(filepath.Join(dir, e.Name())); err != nil {
-				return fmt.Errorf("output %s: interval %s overlaps with %s: %w", t.Place.Path, v.Name(), t.Interval.Name(), err)
-			}
-			continue
-		}
-		if same {
-			return fmt.Errorf("output %s has the interval in another form, %s; remove that with what belongs to it, or name another output", t.Place.Path, name)
-		}
-		return fmt.Errorf("output %s has %s, which overlaps with %s, so that rows would stand there twice; give intervals that meet end to end, or remove it", t.Place.Path, name, t.Interval.Name())
-	}
-	return nil
-}
-
-// clearStale removes a lock that a killed run left, and its partial output; of a
-// run that is alive it says who that is.
-func clearStale(lock string) error {
-	f, err := takeLock(lock)
-	if err != nil {
-		return err
-	}
-	return errors.Join(os.RemoveAll(strings.TrimSuffix(lock, lockSuffix)+partialSuffix), releaseLock(f))
 }
 
 // Check refuses a column to partition by that o does not have, before anything is

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -158,26 +157,23 @@ func chooseSet(def *features.Definition, name string) (string, error) {
 
 // oneSet returns an error if a folder of data intervals holds those of another
 // training set: its readers take all of them for one.
-func (j *backfillJob) oneSet(plan *features.Plan) error {
+func (j *backfillJob) oneSet(ctx context.Context, plan *features.Plan) error {
 	if j.target == nil || j.target.Interval == nil {
 		return nil
 	}
-	beside, err := filepath.Glob(filepath.Join(filepath.Dir(j.target.Beside(manifestSuffix)), "_*"+manifestSuffix))
-	if err != nil {
+	var other manifest
+	name, set := plan.Definition.Name.Value, plan.TrainingSet.Name.Value
+	err := j.target.Manifests(ctx, func(text []byte) bool {
+		other = manifest{}
+		// Whatever cannot be read no run of ours has left whole, and one without a name
+		// is the claim of a run that is not done. Of the rest one speaks for all: each
+		// was held against one before it was written.
+		return json.Unmarshal(text, &other) != nil || other.Definition == ""
+	})
+	if err != nil || other.Definition == "" || other.Definition == name && other.TrainingSet == set {
 		return err
 	}
-	name, set := plan.Definition.Name.Value, plan.TrainingSet.Name.Value
-	for _, path := range beside {
-		var other manifest
-		text, err := os.ReadFile(path)
-		if err != nil || json.Unmarshal(text, &other) != nil {
-			continue // whatever it is, no run of ours has left it whole
-		}
-		if other.Definition != name || other.TrainingSet != set {
-			return wrongf("output %s has intervals of training set %s of %s, and this is %s of %s; name another folder", j.target.Place.Path, other.TrainingSet, other.Definition, set, name)
-		}
-	}
-	return nil
+	return wrongf("output %s has intervals of training set %s of %s, and this is %s of %s; name another folder", j.target.Place.Path, other.TrainingSet, other.Definition, set, name)
 }
 
 // backfill opens the sink, runs the plan into it, and puts manifest and run report
@@ -186,7 +182,7 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	if err := in.spare(j.out, j.target != nil && j.target.Folder()); err != nil {
 		return nil, nil, err
 	}
-	if err := j.oneSet(plan); err != nil {
+	if err := j.oneSet(ctx, plan); err != nil {
 		return nil, nil, err
 	}
 	spine := in.spines[j.set]

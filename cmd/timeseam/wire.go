@@ -218,6 +218,7 @@ func holds(folder string, t *sources.Table) bool {
 // outputOf checks what the flags say of an output; nil: it is a stream.
 func outputOf(c *cli.Context) (*sink.Target, error) {
 	p := sink.Place{Path: c.String("output"), Format: c.String("format"), Compression: c.String("compression"), PartitionBy: c.String("partition-by")}
+	p.Warn = func(what string) { fmt.Fprintln(c.App.ErrWriter, "note: "+what) }
 	var err error
 	if size := c.String("file-size"); size != "" {
 		if p.FileSize, err = fileSize(size); err != nil {
