@@ -8,7 +8,10 @@ SIZES       ?= S M
 BENCHTIME   ?= 1s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build test race bench bench-peers fuzz platforms lint fixtures integration-all clean help
+VERSITYGW_VERSION := v1.8.0
+VERSITYGW         := .cache/versitygw-$(VERSITYGW_VERSION)/versitygw
+
+.PHONY: build test race bench bench-peers fuzz platforms lint fixtures integration-all integration-s3 clean help
 
 build: ## the program, one static file: bin/timeseam
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/timeseam ./cmd/timeseam
@@ -37,11 +40,17 @@ lint: ## gofmt, go vet, staticcheck and the house tests
 fixtures: ## the data of the reference workload, by size, under .cache/bench
 	for size in $(SIZES); do go run ./fixtures/generate -size $$size -out .cache/bench/$$size; done
 
-integration-all: ## the notebook and the Airflow DAGs of the pages, in real Jupyter and Airflow, installed under .cache
+integration-all: integration-s3 ## the notebook and the Airflow DAGs of the pages, in real Jupyter and Airflow, installed under .cache, and integration-s3
 	python3 fixtures/notebook/run.py && python3 fixtures/airflow/run.py
+
+integration-s3: $(VERSITYGW) ## histories, spines and outputs in a real S3 server, built under .cache
+	go vet -tags integration ./store/... ./sink ./sources ./cmd/timeseam && TIMESEAM_VERSITYGW=$(CURDIR)/$(VERSITYGW) go test -tags integration -count=1 -timeout 20m -run Integration ./store/... ./sink ./sources ./cmd/timeseam
+
+$(VERSITYGW):
+	GOBIN=$(CURDIR)/$(@D) CGO_ENABLED=0 go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)
 
 clean: ## remove what was built and made here
 	rm -rf bin .cache
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

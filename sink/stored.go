@@ -90,7 +90,11 @@ func (s *stored) begin(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.bucket.MayWrite(ctx, s.beside+ManifestSuffix)
+	first := s.base
+	if s.target.folder {
+		first += "part-00000" + s.target.format.ending(s.target.compression)
+	}
+	return s.bucket.MayWrite(ctx, first)
 }
 
 // find lists what there is of the output, and refuses what is not to be replaced.

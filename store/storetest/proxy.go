@@ -62,10 +62,17 @@ type Proxy struct {
 // Before puts a proxy before a server, and sets the variables of AWS to it.
 func Before(t testing.TB, target string, s Schedule) *Proxy {
 	t.Helper()
+	p := NewProxy(t, target, s)
+	Use(t.Setenv, p.URL)
+	return p
+}
+
+// NewProxy puts a proxy before a server, for those who set variables themselves.
+func NewProxy(t testing.TB, target string, s Schedule) *Proxy {
+	t.Helper()
 	p := &Proxy{target: target, schedule: s, rng: rand.New(rand.NewPCG(s.Seed, s.Seed)), client: &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16}}}
 	p.URL = listen(t, http.HandlerFunc(p.serve))
 	t.Cleanup(p.client.CloseIdleConnections)
-	Use(t.Setenv, p.URL)
 	return p
 }
 
