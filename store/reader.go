@@ -188,16 +188,22 @@ func (s *stream) Close() error {
 // answer is about them (B1).
 func (r *Reader) get(ctx context.Context, at, n int64) (io.ReadCloser, error) {
 	o := &r.object
-	in := &s3.GetObjectInput{Bucket: &r.bucket.Name, Key: &o.Key, ChecksumMode: types.ChecksumModeEnabled}
+	in := &s3.GetObjectInput{Bucket: &r.bucket.Name, Key: &o.Key}
 	if o.ETag != "" {
 		in.IfMatch = aws.String(`"` + o.ETag + `"`)
 	}
 	whole := at == 0 && n == o.Size
-	if !whole {
+	if whole {
+		in.ChecksumMode = types.ChecksumModeEnabled
+	} else {
 		in.Range = aws.String(fmt.Sprintf("bytes=%d-%d", at, at+n-1))
 	}
 	w := watch(ctx, r.bucket.client.Stall)
-	out, err := r.bucket.api.GetObject(w.ctx, in)
+	out, err := r.bucket.api.GetObject(w.ctx, in, func(o *s3.Options) {
+		if !whole { // Some servers send the checksum of the whole object with a part of it.
+			o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		}
+	})
 	if err != nil {
 		err = w.reason(err)
 		w.stop()

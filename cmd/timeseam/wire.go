@@ -168,9 +168,16 @@ func (in *inputs) spare(out string, folder bool) error {
 
 // touches reports whether the file out is one of a table's, or would be found with them.
 func touches(out string, t *sources.Table) bool {
-	if store.Is(t.Path) {
+	if store.Is(out) != store.Is(t.Path) {
 		return false
 	}
+	for _, f := range t.Files {
+		if f.Path == out {
+			return true
+		}
+	}
+	// From here on addresses are compared as if they were paths: both have the same
+	// folder before them.
 	if there, err := os.Stat(out); err == nil {
 		for _, f := range t.Files {
 			if info, err := os.Stat(f.Path); err == nil && os.SameFile(there, info) {
@@ -194,7 +201,7 @@ func touches(out string, t *sources.Table) bool {
 // holds reports whether a folder has one of a table's files in it, or would itself
 // be found with them.
 func holds(folder string, t *sources.Table) bool {
-	if store.Is(t.Path) {
+	if store.Is(folder) != store.Is(t.Path) {
 		return false
 	}
 	path, err := filepath.Abs(folder)
