@@ -4,9 +4,13 @@
 //
 // Words it owns:
 //
-//   - output: the file or the folder that a run makes. It appears, whole and at
-//     once, when the sink is committed; until then it is a partial file or folder
-//     beside it.
+//   - output: the file or the folder that a run makes. It appears when the sink is
+//     committed, whole and at once but for folders in a store; until then it is a
+//     partial file or folder beside it, or an upload.
+//   - maker: who makes an output in its place: the file system, or a store.
+//   - papers: the manifest and the report of a run, beside the output.
+//   - claim: what stands in the place of the manifest while an output in a store
+//     changes.
 //   - target: an output as it is asked for, checked.
 //   - group: the rows that are encoded together, a row group of Parquet or a
 //     record batch of Arrow. Groups are cut by counting rows, never by batches.
@@ -26,11 +30,15 @@
 //	O5  A folder is replaced as a whole, and only one that runs have written.
 //	O6  No value is changed in being written, but in TFRecords, which say so: what
 //	    a format cannot hold ends the run.
+//	O7  In a store, a manifest that names files stands only beside just those files.
 //
 // Read options.go (what a caller says), target.go and format.go (what it comes to),
-// writer.go (from batches to groups), output.go (from partial file to output), then
+// writer.go (from batches to groups), output.go (the sink of a file), maker.go (what
+// a place must do) with local.go and companions.go (files of this machine), papers.go, then
 // the formats: parquet.go, arrow.go, and lines.go (CSV and JSON lines) with spell.go,
 // json.go and civil.go, and example.go (TFRecords). Folders are folder.go (the
-// replacement, with exchange_linux.go and its like), stage.go (the files),
-// partition.go (by value) and interval.go.
+// sink), localfolder.go (the replacement, with exchange_linux.go and its like),
+// stage.go (the files), partition.go (by value), interval.go and localinterval.go.
+// Outputs in a store are stored.go (begin, claim, commit) and storedmaker.go (files
+// and folders); address.go takes their names apart.
 package sink

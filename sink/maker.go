@@ -20,7 +20,7 @@ type Output interface {
 	event.Sink
 	// Written is the files of the output.
 	Written() []Written
-	// Attach puts a small file beside the output, the manifest first. Where that
+	// Attach puts a small file beside the output, the manifest last. Where that
 	// fails the output is taken away again: it would be one that nobody can place.
 	Attach(ctx context.Context, suffix string, data []byte) error
 }

@@ -236,10 +236,7 @@ func taken(err error) error {
 // its midst would leave what no run wants.
 func (s *stored) commit(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
-	waiting, err := s.bucket.Pending(ctx, s.base)
-	if err != nil {
-		return err
-	}
+	waiting, failed := s.bucket.Pending(ctx, s.base)
 	if err := s.still(ctx); err != nil {
 		return err
 	}
@@ -264,7 +261,7 @@ func (s *stored) commit(ctx context.Context) error {
 		return s.giveBack(ctx, old, err)
 	}
 	s.state = committed
-	s.sweep(ctx, waiting)
+	s.sweep(ctx, waiting, failed)
 	return nil
 }
 
@@ -352,8 +349,7 @@ func (s *stored) each(n int, do func(i int) error) error {
 // sweep ends the uploads to this output that had begun before the commit. No run
 // can still commit them, as what they would replace has changed: their runs were
 // killed, or are about to hear that they came second.
-func (s *stored) sweep(ctx context.Context, waiting []store.Pending) {
-	var failed error
+func (s *stored) sweep(ctx context.Context, waiting []store.Pending, failed error) {
 	for _, p := range waiting {
 		name, within := strings.CutPrefix(p.Key, s.base)
 		if !within || s.target.folder && !ourName(name) || !s.target.folder && name != "" {

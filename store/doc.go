@@ -21,9 +21,11 @@
 //	B3  No credential stands in an error, whatever a server says.
 //	B4  A request ends: with an answer, after the attempts it may have, or when its
 //	    context does. A connection on which nothing comes is given up.
+//	B5  An object that is written becomes visible whole, and only at its commit; two
+//	    parts of it are in memory at most.
 //
 // Read address.go (what an address is), client.go (settings), bucket.go (what is
-// there), reader.go (bytes of an object), attempt.go (what is tried again), and
-// fault.go (errors as sentences). storetest has a server and a proxy that fails on
-// purpose, for tests.
+// there), reader.go (bytes of an object), put.go and upload.go (writing, on
+// conditions), attempt.go (what is tried again), and fault.go (errors as sentences).
+// storetest has servers and a proxy that fails on purpose, for tests.
 package store

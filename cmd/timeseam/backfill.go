@@ -26,7 +26,7 @@ func backfillCommand() *cli.Command {
 		ArgsUsage: "SPEC",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "training-set", Aliases: []string{"t"}, Usage: "the training set to make; not needed where the definition has one", EnvVars: environment("training-set")},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "*.parquet, *.arrow, *.csv, *.jsonl or *.tfrecord (the last three also .gz), a folder/, or - for an Arrow stream on standard output", EnvVars: environment("output")},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "*.parquet, *.arrow, *.csv, *.jsonl or *.tfrecord (the last three also .gz), a folder/, each also as s3://BUCKET/KEY; or - for an Arrow stream on standard output", EnvVars: environment("output")},
 			&cli.StringFlag{Name: "format", Usage: "of the files in a folder: " + strings.Join(sink.Formats(), ", "), DefaultText: "parquet", EnvVars: environment("format")},
 			&cli.StringFlag{Name: "compression", Usage: "of Parquet snappy, zstd, gzip, lz4 or none; of Arrow zstd, lz4 or none; of a folder's CSV, JSON lines and TFRecords gzip, zstd (not TFRecords) or none", DefaultText: "snappy for Parquet, else none", EnvVars: environment("compression")},
 			&cli.StringFlag{Name: "file-size", Usage: "write a folder of files of about this size, such as 256MiB", EnvVars: environment("file-size")},
@@ -179,6 +179,9 @@ func (j *backfillJob) oneSet(ctx context.Context, plan *features.Plan) error {
 // backfill opens the sink, runs the plan into it, and puts manifest and run report
 // beside what it wrote, before another run may have the output.
 func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inputs, start time.Time) (*manifest, *runReport, error) {
+	if j.target != nil {
+		j.target.Store = in.finder.Store
+	}
 	if err := in.spare(j.out, j.target != nil && j.target.Folder()); err != nil {
 		return nil, nil, err
 	}
@@ -232,9 +235,10 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	}
 	written := out.(sink.Output)
 	m.Output = newOutputEntry(j.target, options, written)
-	err = attachJSON(ctx, written, manifestSuffix, m)
+	// The manifest is the last: with it all is there.
+	err = attachJSON(ctx, written, runSuffix, r)
 	if err == nil {
-		err = attachJSON(ctx, written, runSuffix, r)
+		err = attachJSON(ctx, written, manifestSuffix, m)
 	}
 	if err != nil {
 		return nil, nil, err
