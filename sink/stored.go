@@ -374,6 +374,9 @@ func (s *stored) giveBack(ctx context.Context, old []byte, err error) error {
 	if s.claim == "" && !s.claimed(ctx) {
 		return err
 	}
+	if mine, e := s.mine(ctx); e == nil && !mine {
+		return errTaken // What stands there is another run's affair.
+	}
 	whole := s.each(len(s.pieces), func(i int) error { return s.restored(ctx, s.pieces[i]) }) == nil
 	now, e := s.find(ctx)
 	if e == nil {
@@ -403,37 +406,39 @@ func (s *stored) claimed(ctx context.Context) bool {
 	return true
 }
 
-// restored takes a piece away that is visible, or may be.
-func (s *stored) restored(ctx context.Context, p *piece) error {
-	if p.etag == "" {
-		return s.absentOrOld(ctx, p)
+// mine reports whether the claim is still this run's.
+func (s *stored) mine(ctx context.Context) (bool, error) {
+	now, err := s.bucket.Stat(ctx, s.beside+ManifestSuffix)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
 	}
-	if _, replaced := s.was[p.key]; replaced {
+	return err == nil && store.If(now) == s.claim, err
+}
+
+// restored takes a piece away that is visible, and is an error where what lies under
+// its key is neither that nor what was there before.
+func (s *stored) restored(ctx context.Context, p *piece) error {
+	now, err := s.bucket.Stat(ctx, p.key)
+	_, replaces := s.was[p.key]
+	switch {
+	case errors.Is(err, store.ErrNotFound) && !replaces, err == nil && replaces && now.ETag == s.was[p.key].ETag:
+		return nil
+	case err != nil:
+		return err
+	case replaces || now.ETag != p.etag:
 		return errors.New("it was replaced")
 	}
 	return s.bucket.Delete(ctx, p.key)
 }
 
-// absentOrOld is an error if a piece became visible without an answer that said so.
-func (s *stored) absentOrOld(ctx context.Context, p *piece) error {
-	now, err := s.bucket.Stat(ctx, p.key)
-	switch {
-	case errors.Is(err, store.ErrNotFound), err == nil && now.ETag == s.was[p.key].ETag:
-		return nil
-	case err != nil:
-		return err
-	}
-	return errors.New("it may be there")
-}
-
 // redeem puts a manifest in the place of the claim; nil: nothing.
 func (s *stored) redeem(ctx context.Context, text []byte) error {
 	key, when := s.beside+ManifestSuffix, s.claim
-	now, err := s.bucket.Stat(ctx, key)
+	mine, err := s.mine(ctx)
 	if err != nil {
 		return err
 	}
-	if store.If(now) != s.claim {
+	if !mine {
 		return store.ErrRaced
 	}
 	if text == nil {
@@ -480,8 +485,8 @@ func (s *stored) attach(ctx context.Context, suffix string, data []byte) error {
 func (s *stored) withdraw(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	now, err := s.bucket.Stat(ctx, s.beside+ManifestSuffix)
-	if err != nil || store.If(now) != s.claim {
+	mine, err := s.mine(ctx)
+	if err != nil || !mine {
 		return err
 	}
 	err = s.each(len(s.pieces), func(i int) error { return s.bucket.Delete(ctx, s.pieces[i].key) })

@@ -11,10 +11,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/timeseam/timeseam/features/event"
 	"github.com/timeseam/timeseam/store"
 	"github.com/timeseam/timeseam/store/storetest"
@@ -264,6 +266,54 @@ func TestStoredRaceInCommit(t *testing.T) {
 	}
 }
 
+// TestStoredRaceBetween holds that a run that is overtaken between two of its requests
+// notices by the conditions of those that follow: at its claim, and at its files.
+func TestStoredRaceBetween(t *testing.T) {
+	for _, at := range []string{"/out.manifest.json", "/out/part-0000"} {
+		s := storetest.Start(t)
+		p := Place{Path: at3("out/"), FileSize: 1}
+		direct := hasty()
+		if _, err := direct.Bucket(t.Context(), storetest.Bucket); err != nil {
+			t.Fatal(err)
+		}
+		var once sync.Once
+		storetest.Front(t, s.URL, func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodPut && strings.Contains(r.URL.Path, at) {
+				once.Do(func() { // Whoever comes beside the first waits for its end.
+					p.Store = direct
+					out, err := resolved(t, p).Open(t.Context(), one())
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if err := committed3(t, out, "first", scattered(7, 3000)...); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			return false
+		})
+		err := put(t, p, "second", scattered(8, 3000)...)
+		if !errors.Is(err, errTaken) || strings.Contains(err.Error(), "unfinished") {
+			t.Errorf("overtaken before %s: %v", at, err)
+		}
+		want := scattered(7, 3000)
+		if got := string(s.Get("out.manifest.json")); got != "first" {
+			t.Errorf("overtaken before %s: the manifest is %q", at, got)
+		}
+		for n := range 3 {
+			name := fmt.Sprintf("out/part-0000%d.parquet", n)
+			file := filepath.Join(t.TempDir(), "x.parquet")
+			if err := os.WriteFile(file, s.Get(name), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			if v := readParquet(t, file).Column(0).(*array.Int64).Value(0); v != want[n*1024] {
+				t.Errorf("overtaken before %s: %s is not the other run's", at, name)
+			}
+		}
+	}
+}
+
 // TestStoredKilled holds that uploads and the claim of a run that was killed are put
 // in order by the next, and that uploads to other outputs are let be.
 func TestStoredKilled(t *testing.T) {
@@ -300,6 +350,7 @@ func TestStoredKilled(t *testing.T) {
 // have written.
 func TestStoredFolder(t *testing.T) {
 	s := storetest.Start(t)
+	t.Setenv("TMPDIR", t.TempDir())
 	p := Place{Path: at3("set/"), PartitionBy: "k"}
 	o := Options{Schema: event.Schema{{Name: "v", Type: event.Of(event.Int)}, {Name: "k", Type: event.Of(event.Int)}}}
 	write := func(groups ...int64) error {
