@@ -557,6 +557,11 @@ func TestStoredUnconditional(t *testing.T) {
 		if err := committed3(t, late, "late", 4); !errors.Is(err, errTaken) {
 			t.Errorf("%s: the second of two runs: %v", name, err)
 		}
+		late = opened(t, p)
+		s.Put("train.parquet", []byte("by hand"))
+		if err := committed3(t, late, "late", 4); !errors.Is(err, errTaken) || string(s.Get("train.parquet")) != "by hand" {
+			t.Errorf("%s: over what came meanwhile: %v", name, err)
+		}
 	}
 }
 
