@@ -235,15 +235,7 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	}
 	written := out.(sink.Output)
 	m.Output = newOutputEntry(j.target, options, written)
-	// The manifest is the last: with it all is there.
-	err = attachJSON(ctx, written, runSuffix, r)
-	if err == nil {
-		err = attachJSON(ctx, written, manifestSuffix, m)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return m, r, nil
+	return m, r, m.attach(ctx, written, r)
 }
 
 // carrying opens the columns of a spine's table that the training set keeps.

@@ -369,6 +369,15 @@ func newRunReport(j *backfillJob, r *timetravel.Report, start time.Time) *runRep
 	return report
 }
 
+// attach puts the report and the manifest of a run beside its output. The manifest
+// is the last: with it all is there.
+func (m *manifest) attach(ctx context.Context, out sink.Output, r *runReport) error {
+	if err := attachJSON(ctx, out, runSuffix, r); err != nil {
+		return err
+	}
+	return attachJSON(ctx, out, manifestSuffix, m)
+}
+
 // attachJSON puts v beside an output.
 func attachJSON(ctx context.Context, out sink.Output, suffix string, v any) error {
 	var b bytes.Buffer
