@@ -269,7 +269,7 @@ func ordeals(t *testing.T, server string, seeds int) {
 	}
 	all.Wait()
 	t.Logf("of %d: %v", seeds, ended)
-	if ended["done"] < seeds/4 || ended["failed"] < seeds/20 {
+	if ended["done"] < seeds/4 || ended["failed"] == 0 {
 		t.Errorf("of %d schedules %v: too few of a kind to hold anything", seeds, ended)
 	}
 }
