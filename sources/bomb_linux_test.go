@@ -20,11 +20,15 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go/format"
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/store/storetest"
 )
 
 // bombVariable names the file that this binary reads instead of testing, so that
 // its memory is its own.
 const bombVariable = "TIMESEAM_TEST_BOMB"
+
+// bombFarVariable has it read the file as an object.
+const bombFarVariable = "TIMESEAM_TEST_BOMB_FAR"
 
 // bombMost is how much memory reading a small file may take, whatever it states:
 // the resident set at its highest, with the test binary and all of Go's own.
@@ -34,32 +38,45 @@ const bombMost = 1 << 30
 // each in a process of its own, every way there is (R3, R4).
 func TestBombs(t *testing.T) {
 	if path := os.Getenv(bombVariable); path != "" {
-		fmt.Println(explode(path))
+		f := Finder{}
+		if os.Getenv(bombFarVariable) != "" {
+			s := storetest.Start(t)
+			s.Put("bomb.parquet", must(os.ReadFile(path)))
+			f, path = hasty(0), "s3://lake/bomb.parquet"
+		}
+		fmt.Println(explode(f, path))
 		return
 	}
 	for _, b := range bombs(t) {
-		t.Run(b.name, func(t *testing.T) {
-			t.Parallel()
-			at := filepath.Join(t.TempDir(), "bomb.parquet")
-			if write(t, at, b.file); len(b.file) > 2<<20 {
-				t.Fatalf("a bomb of %d bytes", len(b.file))
-			}
-			self := exec.Command(must(os.Executable()), "-test.run=^TestBombs$", "-test.v")
-			self.Env = append(os.Environ(), bombVariable+"="+at, "GOMAXPROCS=2")
-			out, err := self.CombinedOutput()
-			if err != nil {
-				t.Fatalf("%v:\n%s", err, out)
-			}
-			most := self.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
-			if t.Logf("%d bytes, %d MiB resident: %s", len(b.file), most>>20, firstLine(out)); most > bombMost {
-				t.Errorf("%d MiB resident", most>>20)
-			}
-			for _, want := range b.wants {
-				if !strings.Contains(string(out), want) {
-					t.Errorf("%s\nwant %q in it", out, want)
-				}
-			}
-		})
+		for _, far := range []string{"", "far"} {
+			t.Run(strings.TrimSpace(b.name+" "+far), func(t *testing.T) {
+				t.Parallel()
+				b.defuse(t, far)
+			})
+		}
+	}
+}
+
+// defuse has a process of its own read the file.
+func (b *bomb) defuse(t *testing.T, far string) {
+	at := filepath.Join(t.TempDir(), "bomb.parquet")
+	if write(t, at, b.file); len(b.file) > 2<<20 {
+		t.Fatalf("a bomb of %d bytes", len(b.file))
+	}
+	self := exec.Command(must(os.Executable()), "-test.run=^TestBombs$", "-test.v")
+	self.Env = append(os.Environ(), bombVariable+"="+at, bombFarVariable+"="+far, "GOMAXPROCS=2")
+	out, err := self.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v:\n%s", err, out)
+	}
+	most := self.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+	if t.Logf("%d bytes, %d MiB resident: %s", len(b.file), most>>20, firstLine(out)); most > bombMost {
+		t.Errorf("%d MiB resident", most>>20)
+	}
+	for _, want := range b.wants {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("%s\nwant %q in it", out, want)
+		}
 	}
 }
 
@@ -70,19 +87,19 @@ func firstLine(b []byte) string {
 }
 
 // explode reads a file every way, and says what came.
-func explode(path string) string {
-	table, err := Find(path)
+func explode(f Finder, path string) string {
+	table, err := f.Find(context.Background(), path)
 	if err != nil {
 		return "find: " + err.Error()
 	}
 	said := []string{}
-	if _, err := Describe(context.Background(), path); err != nil {
+	if _, err := f.Describe(context.Background(), path); err != nil {
 		said = append(said, "describe: "+err.Error())
 	}
 	all := []string{}
-	for _, f := range table.Schema() {
-		if f.Type.Kind != event.Unknown {
-			all = append(all, f.Name)
+	for _, c := range table.Schema() {
+		if c.Type.Kind != event.Unknown {
+			all = append(all, c.Name)
 		}
 	}
 	s, err := table.Read(all)

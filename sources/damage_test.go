@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/store/storetest"
 )
 
 // readError reads to the end or to the first error, and holds every batch to the
@@ -171,8 +172,9 @@ func bodies(t *testing.T, f *File) (at [][2]int64) {
 }
 
 // TestChecksums changes pages that have a checksum: both ways of reading refuse
-// them, and name the row group and the column.
+// them, and name the row group and the column, as files and as objects.
 func TestChecksums(t *testing.T) {
+	s := storetest.Start(t)
 	at := filepath.Join(t.TempDir(), "summed.parquet")
 	named := regexp.MustCompile(`summed\.parquet: row group \d+, column [a-z0-9._]+: .*checksum`)
 	for _, name := range []string{"pyarrow_checksums", "pyarrow_checksums_v2", "pyarrow_checksums_plain", "spark", "spark_v2", "parquetgo"} {
@@ -186,22 +188,25 @@ func TestChecksums(t *testing.T) {
 			c := slices.Clone(whole)
 			c[n] ^= 1 << (k % 8)
 			write(t, at, c)
-			table, met := find(t, at), 0
-			for _, col := range table.Schema() {
-				if col.Type.Kind == event.Unknown {
-					continue
-				}
-				if _, err := readError(t, must(table.Read([]string{col.Name}))); err != nil {
-					if met++; !named.MatchString(err.Error()) {
-						t.Errorf("%s: %v", name, err)
+			s.Put("summed.parquet", c)
+			for _, table := range []*Table{find(t, at), must(hasty(500).Find(t.Context(), "s3://lake/summed.parquet"))} {
+				met := 0
+				for _, col := range table.Schema() {
+					if col.Type.Kind == event.Unknown {
+						continue
+					}
+					if _, err := readError(t, must(table.Read([]string{col.Name}))); err != nil {
+						if met++; !named.MatchString(err.Error()) {
+							t.Errorf("%s: %v", name, err)
+						}
 					}
 				}
-			}
-			if met > 1 {
-				t.Errorf("%s: a bit of byte %d is another, and %d columns are refused", name, n, met)
-			}
-			if _, err := readError(t, must(table.Carry(nil, 100))); err == nil || !named.MatchString(err.Error()) {
-				t.Errorf("%s: a bit of byte %d is another: carried with %v", name, n, err)
+				if met > 1 {
+					t.Errorf("%s: a bit of byte %d is another, and %d columns are refused", name, n, met)
+				}
+				if _, err := readError(t, must(table.Carry(nil, 100))); err == nil || !named.MatchString(err.Error()) {
+					t.Errorf("%s: a bit of byte %d is another: %s carried with %v", name, n, table.Path, err)
+				}
 			}
 		}
 	}

@@ -514,3 +514,35 @@ func TestRemoteCancelled(t *testing.T) {
 		t.Errorf("read after close: %v", err)
 	}
 }
+
+// TestRemoteWithin holds that of objects in folders which a span does not meet
+// nothing is fetched once the table is found, by either way of reading.
+func TestRemoteWithin(t *testing.T) {
+	s := storetest.Start(t)
+	whole := wide(t, 1, 5000)
+	for day := 1; day <= 5; day++ {
+		s.Put(fmt.Sprintf("tx/dt=2026-01-0%d/a.parquet", day), whole)
+		s.Put(fmt.Sprintf("tx/dt=2026-01-0%d/_SUCCESS", day), nil)
+	}
+	p := storetest.Before(t, s.URL, storetest.Schedule{})
+	table := must(hasty(0).Find(t.Context(), "s3://lake/tx"))
+	if err := table.Partition([]string{"dt"}); err != nil {
+		t.Fatal(err)
+	}
+	from := must(event.ParseTime("2026-01-02"))
+	some := table.Within(event.Span{From: from, To: must(event.ParseTime("2026-01-04"))})
+	for name, s := range map[string]event.Source{"read": must(some.Read([]string{"c03"})), "carry": must(some.Carry([]string{"c03"}, 1000))} {
+		p.Requests()
+		if rows, err := readError(t, s); rows != 10_000 || err != nil {
+			t.Fatalf("%s: %d rows, %v", name, rows, err)
+		}
+		for _, r := range p.Requests() {
+			if !strings.Contains(r.Key, "dt=2026-01-02/a") && !strings.Contains(r.Key, "dt=2026-01-03/a") {
+				t.Errorf("%s: %s is fetched", name, r.Key)
+			}
+		}
+	}
+	if until, _, ok := table.Complete("_SUCCESS"); !ok || until != must(event.ParseTime("2026-01-06")) {
+		t.Errorf("complete until %s (%v)", until, ok)
+	}
+}
