@@ -319,6 +319,25 @@ func TestS3Spared(t *testing.T) {
 			t.Errorf("%s: %d, %s", out, code, said)
 		}
 	}
+	text, err := os.ReadFile(filepath.Join(dir, "remote.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := os.ReadFile(filepath.Join(dir, "tx.parquet"))
+	if err == nil {
+		_, err = lake(t).Put(t.Context(), "in3/tx.parquet", table, store.Anything)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for history, out := range map[string]string{"s3://lake/in/tx*.parquet": "s3://lake/in/tx2.parquet", "s3://lake/*/tx.parquet": "s3://lake/out/tx.parquet", "s3://lake/in3": "s3://lake/in3/day/new.parquet"} {
+		if err := os.WriteFile(filepath.Join(dir, "many.yaml"), bytes.ReplaceAll(text, []byte("s3://lake/in/tx.parquet"), []byte(history)), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if code, said := backfilled(t, dir, "many.yaml", "-o", out); code != exitWrong || !strings.Contains(said, "is, or would be, a file of the history of source tx") {
+			t.Errorf("%s over %s: %d, %s", out, history, code, said)
+		}
+	}
 }
 
 // TestS3Docs runs the backfills that docs/s3.md shows with an output in a bucket, over
