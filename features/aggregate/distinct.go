@@ -6,24 +6,33 @@ import (
 	"github.com/timeseam/timeseam/features/event"
 )
 
-// distinct answers count(distinct x): before[k] is the row that last had row k's
-// value, so the distinct values of a range are its rows whose before lies
-// outside. From the first row on, firsts tells it without a scan. The table
-// `last` forgets only as a whole, so any change before the end starts the fold
-// over: O(rows) once, after which a range from row p.i on costs its length.
-// Eight bytes a row, and two to four table entries of 24 bytes a value (A3).
+// distinct answers count(distinct x): before[k] and after[k] are the rows that
+// last and next have row k's value, so the distinct values of a range are its rows
+// whose before lies outside. Each window remembers the range it was last asked of
+// and how many it held. A row that comes or goes at either end changes that by one
+// look at before or after, so that a hot key costs as many steps as its windows
+// move; a range far from the last one is counted anew. A late event takes back the
+// rows behind its place and no others. Sixteen bytes a row, and four and two to
+// four table entries of 24 bytes a value (A3).
 //
 // distinct_last(x, n) walks back from the end of the range over rows whose value
 // does not come again in it, which after tells. It costs as many rows as it has
 // to pass until it has found n values; where a range holds fewer, its length.
 type distinct struct {
-	t      *track
-	c      *event.Column
-	before []int32 // -1: none
-	firsts []int32 // firsts[k]: how many of the first k rows had a new value
-	after  []int32 // the row that next has row k's value, or never; kept once distinct_last was asked for
-	linked bool
-	last   lastTable
+	t       *track
+	c       *event.Column
+	ids     []int32 // of each row taken in: its value's number
+	before  []int32 // -1: none
+	after   []int32 // never: none
+	newest  []int32 // of each number: the last row that has it, or -1
+	numbers numberTable
+	ranges  []distinctRange // by window
+}
+
+// distinctRange is how many values rows i to j-1 hold.
+type distinctRange struct {
+	i, j int
+	n    int64
 }
 
 // never is the next row of a value that does not come again.
@@ -31,59 +40,85 @@ const never = math.MaxInt32
 
 func (f *distinct) reset() { f.changed(0) }
 
-// changed starts over even where only the tail changed: before[k] of later rows
-// and the table both tell of rows that may be gone, and no entry says what it
-// held earlier.
+// changed takes the rows from the given one on out of the ranges, as long as
+// before still says what they counted, and then out of the chains of their values.
 func (f *distinct) changed(from int) {
-	if from < len(f.before) {
-		f.before, f.firsts, f.after = f.before[:0], f.firsts[:0], f.after[:0]
-		f.last.clear()
+	if from == 0 {
+		clear(f.ranges)
+		f.newest = f.newest[:0]
+		f.numbers.clear()
+		f.ids, f.before, f.after = f.ids[:0], f.before[:0], f.after[:0]
+		return
 	}
-}
-
-// undo takes the last rows out one by one, newest first: each gives its value
-// back to the row before it. A value that no row has left stays in the table
-// without one, until the table grows.
-func (f *distinct) undo(from int) {
-	for k := len(f.before) - 1; k >= from; k-- {
+	for k := range f.ranges {
+		r := &f.ranges[k]
+		for r.j > max(from, r.i) {
+			r.pop(f)
+		}
+		r.i, r.j = min(r.i, from), min(r.j, from)
+	}
+	for k := len(f.ids) - 1; k >= from; k-- {
 		b := f.before[k]
-		f.last.find(identity(f.c, f.t.row(k))).row = b
-		if k < len(f.after) {
-			f.after = f.after[:k]
-			if b >= 0 {
-				f.after[b] = never
-			}
+		f.newest[f.ids[k]] = b
+		if b >= 0 {
+			f.after[b] = never
 		}
-		f.before, f.firsts = f.before[:k], f.firsts[:k+1]
 	}
+	from = min(from, len(f.ids))
+	f.ids, f.before, f.after = f.ids[:from], f.before[:from], f.after[:from]
 }
 
-// settle takes in the track's new rows in order. before and firsts grow
-// together: len(firsts) is len(before)+1, as firsts[0] counts no rows.
+// settle takes in the track's new rows in order.
 func (f *distinct) settle() {
-	if len(f.firsts) == 0 {
-		f.firsts = append(f.firsts, 0)
-	}
-	for k := len(f.before); k < f.t.len(); k++ {
-		b := f.last.swap(identity(f.c, f.t.row(k)), int32(k))
-		news := f.firsts[k]
-		if b < 0 {
-			news++
+	for k := len(f.ids); k < f.t.len(); k++ {
+		id := f.numbers.once(identity(f.c, f.t.row(k)), int32(len(f.newest)))
+		if int(id) == len(f.newest) {
+			f.newest = append(f.newest, -1)
 		}
-		f.before, f.firsts = append(f.before, b), append(f.firsts, news)
-	}
-	if f.linked {
-		f.link()
-	}
-}
-
-// link brings after up to before.
-func (f *distinct) link() {
-	for k := len(f.after); k < len(f.before); k++ {
-		f.after = append(f.after, never)
-		if b := f.before[k]; b >= 0 {
+		b := f.newest[id]
+		if b >= 0 {
 			f.after[b] = int32(k)
 		}
+		f.newest[id] = int32(k)
+		f.ids, f.before, f.after = append(f.ids, id), append(f.before, b), append(f.after, never)
+	}
+}
+
+// count returns how many values the range of a window holds.
+func (f *distinct) count(window int, p span) int64 {
+	for len(f.ranges) <= window {
+		f.ranges = append(f.ranges, distinctRange{})
+	}
+	r := &f.ranges[window]
+	if distance(r.i, p.i)+distance(r.j, p.j) > p.j-p.i {
+		*r = distinctRange{i: p.i, j: p.i}
+	}
+	// The range grows before it shrinks, so that it never turns over.
+	for ; r.i > p.i; r.i-- {
+		if int(f.after[r.i-1]) >= r.j {
+			r.n++
+		}
+	}
+	for ; r.j < p.j; r.j++ {
+		if int(f.before[r.j]) < r.i {
+			r.n++
+		}
+	}
+	for ; r.i < p.i; r.i++ {
+		if int(f.after[r.i]) >= r.j {
+			r.n--
+		}
+	}
+	for r.j > p.j {
+		r.pop(f)
+	}
+	return r.n
+}
+
+// pop takes the range's last row out.
+func (r *distinctRange) pop(f *distinct) {
+	if r.j--; int(f.before[r.j]) < r.i {
+		r.n--
 	}
 }
 
@@ -102,34 +137,16 @@ func identity(c *event.Column, i int) event.Int128 {
 	return event.Int128{Lo: uint64(c.Ints[i])}
 }
 
-// value counts the rows whose value the range has not shown before. A range
-// from row 0 on, as every lifetime's is, reads one number; others cost their
-// length.
+// value counts the values of the range, or lists its newest, each at its last
+// place, newest first.
 func (f *distinct) value(s *Slot, p span, out *event.Column) {
+	f.settle()
 	if s.Aggregate == DistinctLast {
-		f.newest(s, p, out)
+		f.walkBack(s, p, func(row int) { appendValue(out.Elem, f.c, row) })
+		out.EndList()
 		return
 	}
-	f.settle()
-	n := int64(f.firsts[p.j])
-	if p.i > 0 {
-		n = 0
-		for _, b := range f.before[p.i:p.j] {
-			if int(b) < p.i {
-				n++
-			}
-		}
-	}
-	out.AppendInt(n)
-}
-
-// newest appends the list of the N values that the range has last, newest first,
-// each at its last place.
-func (f *distinct) newest(s *Slot, p span, out *event.Column) {
-	f.linked = true
-	f.settle()
-	f.walkBack(s, p, func(row int) { appendValue(out.Elem, f.c, row) })
-	out.EndList()
+	out.AppendInt(f.count(s.window, p))
 }
 
 // walkBack calls do with the rows of the newest N values of a range.
@@ -147,7 +164,6 @@ func (f *distinct) walkBack(s *Slot, p span, do func(row int)) {
 // not by its events. Of distinct_last the newest values are enough, as those that
 // come later only push them out.
 func (f *distinct) keep(s *Slot, n int, mark func(row int)) {
-	f.linked = f.linked || s.Aggregate == DistinctLast
 	f.settle()
 	if s.Aggregate == DistinctLast {
 		f.walkBack(s, span{j: n}, mark)
@@ -163,24 +179,24 @@ func (f *distinct) keep(s *Slot, n int, mark func(row int)) {
 // absorb has nothing to note: what leaves repeats a row that stays.
 func (f *distinct) absorb(int) {}
 
-// lastTable maps a value to the row that last had it. Clearing it is one step:
+// numberTable maps a value to its number. Clearing it is one step:
 // entries of an older age are not there.
-type lastTable struct {
-	entries []lastEntry // open addressing; length a power of two
+type numberTable struct {
+	entries []numberEntry // open addressing; length a power of two
 	used    int
 	age     uint32
 }
 
-type lastEntry struct {
-	value event.Int128
-	row   int32
-	age   uint32
+type numberEntry struct {
+	value  event.Int128
+	number int32
+	age    uint32
 }
 
 // clear costs nothing but once in 2^32 times, when the ages would begin again.
 // An arena resets its run for every key, and wiping a large table for each
 // would cost more than the keys' few events.
-func (t *lastTable) clear() {
+func (t *numberTable) clear() {
 	t.used = 0
 	t.age++
 	if t.age == math.MaxUint32 {
@@ -189,37 +205,21 @@ func (t *lastTable) clear() {
 	}
 }
 
-// swap sets the value's row and returns the one it had, or -1.
-func (t *lastTable) swap(v event.Int128, row int32) int32 {
+// once returns the number that the value has, after giving it one if it had none.
+func (t *numberTable) once(v event.Int128, number int32) int32 {
 	if 2*t.used >= len(t.entries) {
 		t.grow()
 	}
 	e := t.find(v)
 	if e.age != t.age+1 {
-		*e = lastEntry{v, row, t.age + 1}
-		t.used++
-		return -1
-	}
-	b := e.row
-	e.row = row
-	return b
-}
-
-// once returns the row that the value has, after giving it one if it had none.
-func (t *lastTable) once(v event.Int128, row int32) int32 {
-	if 2*t.used >= len(t.entries) {
-		t.grow()
-	}
-	e := t.find(v)
-	if e.age != t.age+1 {
-		*e = lastEntry{v, row, t.age + 1}
+		*e = numberEntry{v, number, t.age + 1}
 		t.used++
 	}
-	return e.row
+	return e.number
 }
 
 // find returns the value's entry, or the free one where it belongs.
-func (t *lastTable) find(v event.Int128) *lastEntry {
+func (t *numberTable) find(v event.Int128) *numberEntry {
 	// The multipliers are the golden ratio's and that of MurmurHash3's
 	// finalizer; the middle bits of the product depend on all bits below them.
 	mask := uint64(len(t.entries) - 1)
@@ -234,13 +234,12 @@ func (t *lastTable) find(v event.Int128) *lastEntry {
 
 // grow doubles the table and leaves the entries of older ages behind. At most
 // half of it is used, so that find ends.
-func (t *lastTable) grow() {
+func (t *numberTable) grow() {
 	old := t.entries
-	t.entries, t.used = make([]lastEntry, max(16, 2*len(old))), 0
+	t.entries = make([]numberEntry, max(16, 2*len(old)))
 	for _, e := range old {
-		if e.age == t.age+1 && e.row >= 0 {
+		if e.age == t.age+1 {
 			*t.find(e.value) = e
-			t.used++
 		}
 	}
 }

@@ -21,7 +21,7 @@ type frequencies struct {
 	c       *event.Column
 	ids     []int32        // of each row taken in: its value's number
 	values  []event.Int128 // of each number: the value, as identity has it
-	numbers lastTable
+	numbers numberTable
 	base    []int64 // of each number: rows that Forget took out; may be shorter than values
 	cursors []cursor
 	best    []int32 // scratch

@@ -26,9 +26,8 @@ type groups struct {
 
 // group is the rows of one value and the folds over them.
 type group struct {
-	track   track // partial: places in the run, without ranks, which would cost every group all rows
-	folds   []fold
-	undoers []undoer // those of the folds that are
+	track track // partial: places in the run, without ranks, which would cost every group all rows
+	folds []fold
 }
 
 // spares is how many groups are kept for the next key.
@@ -76,11 +75,7 @@ func (f *groups) grown() *group {
 	}
 	g := &group{track: track{partial: true}}
 	for _, s := range f.specs {
-		inner := newFold(s, &g.track, f.r)
-		g.folds = append(g.folds, inner)
-		if u, can := inner.(undoer); can {
-			g.undoers = append(g.undoers, u)
-		}
+		g.folds = append(g.folds, newFold(s, &g.track, f.r))
 	}
 	return g
 }
@@ -92,9 +87,6 @@ func (f *groups) undo(from int) {
 		f.done--
 		g := f.list[f.by.ids[f.done]]
 		n := len(g.track.pos) - 1
-		for _, u := range g.undoers {
-			u.undo(n)
-		}
 		g.track.pos = g.track.pos[:n]
 		for _, inner := range g.folds {
 			inner.changed(n)

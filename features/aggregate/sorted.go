@@ -9,25 +9,26 @@ import (
 )
 
 // sorted answers quantiles, top_k and bottom_k. It keeps the key of every row, in
-// the rows' order, and selects among those of the range: a narrower for
-// quantiles, a scratch copy for the best. Text and decimals have no 64-bit key;
-// their rows are sorted.
-// A range costs O(length): structures that answer quantiles of any range
-// (wavelet trees, merge trees) cost a logarithm of words a row and must be
-// rebuilt when an event comes late, which is dearer for windows of ordinary
-// size.
+// the rows' order, and selects among those of the range: quantiles by ranks where
+// a key is asked often, the best by a scratch copy, which costs O(length). Text
+// and decimals have no 64-bit key; their rows are sorted. Structures that answer
+// quantiles of any range (wavelet trees, merge trees) cost a logarithm of words a
+// row and must be rebuilt when an event comes late.
 type sorted struct {
-	t    *track
-	c    *event.Column
-	rows []int32
-	all  []uint64 // the key of each row of the track, as far as it was asked for
-	keys []uint64
-	narrower
+	t     *track
+	c     *event.Column
+	order []int32  // scratch
+	keys  []uint64 // scratch
+	ranks
 }
 
-func (f *sorted) reset()           { f.changed(0) }
-func (f *sorted) changed(from int) { f.all = f.all[:min(from, len(f.all))] }
-func (f *sorted) absorb(int)       {}
+func (f *sorted) reset()     { f.changed(0) }
+func (f *sorted) absorb(int) {}
+
+func (f *sorted) changed(from int) {
+	f.ranks.changed(from)
+	f.all = f.all[:min(from, len(f.all))]
+}
 
 // wordy reports whether values have no 64-bit key and are compared row by row.
 // Those are sorted by rows, O(n log n) comparisons.
@@ -40,19 +41,21 @@ func (f *sorted) value(s *Slot, p span, out *event.Column) {
 	case TopK, BottomK:
 		f.best(s, p, out)
 	case QuantileDisc:
-		f.emit(out, p, s.rank(p.j-p.i))
+		f.emit(s, p, out)
 	default:
 		f.interpolate(s, p, out)
 	}
 }
 
-// emit appends the value of rank k in the range.
-func (f *sorted) emit(out *event.Column, p span, k int) {
+// emit appends the value that quantile_disc names.
+func (f *sorted) emit(s *Slot, p span, out *event.Column) {
+	k := s.rank(p.j - p.i)
 	if f.wordy() {
 		appendValue(out, f.c, int(f.ordered(p)[k]))
 		return
 	}
-	key, _ := f.select2(f.range64(p), k)
+	f.settle()
+	key, _ := f.ranks.pair(s.window, p.i, p.j, k)
 	f.putKey(out, key)
 }
 
@@ -86,7 +89,7 @@ func (f *sorted) interpolate(s *Slot, p span, out *event.Column) {
 	at := float64(s.P * float64(p.j-p.i-1))
 	k := int(math.Floor(at))
 	frac := at - float64(k)
-	low, high := f.pair(p, k)
+	low, high := f.neighbours(s, p, k)
 	low = between(low, high, frac)
 	if math.IsNaN(low) {
 		low = event.CanonicalNaN
@@ -94,17 +97,18 @@ func (f *sorted) interpolate(s *Slot, p span, out *event.Column) {
 	out.AppendFloat(low)
 }
 
-// pair returns the values of rank k and k+1 as doubles; at the end twice the
+// neighbours returns the values of rank k and k+1 as doubles; at the end twice the
 // last. Of the wordy types only decimals come here: quantile_cont takes numbers
 // alone.
-func (f *sorted) pair(p span, k int) (low, high float64) {
+func (f *sorted) neighbours(s *Slot, p span, k int) (low, high float64) {
 	next := min(k+1, p.j-p.i-1)
 	if f.wordy() {
 		rows := f.ordered(p)
 		scale := f.c.Type.Scale
 		return f.c.Decimals[rows[k]].Float(scale), f.c.Decimals[rows[next]].Float(scale)
 	}
-	a, b := f.select2(f.range64(p), k)
+	f.settle()
+	a, b := f.ranks.pair(s.window, p.i, p.j, k)
 	return f.float(a), f.float(b)
 }
 
@@ -133,7 +137,8 @@ func (f *sorted) best(s *Slot, p span, out *event.Column) {
 		out.EndList()
 		return
 	}
-	f.fill(p)
+	f.settle()
+	f.keys = append(f.keys[:0], f.all[p.i:p.j]...)
 	if s.Aggregate == TopK {
 		for i := range f.keys {
 			f.keys[i] = ^f.keys[i]
@@ -162,13 +167,10 @@ func (f *sorted) putKey(out *event.Column, key uint64) {
 	out.AppendInt(int64(key ^ 1<<63))
 }
 
-// fill copies the keys of the range. They are unsigned integers in the order of
+// settle makes the keys of new rows. They are unsigned integers in the order of
 // the values (S8.1, S16.6), with NaN greatest, so that selection compares words
 // and knows no types.
-func (f *sorted) fill(p span) { f.keys = append(f.keys[:0], f.range64(p)...) }
-
-// range64 returns the keys of the range, which the caller leaves as they are.
-func (f *sorted) range64(p span) []uint64 {
+func (f *sorted) settle() {
 	for k := len(f.all); k < f.t.len(); k++ {
 		if i := f.t.row(k); f.c.Type.Kind == event.Double {
 			f.all = append(f.all, floatKey(f.c.Floats[i]))
@@ -176,17 +178,16 @@ func (f *sorted) range64(p span) []uint64 {
 			f.all = append(f.all, uint64(f.c.Ints[i])^1<<63)
 		}
 	}
-	return f.all[p.i:p.j]
 }
 
 // ordered returns the range's rows by value, equal ones in content order.
 func (f *sorted) ordered(p span) []int32 {
-	f.rows = f.rows[:0]
+	f.order = f.order[:0]
 	for k := p.i; k < p.j; k++ {
-		f.rows = append(f.rows, int32(f.t.row(k)))
+		f.order = append(f.order, int32(f.t.row(k)))
 	}
-	slices.SortStableFunc(f.rows, func(a, b int32) int { return event.Compare(f.c, int(a), f.c, int(b)) })
-	return f.rows
+	slices.SortStableFunc(f.order, func(a, b int32) int { return event.Compare(f.c, int(a), f.c, int(b)) })
+	return f.order
 }
 
 // selectKey puts the key of rank k in its place, with none greater before it
