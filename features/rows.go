@@ -1,6 +1,9 @@
 package features
 
 import (
+	"math"
+	"slices"
+
 	"github.com/timeseam/timeseam/features/event"
 	"github.com/timeseam/timeseam/features/expr"
 )
@@ -151,13 +154,18 @@ func (s *selection) batch(b *event.Batch) *event.Batch {
 	return some
 }
 
-// unsigned returns the values with zeros that have no sign. Adding a positive
-// zero does it without a branch: -0 + 0 is +0 in IEEE 754, and every other
-// value stays (S8.4). It copies, as the vector may be the source's own.
+// unsigned returns the values with zeros that have no sign (S8.4): the vector
+// itself where none has, as of nearly every one; else a copy, as it may be the
+// source's own.
 func unsigned(x []float64) []float64 {
-	y := make([]float64, len(x))
-	for i, v := range x {
-		y[i] = v + 0
+	const negativeZero = 1 << 63
+	at := slices.IndexFunc(x, func(v float64) bool { return math.Float64bits(v) == negativeZero })
+	if at < 0 {
+		return x
+	}
+	y := slices.Clone(x)
+	for i := at; i < len(y); i++ {
+		y[i] += 0 // -0 + 0 is +0 in IEEE 754, and every other value stays
 	}
 	return y
 }
