@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"time"
 
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/shelf"
 )
 
 // Backfill is a bounded run: a plan over histories, asked by a spine. The
@@ -49,6 +51,16 @@ type Backfill struct {
 	Sink event.Sink
 	// Strict: fail, and commit nothing, if a value was outside its type.
 	Strict bool
+	// Shelf keeps events and answers until they are needed; nil: memory does. Run
+	// does not close it.
+	Shelf *shelf.Shelf
+	// Journal is told how far the run has come, and has told how far one before it
+	// came, of the same inputs and settings; the shelf then holds nothing in memory.
+	// nil: nobody will go on from this run.
+	Journal Journal
+	// Hands is how many bytes the partitions that are worked on may take together;
+	// 0: any.
+	Hands int64
 	// Workers is how many goroutines compute; at least one.
 	Workers int
 	// Events is about how many events there are: it only chooses the number of partitions.
@@ -95,6 +107,10 @@ type Stage struct {
 // (T1). Cancelling ctx ends it with ctx's error.
 func (b *Backfill) Run(ctx context.Context) (*Report, error) {
 	r := &run{Backfill: b, report: &Report{Events: make([]int64, len(b.Plan.Inputs)), Read: make([]event.Counts, len(b.Plan.Inputs)), Taken: make([]int64, len(b.Plan.Lookups)), Counts: make([]event.Counts, len(b.Plan.Lookups)), Labels: make([]LabelCount, len(b.Plan.Labels))}}
+	if r.shelf = b.Shelf; r.shelf == nil {
+		r.shelf = shelf.New(0, nil)
+	}
+	r.bits = min(max(bits.Len64(uint64(r.Events/partitionEvents)), 1), maxBits)
 	for _, stage := range []struct {
 		name string
 		do   func(context.Context) error
@@ -125,6 +141,11 @@ type run struct {
 	last   []event.Time // up to when events are known to be there, by view: the greatest time of one, where nothing else tells
 	asked  []asked      // by key of the plan
 	found  []found      // by lookup
+	starts []int        // block b of the output is rows starts[b] to starts[b+1]-1 of the spine
+	shelf  *shelf.Shelf
+	hands  *hands
+	// finished is what the run that is taken up had done of the sweep.
+	finished []finished
 }
 
 // tell reports progress, if somebody asked for it.

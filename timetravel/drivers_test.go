@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/shelf"
 	"github.com/timeseam/timeseam/timetravel"
 )
 
@@ -26,7 +28,7 @@ func drivers() []driver {
 	return []driver{
 		{"backfill", func(tb testing.TB, s *spec) answers { return s.backfill(tb, feed{workers: 1, batch: 1000, parts: 1}) }},
 		{"backfill of shuffled parts", func(tb testing.TB, s *spec) answers {
-			return s.backfill(tb, feed{workers: 3, batch: 7, parts: 4, seed: 1, events: 10_000_000})
+			return s.backfill(tb, feed{workers: 3, batch: 7, parts: 4, seed: 1, events: 10_000_000, spill: true})
 		}},
 		{"state fed in shuffled order, asked between", ofEventTime(func(tb testing.TB, s *spec) answers { return s.fed(tb, 2) })},
 		{"state restored from snapshots", ofEventTime(func(tb testing.TB, s *spec) answers { return s.restored(tb) })},
@@ -40,6 +42,21 @@ type feed struct {
 	seed                  uint64 // of the order of events; 0: as they stand
 	events                int64  // how many the backfill is told there are
 	within                *features.Interval
+	spill                 bool // nothing is held in memory
+}
+
+// shelf is where the feed's runs keep what they took in.
+func (f feed) shelf() *shelf.Shelf {
+	if !f.spill {
+		return nil
+	}
+	return shelf.New(-1, func() (shelf.File, error) {
+		file, err := os.CreateTemp("", "timeseam-test-*")
+		if err == nil {
+			err = os.Remove(file.Name())
+		}
+		return file, err
+	})
 }
 
 // inMemory is a source of rows in memory.
@@ -136,6 +153,9 @@ func (s *spec) backfill(tb testing.TB, f feed) answers {
 		Content: func() (event.Source, error) {
 			return &inMemory{p.Queries.Content, s.asked(p.Queries.Content), f.batch}, nil
 		}}
+	if b.Shelf = f.shelf(); b.Shelf != nil {
+		defer b.Shelf.Close()
+	}
 	report, err := b.Run(context.Background())
 	if err != nil {
 		tb.Fatalf("spec %s: %v", s.name, err)

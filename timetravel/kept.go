@@ -76,3 +76,14 @@ func (k Kept) in(from, to int) (n int) {
 	}
 	return n
 }
+
+// blocks is where the blocks of the output start, counted in rows that are kept, and
+// where the last ends: a block is what is kept of so many rows of the spine, as
+// carried columns come.
+func (k Kept) blocks() []int {
+	starts := []int{0}
+	for raw := 0; raw < k.rows; raw += outputRows {
+		starts = append(starts, starts[len(starts)-1]+k.in(raw, min(raw+outputRows, k.rows)))
+	}
+	return starts
+}

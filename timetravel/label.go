@@ -147,24 +147,34 @@ func (r *run) sampleByLabel(ctx context.Context) error {
 	l := &r.Plan.Labels[i]
 	taken, counts := r.report.Taken[l.Lookup], r.report.Counts[l.Lookup]
 	key := r.Plan.Lookups[l.Lookup].Key
-	r.asked, r.found = make([]asked, len(r.spine.keys)), make([]found, len(r.Plan.Lookups))
+	starts := []int{0}
+	for from := 0; from < len(r.spine.times); from += outputRows {
+		starts = append(starts, min(from+outputRows, len(r.spine.times)))
+	}
+	r.begin(starts)
 	r.asked[key] = r.ask(key)
-	if err := r.sweepLookup(ctx, l.Lookup, func() {}); err != nil {
+	if err := r.newLookupSweep(l.Lookup).sweep(ctx); err != nil {
 		return err
 	}
 	out := make([]bool, len(r.spine.times))
 	slots := make([][]event.Column, len(r.Plan.Lookups))
-	for from := 0; from < len(out); from += outputRows {
-		to := min(from+outputRows, len(out))
-		slots[l.Lookup] = r.slots(l.Lookup, from, to)
+	var buffer []byte
+	for b := range len(starts) - 1 {
+		from, to := starts[b], starts[b+1]
+		var err error
+		if slots[l.Lookup], err = r.slots(l.Lookup, b, &buffer); err != nil {
+			return err
+		}
 		told, _ := r.blanked(l, r.Plan.Told(l, r.spine.slice(from, to), slots), from)
 		negative := features.Negatives(told)
 		for k := range to - from {
 			out[from+k] = negative(k) && r.spine.unlucky[from+k]
 		}
 	}
+	for p := range r.found[l.Lookup].answers {
+		r.shelf.Drop(&r.found[l.Lookup].answers[p])
+	}
 	r.sample(func(row int) bool { return out[row] })
-	r.asked, r.found = nil, nil
 	r.report.Taken[l.Lookup], r.report.Counts[l.Lookup] = taken, counts
 	return nil
 }

@@ -23,6 +23,7 @@ type block struct {
 	columns []event.Column
 	counts  event.Counts
 	labels  []LabelCount
+	err     error
 }
 
 // write puts the answers in the spine's order, computes what is derived from
@@ -48,6 +49,9 @@ func (r *run) write(ctx context.Context) error {
 	rows, done := len(r.spine.times), 0
 	for pending := range blocks {
 		b := <-pending
+		if b.err != nil {
+			return b.err
+		}
 		r.report.Spine.Add(&b.counts)
 		for i, n := range b.labels {
 			l := &r.report.Labels[i]
@@ -86,53 +90,55 @@ func (r *run) carriedAll(ctx context.Context, carry event.Source) error {
 	return nil
 }
 
-// A block is what is kept of so many rows of the spine, as carried columns come.
-// blocks computes all blocks, in order of their channels, at most Workers of them
-// ahead of the reader. wait returns when no more are being computed. A channel
-// of channels keeps the order of the spine while blocks finish in any: the
-// reader waits for the next one, not for whichever is done. `out` bounds the
-// blocks that wait, `work` those being computed; a pending channel holds its
-// one block, so that no goroutine hangs on a reader that has left.
+// blocks computes all blocks that have rows, in order of their channels, at most
+// Workers of them ahead of the reader. wait returns when no more are being
+// computed. A channel of channels keeps the order of the spine while blocks finish
+// in any: the reader waits for the next one, not for whichever is done. `out`
+// bounds the blocks that wait, `work` those being computed; a pending channel holds
+// its one block, so that no goroutine hangs on a reader that has left.
 func (r *run) blocks(ctx context.Context) (<-chan chan block, func()) {
 	out := make(chan chan block, r.Workers)
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
 		defer close(out)
-		work := make(chan struct{}, r.Workers)
-		from := 0
-		for raw := 0; raw < r.spine.kept.rows && ctx.Err() == nil; raw += outputRows {
-			to := from + r.spine.kept.in(raw, min(raw+outputRows, r.spine.kept.rows))
-			if from == to {
+		work := make(chan *[]byte, r.Workers) // buffers, each in one pair of hands
+		for range r.Workers {
+			work <- new([]byte)
+		}
+		for b := range len(r.starts) - 1 {
+			if ctx.Err() != nil || r.starts[b] == r.starts[b+1] {
 				continue
 			}
 			pending := make(chan block, 1)
 			select {
 			case out <- pending:
 			case <-ctx.Done():
-				return
+				continue
 			}
-			work <- struct{}{}
-			go func(from int) {
-				pending <- r.block(from, to)
-				<-work
-			}(from)
-			from = to
+			buffer := <-work
+			go func() {
+				pending <- r.block(b, buffer)
+				work <- buffer
+			}()
 		}
 		for range r.Workers {
-			work <- struct{}{} // all are back
+			<-work // all are back
 		}
 	}()
 	return out, func() { <-finished }
 }
 
-// block computes rows from to to-1. It reads what the sweep has finished and
-// writes nothing shared, so that blocks may be computed beside each other.
+// block computes block number of the spine. It reads what the sweep has finished
+// and writes nothing shared, so that blocks may be computed beside each other.
 // Dictionaries of text are only read here.
-func (r *run) block(from, to int) (b block) {
+func (r *run) block(number int, buffer *[]byte) (b block) {
+	from, to := r.starts[number], r.starts[number+1]
 	slots := make([][]event.Column, len(r.Plan.Lookups))
 	for l := range r.Plan.Lookups {
-		slots[l] = r.slots(l, from, to)
+		if slots[l], b.err = r.slots(l, number, buffer); b.err != nil {
+			return b
+		}
 	}
 	q := r.spine.slice(from, to)
 	b.rows = to - from

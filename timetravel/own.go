@@ -68,7 +68,7 @@ func (s *sweeper) bring() {
 	s.ownPlaces = places
 	columns := make([]event.Column, len(own.Columns))
 	for i := range columns {
-		columns[i] = takeRows(&own.Columns[i], places)
+		columns[i] = permuted(&own.Columns[i], places)
 	}
 	s.store.Intern(columns)
 	s.store.Own.Columns = columns
@@ -80,10 +80,4 @@ func (s *sweeper) ownOf(k int) int {
 		return -1
 	}
 	return s.own[k]
-}
-
-// takeRows copies rows of a column; text keeps its dictionary.
-func takeRows(c *event.Column, rows []int32) event.Column {
-	return event.Column{Type: c.Type, Dict: c.Dict, Null: take(c.Null, rows), Ints: take(c.Ints, rows),
-		Floats: take(c.Floats, rows), Decimals: take(c.Decimals, rows), Codes: take(c.Codes, rows)}
 }

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/bits"
 	"slices"
 	"sync/atomic"
 
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/shelf"
 )
 
 // partitionEvents is how many events a partition should have: their keys, times
@@ -24,13 +24,26 @@ const partitionEvents = 40_000
 // jump from chunk to chunk.
 const maxBits = 10
 
-// chunk is what a view takes of one batch, ordered by partition: partition p is
-// rows offsets[p] to offsets[p+1]-1. It owns its vectors, as the source uses
-// the batch again; only dictionaries are shared, which nobody changes. Events
-// that no query can reach are gone already.
-type chunk struct {
-	rows    features.Rows
-	offsets []int32
+// chunk is what a view takes of one batch, in pieces by group of partitions, and
+// these in sections by partition. A group's pieces go as soon as all of its
+// partitions are swept, so that events make room for answers. Pieces own their
+// vectors and dictionaries, as the source uses the batch again. Events that no query
+// can reach are gone already.
+type chunk []shelf.Stored
+
+// groupBits is how many of a partition's highest bits are its group: at most.
+const groupBits = 4
+
+// groupOf is the group of partition p, and its section there.
+func groupOf(p, bits int) (group, section int) {
+	within := max(bits-groupBits, 0)
+	return p >> within, p & (1<<within - 1)
+}
+
+// len is how many events the chunk has of partition p.
+func (c chunk) len(p, bits int) int {
+	g, s := groupOf(p, bits)
+	return c[g].Len(s)
 }
 
 // partitionOf is the partition of a key: the highest bits of its hash. All
@@ -43,7 +56,9 @@ func partitionOf(h event.Hash, bits int) int { return int(h.Hi >> (64 - bits)) }
 // Inputs follow one another, each with all workers on its parts. The number of
 // events is only an estimate and may be wrong.
 func (r *run) readHistory(ctx context.Context) error {
-	r.bits = min(max(bits.Len64(uint64(r.Events/partitionEvents)), 1), maxBits)
+	if r.takeUp() {
+		return nil
+	}
 	r.chunks = make([][][]chunk, len(r.Plan.Views))
 	r.last = slices.Repeat([]event.Time{event.MinTime}, len(r.Plan.Views))
 	for in := range r.Plan.Inputs {
@@ -51,7 +66,7 @@ func (r *run) readHistory(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return r.noteRead()
 }
 
 // readInput reads the parts of one input beside each other. Every part has its
@@ -188,7 +203,11 @@ func (r *run) readPart(ctx context.Context, p *partReader) error {
 			return err
 		}
 		for i, v := range p.views {
-			if c, ok := r.chunk(v, clean, p, i); ok {
+			c, n, err := r.chunk(v, clean, p, i)
+			if err != nil {
+				return err
+			}
+			if n > 0 {
 				r.chunks[v][p.part] = append(r.chunks[v][p.part], c)
 			}
 		}
@@ -196,69 +215,93 @@ func (r *run) readPart(ctx context.Context, p *partReader) error {
 	}
 }
 
-// chunk makes the chunk of a view from a batch; false where it takes none of
-// it. Reach leaves out what no query's window can hold, counted as
+// chunk makes the chunk of a view from a batch, and says how many events it has.
+// Reach leaves out what no query's window can hold, counted as
 // events_outside_windows; the views' columns are computed before, as refusals
-// are counted for all rows alike. Rows are placed by counting, O(rows) and
-// stable: within a partition they stay in the order of reading.
-func (r *run) chunk(view int, b *event.Batch, p *partReader, place int) (chunk, bool) {
-	n := &p.counts[place]
+// are counted for all rows alike.
+func (r *run) chunk(view int, b *event.Batch, of *partReader, place int) (chunk, int, error) {
+	n := &of.counts[place]
 	v := r.Plan.Views[view]
 	rows := v.Rows(b, n)
 	lo, hi := v.Layout.Reach(r.spine.first, r.spine.last)
 	if r.spine.first > r.spine.last {
 		hi = lo // no query has an instant
 	}
-	starts := make([]int32, 1<<r.bits+1)
+	p := partitioner{bits: r.bits}
+	p.begin(len(rows.Times))
 	for i, t := range rows.Times {
-		p.last[place] = max(p.last[place], t)
+		of.last[place] = max(of.last[place], t)
 		if t >= lo && t < hi {
-			starts[partitionOf(rows.Keys[i], r.bits)+1]++
+			p.count(i, rows.Keys[i])
 		}
 	}
-	for k := range 1 << r.bits {
-		starts[k+1] += starts[k]
+	order := p.order()
+	n[event.OutsideWindows] += int64(len(rows.Times) - len(order))
+	if len(order) == 0 {
+		return chunk{}, 0, nil
 	}
-	total := int(starts[1<<r.bits])
-	n[event.OutsideWindows] += int64(len(rows.Times) - total)
-	if total == 0 {
-		return chunk{}, false
-	}
-	to := make([]int32, total)
-	next := append([]int32(nil), starts[:1<<r.bits]...)
-	for i, t := range rows.Times {
-		if t >= lo && t < hi {
-			p := partitionOf(rows.Keys[i], r.bits)
-			to[next[p]] = int32(i)
-			next[p]++
-		}
-	}
-	return chunk{rows: permute(rows, to), offsets: starts}, true
+	c, err := r.groups(&rows, &p, order)
+	return c, len(order), err
 }
 
-// permute copies rows in the given order. Dictionaries compute their hashes
-// lazily; they are made here, while one goroutine has them, as several sweepers
-// will read them later.
-func permute(r features.Rows, order []int32) features.Rows {
-	out := features.Rows{Keys: take(r.Keys, order), Times: take(r.Times, order), Arrived: take(r.Arrived, order), Columns: make([]event.Column, len(r.Columns))}
-	for i := range r.Columns {
-		out.Columns[i] = takeRows(&r.Columns[i], order)
-		if d := r.Columns[i].Dict; d != nil {
-			d.Hashes() // here, once for all partitions
+// groups puts rows, in the order of their partitions, on the shelf.
+func (r *run) groups(rows *features.Rows, p *partitioner, order []int32) (c chunk, err error) {
+	per := 1 << max(r.bits-groupBits, 0)
+	c = make(chunk, (len(p.starts)-1)/per)
+	var texts texts
+	for g := range c {
+		starts := slices.Clone(p.starts[g*per : (g+1)*per+1])
+		own := order[starts[0]:starts[per]]
+		for i, first := per, starts[0]; i >= 0; i-- {
+			starts[i] -= first
+		}
+		piece := shelf.Piece{Len: len(own), Keys: take(rows.Keys, own), Times: take(rows.Times, own), Arrived: take(rows.Arrived, own)}
+		for i := range rows.Columns {
+			c := &rows.Columns[i]
+			if !c.Type.Text() {
+				piece.Columns = append(piece.Columns, permuted(c, own))
+				continue
+			}
+			piece.Columns = append(piece.Columns, texts.permuted(c, own))
+		}
+		if c[g], err = r.shelf.Put(piece, starts); err != nil {
+			return nil, err
 		}
 	}
-	return out
+	return c, nil
 }
 
-// take copies the values at the given places; a vector that is not there stays
-// so.
-func take[T any](from []T, order []int32) []T {
-	if from == nil {
-		return nil
+// partitioner orders rows by the partition of their keys, by counting: O(rows), and
+// stable, so that within a partition they stay in the order of reading.
+type partitioner struct {
+	bits   int
+	starts []int32 // partition p is rows starts[p] to starts[p+1]-1 of the order
+	rows   []int32 // that were counted
+	of     []uint16
+}
+
+// begin makes room for n rows.
+func (p *partitioner) begin(n int) {
+	p.starts, p.rows, p.of = make([]int32, 1<<p.bits+1), make([]int32, 0, n), make([]uint16, 0, n)
+}
+
+// count takes a row into its partition.
+func (p *partitioner) count(row int, key event.Hash) {
+	at := partitionOf(key, p.bits)
+	p.starts[at+1]++
+	p.rows, p.of = append(p.rows, int32(row)), append(p.of, uint16(at))
+}
+
+// order is the rows that were counted, by partition.
+func (p *partitioner) order() []int32 {
+	for k := range len(p.starts) - 1 {
+		p.starts[k+1] += p.starts[k]
 	}
-	to := make([]T, len(order))
-	for k, i := range order {
-		to[k] = from[i]
+	next := slices.Clone(p.starts)
+	order := make([]int32, len(p.rows))
+	for i, at := range p.of {
+		order[next[at]] = p.rows[i]
+		next[at]++
 	}
-	return to
+	return order
 }

@@ -1,8 +1,11 @@
 package timetravel
 
 import (
+	"slices"
+
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/shelf"
 )
 
 // slice returns rows from to to-1 of the spine as queries. Keys are left out:
@@ -23,53 +26,200 @@ func (s *spine) slice(from, to int) *features.Queries {
 	return q
 }
 
-// slots returns lookup l's answers to rows from to to-1 of the spine. Each
-// partition's answers lie in the order of the spine, so that this reads 2^bits
-// vectors from front to back rather than at random. A query without key or
-// instant gets what a key without events gets (S15.1); Finish then nulls those
-// without an instant (S11.4).
-func (r *run) slots(l, from, to int) []event.Column {
-	f := &r.found[l]
-	keys := r.spine.keys[r.Plan.Lookups[l].Key][from:to]
-	columns := make([]event.Column, len(f.nobody))
-	for s := range columns {
-		columns[s] = event.Make(f.nobody[s].Type)
-		c := &columns[s]
-		c.Grow(to - from)
-		pull := puller(c)
-		for i, place := range f.place[from:to] {
-			if place == noPlace {
-				pull(&f.nobody[s], 0)
-				continue
-			}
-			pull(&f.answers[partitionOf(keys[i], r.bits)][s], int(place))
-		}
+// permuted is the rows of a column in another order. It shares dictionaries.
+func permuted[I int32 | uint32](c *event.Column, order []I) event.Column {
+	switch c.Type.Kind {
+	case event.Double, event.Decimal, event.Bool, event.Int, event.Date, event.Timestamp, event.String, event.Bytes:
+		return event.Column{Type: c.Type, Dict: c.Dict, Null: take(c.Null, order), Ints: take(c.Ints, order),
+			Floats: take(c.Floats, order), Decimals: take(c.Decimals, order), Codes: take(c.Codes, order)}
 	}
-	return columns
+	p := c.Like()
+	for _, i := range order {
+		p.Append(c, int(i))
+	}
+	return p
 }
 
-// puller returns what appends a row to c. The kind is looked at once and not
-// for every row. Numbers are appended straight; other kinds bring dictionaries
-// or parts of their own and take the general way, which costs more and does the
-// same.
-func puller(c *event.Column) func(from *event.Column, i int) {
-	switch c.Type.Kind {
-	case event.Double:
-		return func(from *event.Column, i int) {
-			if from.Null != nil && from.Null[i] {
-				c.AppendNull()
-				return
-			}
-			c.AppendFloat(from.Floats[i])
+// texts makes columns of text that have a dictionary of their own.
+type texts struct {
+	codes []uint32 // scratch: of each entry, its code in the new dictionary and one, or 0
+	used  []uint32
+}
+
+// permuted is the rows of a column in another order, with the texts that they name,
+// which stand in the order in which they will be asked for. A batch's own dictionary
+// would be held for a few rows of each partition, and read at random.
+func (t *texts) permuted(c *event.Column, order []int32) event.Column {
+	if len(t.codes) < c.Dict.Len() {
+		t.codes = make([]uint32, c.Dict.Len())
+	}
+	codes := make([]uint32, len(order))
+	t.used = t.used[:0]
+	size := 0
+	for k, i := range order {
+		code := c.Codes[i]
+		if int(code) >= c.Dict.Len() {
+			continue // of a null, where there are no texts
 		}
-	case event.Bool, event.Int, event.Date, event.Timestamp:
-		return func(from *event.Column, i int) {
-			if from.Null != nil && from.Null[i] {
-				c.AppendNull()
-				return
-			}
-			c.AppendInt(from.Ints[i])
+		if t.codes[code] == 0 {
+			t.used = append(t.used, code)
+			t.codes[code] = uint32(len(t.used))
+			size += int(c.Dict.Offsets[code+1] - c.Dict.Offsets[code])
+		}
+		codes[k] = t.codes[code] - 1
+	}
+	d := &event.Dict{Offsets: make([]uint32, 1, len(t.used)+1), Bytes: make([]byte, 0, size)}
+	for _, code := range t.used {
+		d.Add(c.Dict.At(code))
+		t.codes[code] = 0
+	}
+	return event.Column{Type: c.Type, Dict: d, Null: take(c.Null, order), Codes: codes}
+}
+
+// take copies the values at the given places; a vector that is not there stays
+// so.
+func take[T any, I int32 | uint32](from []T, order []I) []T {
+	if from == nil {
+		return nil
+	}
+	to := make([]T, len(order))
+	for k, i := range order {
+		to[k] = from[i]
+	}
+	return to
+}
+
+// answers puts the answers of one lookup to a block of the spine in its order. Each
+// partition's stand in that order already, so that every vector is read from front
+// to back and written within a block, which a core's own cache holds.
+type answers struct {
+	sections []shelf.Piece // one a partition that has any; column 0 is the first slot's
+	from     uint32        // first row of the block
+	rows     int
+	missing  []uint32 // rows, counted from the first, that nobody was asked about
+	nobody   []event.Column
+}
+
+// answersOf reads lookup l's answers to block b.
+func (r *run) answersOf(l, b int, buffer *[]byte) (*answers, error) {
+	f := &r.found[l]
+	a := &answers{from: uint32(r.starts[b]), rows: r.starts[b+1] - r.starts[b], nobody: f.nobody}
+	size := 0
+	for p := range f.answers {
+		size += int(f.answers[p].Bytes(b))
+	}
+	*buffer = (*buffer)[:0]
+	shelf.Reserve(buffer, size)
+	found := make([]bool, a.rows)
+	for p := range f.answers {
+		if f.answers[p].Len(b) == 0 {
+			continue
+		}
+		s, err := r.shelf.Section(&f.answers[p], b, buffer)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range s.Rows {
+			found[row-a.from] = true
+		}
+		a.sections = append(a.sections, s)
+	}
+	for i, is := range found {
+		if !is {
+			a.missing = append(a.missing, uint32(i))
 		}
 	}
-	return c.Append
+	return a, nil
+}
+
+// slots returns lookup l's answers to the rows of block b. buffer is what is read
+// into; nothing of it is in the columns.
+func (r *run) slots(l, b int, buffer *[]byte) ([]event.Column, error) {
+	a, err := r.answersOf(l, b, buffer)
+	if err != nil {
+		return nil, err
+	}
+	columns := make([]event.Column, len(a.nobody))
+	for s := range columns {
+		columns[s] = a.column(s)
+	}
+	return columns, nil
+}
+
+// column is slot s of every row. A query without key or instant gets what a key
+// without events gets (S15.1); Finish then nulls those without an instant (S11.4).
+func (a *answers) column(s int) event.Column {
+	c := event.Column{Type: a.nobody[s].Type}
+	switch c.Type.Kind {
+	case event.Double:
+		c.Floats = scatter(a, s, func(c *event.Column) []float64 { return c.Floats })
+	case event.Decimal:
+		c.Decimals = scatter(a, s, func(c *event.Column) []event.Int128 { return c.Decimals })
+	case event.Bool, event.Int, event.Date, event.Timestamp:
+		c.Ints = scatter(a, s, func(c *event.Column) []int64 { return c.Ints })
+	default:
+		return a.general(s)
+	}
+	null := len(a.missing) > 0 && a.nobody[s].IsNull(0)
+	for i := range a.sections {
+		null = null || a.sections[i].Columns[s].Null != nil
+	}
+	if !null {
+		return c
+	}
+	c.Null = make([]bool, a.rows)
+	for i := range a.sections {
+		if from := a.sections[i].Columns[s].Null; from != nil {
+			for k, row := range a.sections[i].Rows {
+				c.Null[row-a.from] = from[k]
+			}
+		}
+	}
+	for _, row := range a.missing {
+		c.Null[row] = a.nobody[s].IsNull(0)
+	}
+	if !slices.Contains(c.Null, true) {
+		c.Null = nil
+	}
+	return c
+}
+
+// scatter is one vector of slot s.
+func scatter[T any](a *answers, s int, of func(*event.Column) []T) []T {
+	to := make([]T, a.rows)
+	for i := range a.sections {
+		from := of(&a.sections[i].Columns[s])
+		for k, row := range a.sections[i].Rows {
+			to[row-a.from] = from[k]
+		}
+	}
+	nobody := of(&a.nobody[s])[0]
+	for _, row := range a.missing {
+		to[row] = nobody
+	}
+	return to
+}
+
+// general is slot s where its values bring dictionaries or parts of their own.
+func (a *answers) general(s int) event.Column {
+	type place struct{ section, row int32 }
+	places := make([]place, a.rows)
+	for i := range a.sections {
+		for k, row := range a.sections[i].Rows {
+			places[row-a.from] = place{int32(i), int32(k)}
+		}
+	}
+	for _, row := range a.missing {
+		places[row] = place{-1, 0}
+	}
+	c := event.Make(a.nobody[s].Type)
+	c.Grow(a.rows)
+	for _, p := range places {
+		from := &a.nobody[s]
+		if p.section >= 0 {
+			from = &a.sections[p.section].Columns[s]
+		}
+		c.Append(from, int(p.row))
+	}
+	return c
 }

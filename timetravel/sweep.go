@@ -8,6 +8,7 @@ import (
 
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/shelf"
 )
 
 // asked is the queries that have a key and an instant, ordered by the partition
@@ -19,40 +20,53 @@ type asked struct {
 	starts []int
 }
 
-// found is a lookup's answers: partition by partition the slots' columns, and for
-// every row of the spine its place in its partition's. place costs 4 bytes a
-// row and lookup; answers are kept as they were computed until the output pulls
-// them.
+// found is a lookup's answers: a piece a partition, in sections by block of the
+// output, with the rows that it answers in the spine's order.
 type found struct {
-	answers [][]event.Column
-	place   []uint32
+	answers []shelf.Stored
 	nobody  []event.Column // the one answer for a key without events, and for no key
 }
-
-// noPlace is the place of a query that is answered as a key without events.
-// maxRows keeps real places below it.
-const noPlace = 1<<32 - 1
 
 // sweep computes the slots of every lookup, partitions beside each other. Lookups
 // follow one another, so that only one view's scratch is alive; total is known
 // before, as every lookup has as many partitions. A view that is asked by two
 // keys is read once and swept twice.
 func (r *run) sweep(ctx context.Context) error {
-	r.asked = make([]asked, len(r.spine.keys))
+	r.begin(r.spine.kept.blocks())
 	for k := range r.spine.keys {
 		r.asked[k] = r.ask(k)
 	}
-	r.found = make([]found, len(r.Plan.Lookups))
+	if err := r.weigh(); err != nil {
+		return err
+	}
 	done, total := new(atomic.Int64), int64(len(r.Plan.Lookups))<<r.bits
 	for l, lookup := range r.Plan.Lookups {
-		if err := r.sweepLookup(ctx, l, func() { r.tell("sweep", done.Add(1), total) }); err != nil {
+		s := r.newLookupSweep(l)
+		s.tell = func() { r.tell("sweep", done.Add(1), total) }
+		s.last = !slices.ContainsFunc(r.Plan.Lookups[l+1:], func(later features.Lookup) bool { return later.View == lookup.View })
+		s.takeUp()
+		if err := s.sweep(ctx); err != nil {
 			return err
-		}
-		if !slices.ContainsFunc(r.Plan.Lookups[l+1:], func(later features.Lookup) bool { return later.View == lookup.View }) {
-			r.chunks[lookup.View] = nil // its memory is the next view's
 		}
 	}
 	return nil
+}
+
+// begin makes room for answers to all lookups, in blocks of the spine that start at
+// the given rows and end at the last.
+func (r *run) begin(starts []int) {
+	r.starts, r.hands = starts, newHands(0)
+	r.asked, r.found = make([]asked, len(r.spine.keys)), make([]found, len(r.Plan.Lookups))
+}
+
+// dropGroup lets go of a group of events that was asked for the last time: its
+// memory is the answers'.
+func (r *run) dropGroup(view, group int) {
+	for _, part := range r.chunks[view] {
+		for i := range part {
+			r.shelf.Drop(&part[i][group])
+		}
+	}
 }
 
 // ask orders the spine's rows by the partition of key k. By counting, in two
@@ -80,44 +94,108 @@ func (r *run) ask(k int) asked {
 	return a
 }
 
-// sweepLookup answers one lookup. Sweepers are handed on through `free` rather
+// lookupSweep answers one lookup. Sweepers are handed on through `free` rather
 // than made for every partition, since their vectors are the size of one; each
 // goroutine has one at a time, so a sweeper needs no lock. Counts are kept by
 // partition and added in order.
-func (r *run) sweepLookup(ctx context.Context, lookup int, done func()) error {
-	f, v := &r.found[lookup], r.Plan.Lookups[lookup].View
-	f.answers = make([][]event.Column, 1<<r.bits)
-	f.place = make([]uint32, len(r.spine.times))
-	for i := range f.place {
-		f.place[i] = noPlace
-	}
-	store := features.NewArena(r.Plan.Views[v])
+type lookupSweep struct {
+	*run
+	lookup, view int
+	last         bool // nobody asks for the view again
+	noted        bool // what is answered is written down
+	counts       []event.Counts
+	taken        []int64
+	over         []bool         // partitions that are answered
+	left         []atomic.Int32 // partitions to come, by group
+	free         chan *sweeper  // at most one for each worker
+	tell         func()
+}
+
+func (r *run) newLookupSweep(lookup int) *lookupSweep {
+	s := &lookupSweep{run: r, lookup: lookup, view: r.Plan.Lookups[lookup].View, counts: make([]event.Counts, 1<<r.bits), taken: make([]int64, 1<<r.bits),
+		over: make([]bool, 1<<r.bits), left: make([]atomic.Int32, max(1<<min(r.bits, groupBits), 1)), free: make(chan *sweeper, r.Workers), tell: func() {}}
+	f := &r.found[lookup]
+	f.answers = make([]shelf.Stored, 1<<r.bits)
+	store := features.NewArena(r.Plan.Views[s.view])
 	f.nobody = store.Answers(1)
 	store.Value(event.Hash{}, 0, f.nobody)
-	free := make(chan *sweeper, r.Workers) // at most one for each worker
-	counts := make([]event.Counts, 1<<r.bits)
-	taken := new(atomic.Int64)
-	err := each(ctx, r.Workers, 1<<r.bits, func(ctx context.Context, p int) error {
-		var s *sweeper
-		select {
-		case s = <-free:
-		default:
-			s = &sweeper{run: r, lookup: lookup, view: v, query: r.Plan.Lookups[lookup].Key, store: features.NewArena(r.Plan.Views[v])}
+	return s
+}
+
+// takeUp takes over what the run that is taken up had answered.
+func (s *lookupSweep) takeUp() {
+	s.noted = true
+	for _, done := range s.finished {
+		if p := done.Partition; done.Lookup == s.lookup {
+			s.found[s.lookup].answers[p], s.counts[p], s.taken[p], s.over[p] = done.Answers, done.Counts, done.Taken, true
 		}
-		if f.answers[p] = s.partition(ctx, p); s.err != nil || ctx.Err() != nil {
-			return cmp.Or(s.err, ctx.Err())
+	}
+}
+
+// sweep answers all partitions that are not answered yet.
+func (s *lookupSweep) sweep(ctx context.Context) error {
+	for p, over := range s.over {
+		if g, _ := groupOf(p, s.bits); !over {
+			s.left[g].Add(1)
 		}
-		taken.Add(int64(s.events))
-		counts[p] = s.counts
-		free <- s
-		done()
-		return nil
+	}
+	err := each(ctx, s.Workers, len(s.over), func(ctx context.Context, p int) error {
+		if s.over[p] {
+			s.tell()
+			return nil
+		}
+		n := s.weightOf(s.lookup, p)
+		if err := s.hands.take(ctx, n); err != nil {
+			return err
+		}
+		defer s.hands.give(n)
+		return s.partition(ctx, p)
 	})
-	r.report.Taken[lookup] = taken.Load()
-	for i := range counts {
-		r.report.Counts[lookup].Add(&counts[i])
+	for p := range s.counts {
+		s.report.Taken[s.lookup] += s.taken[p]
+		s.report.Counts[s.lookup].Add(&s.counts[p])
 	}
 	return err
+}
+
+func (s *lookupSweep) partition(ctx context.Context, p int) error {
+	var own *sweeper
+	select {
+	case own = <-s.free:
+	default:
+		own = &sweeper{run: s.run, lookup: s.lookup, view: s.view, query: s.Plan.Lookups[s.lookup].Key, store: features.NewArena(s.Plan.Views[s.view])}
+	}
+	out, err := own.partition(ctx, p)
+	if err != nil {
+		return err
+	}
+	answers := &s.found[s.lookup].answers[p]
+	if *answers, err = s.keep(own.rows(p), out); err != nil {
+		return err
+	}
+	s.counts[p], s.taken[p] = own.counts, int64(own.events)
+	if err := s.noteFinished(s.noted, &finished{s.lookup, p, *answers, s.counts[p], s.taken[p]}); err != nil {
+		return err
+	}
+	s.free <- own
+	if g, _ := groupOf(p, s.bits); s.left[g].Add(-1) == 0 && s.last {
+		s.dropGroup(s.view, g)
+	}
+	s.tell()
+	return nil
+}
+
+// keep puts the answers to rows of the spine on the shelf.
+func (r *run) keep(rows []uint32, out []event.Column) (shelf.Stored, error) {
+	starts := make([]int32, len(r.starts))
+	at := 0
+	for b, from := range r.starts {
+		for at < len(rows) && int(rows[at]) < from {
+			at++
+		}
+		starts[b] = int32(at)
+	}
+	return r.shelf.Put(shelf.Piece{Len: len(rows), Rows: slices.Clone(rows), Columns: out}, starts)
 }
 
 // sweeper works through one partition after the other: it groups the
@@ -131,7 +209,7 @@ type sweeper struct {
 	store               *features.Store
 	counts              event.Counts
 	events              int
-	err                 error
+	buffer              []byte // of what is read from the shelf
 
 	local   keyTable
 	queries []uint32 // rows of the spine, by key, each key's by instant
@@ -158,34 +236,44 @@ type source struct {
 // counts and scratch begin anew, and the arena is empty. Events of a partition
 // that nobody asks are counted as events_outside_windows and not looked at
 // further.
-func (s *sweeper) partition(ctx context.Context, p int) []event.Column {
+func (s *sweeper) partition(ctx context.Context, p int) ([]event.Column, error) {
 	s.counts, s.events = event.Counts{}, 0
 	s.store.Counts = event.Counts{}
-	a := &s.asked[s.query]
-	rows := a.rows[a.starts[p]:a.starts[p+1]]
+	rows := s.rows(p)
 	out := s.store.Answers(len(rows))
 	if len(rows) == 0 {
-		for _, c := range s.cut(p) {
-			s.counts[event.OutsideWindows] += int64(len(c.Keys))
+		for _, part := range s.chunks[s.view] {
+			for i := range part {
+				s.counts[event.OutsideWindows] += int64(part[i].len(p, s.bits))
+			}
 		}
-		return out
+		return out, nil
 	}
 	s.groupQueries(rows)
-	chunks := s.cut(p)
+	chunks, err := s.cut(p)
+	if err != nil {
+		return nil, err
+	}
 	s.groupEvents(chunks)
 	s.orderEvents(chunks)
 	s.collect(chunks)
-	if s.err = s.overlap(); s.err != nil {
-		return nil
+	if err := s.overlap(); err != nil {
+		return nil, err
 	}
 	s.bring()
 	if s.walk(ctx, out); ctx.Err() != nil {
-		return nil // a part of the answers is none
+		return nil, ctx.Err() // a part of the answers is none
 	}
 	s.sortAnswers(rows, out)
 	s.store.Renew() // the answers keep the symbols they speak
 	s.counts.Add(&s.store.Counts)
-	return out
+	return out, nil
+}
+
+// rows is the queries of a partition.
+func (s *sweeper) rows(p int) []uint32 {
+	a := &s.asked[s.query]
+	return a.rows[a.starts[p]:a.starts[p+1]]
 }
 
 // groupQueries orders the partition's queries by key, each key's by instant and
@@ -247,34 +335,40 @@ func resize[T any](v *[]T, n int) []T {
 	return *v
 }
 
-// cut lists the partition's part of every chunk, in the order of reading. The
-// parts are windows on the chunks' vectors and copy nothing; their column
+// cut lists the partition's part of every chunk, in the order of reading. Parts in
+// memory are windows on the chunks' vectors and copy nothing; their column
 // headers are new, as Intern will put other codes into them.
-func (s *sweeper) cut(p int) []features.Rows {
-	var parts []features.Rows
+func (s *sweeper) cut(p int) ([]shelf.Piece, error) {
+	group, section := groupOf(p, s.bits)
+	var parts []shelf.Piece
+	size := int64(0)
 	for _, part := range s.chunks[s.view] {
 		for i := range part {
-			c := &part[i]
-			if from, to := int(c.offsets[p]), int(c.offsets[p+1]); from < to {
-				r := features.Rows{Keys: c.rows.Keys[from:to], Times: c.rows.Times[from:to], Columns: make([]event.Column, len(c.rows.Columns))}
-				if c.rows.Arrived != nil {
-					r.Arrived = c.rows.Arrived[from:to]
-				}
-				for k := range r.Columns {
-					r.Columns[k] = c.rows.Columns[k].Slice(from, to)
-				}
-				parts = append(parts, r)
-			}
+			size += part[i][group].Bytes(section)
 		}
 	}
-	return parts
+	s.buffer = s.buffer[:0]
+	shelf.Reserve(&s.buffer, int(size))
+	for _, part := range s.chunks[s.view] {
+		for i := range part {
+			if part[i][group].Len(section) == 0 {
+				continue
+			}
+			piece, err := s.shelf.Section(&part[i][group], section, &s.buffer)
+			if err != nil {
+				return nil, err
+			}
+			parts = append(parts, piece)
+		}
+	}
+	return parts, nil
 }
 
 // groupEvents orders the events that somebody asks for by key, each key's in the
 // order of reading. Keys are looked up once and remembered in ids, -1 where
 // nobody asks. The table is complete by then, since queries come first: events
 // never add a key.
-func (s *sweeper) groupEvents(chunks []features.Rows) {
+func (s *sweeper) groupEvents(chunks []shelf.Piece) {
 	s.eStarts = append(s.eStarts[:0], make([]int32, s.local.len()+1)...)
 	s.ids = s.ids[:0]
 	for _, c := range chunks {
@@ -308,7 +402,7 @@ func (s *sweeper) groupEvents(chunks []features.Rows) {
 }
 
 // arrivedAt is when an event arrived; its own time where the plan does not ask.
-func arrivedAt(r *features.Rows, row int) event.Time {
+func arrivedAt(r *shelf.Piece, row int) event.Time {
 	if r.Arrived == nil {
 		return r.Times[row]
 	}
@@ -319,7 +413,7 @@ func arrivedAt(r *features.Rows, row int) event.Time {
 // once stay in the order of reading, the run puts them in their places. Late is
 // told from the order of reading, before anything is sorted (S10.2); it changes
 // no value (I1).
-func (s *sweeper) orderEvents(chunks []features.Rows) {
+func (s *sweeper) orderEvents(chunks []shelf.Piece) {
 	for id := range s.local.len() {
 		own := s.order[s.eStarts[id]:s.eStarts[id+1]]
 		if len(own) == 0 {
@@ -363,7 +457,7 @@ func sortSources(own []source, budget int) {
 // Codes of different batches speak different dictionaries; after Intern equal
 // texts have equal codes, so that runs compare and count distinct by code.
 // Column by column, each vector is written once from front to back.
-func (s *sweeper) collect(chunks []features.Rows) {
+func (s *sweeper) collect(chunks []shelf.Piece) {
 	for i := range chunks {
 		s.store.Intern(chunks[i].Columns)
 	}
@@ -387,7 +481,7 @@ func (s *sweeper) collect(chunks []features.Rows) {
 
 // collectColumn gathers one column by its kind, and its null flags only if some
 // chunk has any: a column without flags spares the run an index.
-func (s *sweeper) collectColumn(c *event.Column, chunks []features.Rows, i int) {
+func (s *sweeper) collectColumn(c *event.Column, chunks []shelf.Piece, i int) {
 	switch c.Type.Kind {
 	case event.Double:
 		collect(s.order, &c.Floats, func(k int) []float64 { return chunks[k].Columns[i].Floats }, len(chunks))
@@ -446,17 +540,8 @@ func (s *sweeper) sortAnswers(rows []uint32, out []event.Column) {
 		k, _ := slices.BinarySearch(rows, row)
 		order[k] = int32(i)
 	}
-	for k, row := range rows {
-		s.found[s.lookup].place[row] = uint32(k)
-	}
 	for c := range out {
-		sorted := out[c].Like()
-		sorted.Grow(len(order))
-		pull := puller(&sorted)
-		for _, i := range order {
-			pull(&out[c], int(i))
-		}
-		out[c] = sorted
+		out[c] = permuted(&out[c], order)
 	}
 }
 

@@ -1,0 +1,251 @@
+package shelf_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/shelf"
+)
+
+// types is a column of every kind.
+var types = []event.Type{event.Of(event.Double), event.Of(event.Int), event.Of(event.Bool), event.DecimalOf(30, 3), event.Of(event.String), event.Of(event.Null),
+	event.ListOf(event.Of(event.String)), event.MapOf(event.Of(event.String), event.ListOf(event.Of(event.Double))),
+	{Kind: event.Struct, Fields: []event.Field{{Name: "a", Type: event.Of(event.Bytes)}, {Name: "b", Type: event.ListOf(event.Of(event.Int))}}}}
+
+// fill appends n rows, a third of them null, to a column.
+func fill(c *event.Column, n int, rng *rand.Rand) {
+	for range n {
+		if c.Type.Kind == event.Null || rng.IntN(3) == 0 {
+			c.AppendNull()
+			continue
+		}
+		switch c.Type.Kind {
+		case event.Double:
+			c.AppendFloat([]float64{0, -1.5, math.Inf(1), event.CanonicalNaN, rng.NormFloat64()}[rng.IntN(5)])
+		case event.Decimal:
+			c.AppendDecimal(event.Int128{Hi: rng.Int64(), Lo: rng.Uint64()})
+		case event.String, event.Bytes:
+			c.AppendText([]byte([]string{"", "a", "käse", "long text \x00 with a zero", "b"}[rng.IntN(5)]))
+		case event.List:
+			fill(c.Elem, rng.IntN(4), rng)
+			c.EndList()
+		case event.Map:
+			n := rng.IntN(4)
+			fill(&c.Elem.Fields[0], n, rng)
+			fill(&c.Elem.Fields[1], n, rng)
+			for range n {
+				c.Elem.Rows++
+				c.Elem.NotNull()
+			}
+			c.EndList()
+		case event.Struct:
+			for f := range c.Fields {
+				fill(&c.Fields[f], 1, rng)
+			}
+			c.Rows++
+			c.NotNull()
+		default:
+			c.AppendInt(rng.Int64())
+		}
+	}
+}
+
+func newPiece(n int, rng *rand.Rand) shelf.Piece {
+	p := shelf.Piece{Len: n}
+	for i := range n {
+		p.Rows = append(p.Rows, uint32(2*i))
+		p.Keys = append(p.Keys, event.Hash{Hi: rng.Uint64(), Lo: rng.Uint64()})
+		p.Times = append(p.Times, event.Time(rng.Int64()))
+	}
+	for _, t := range types {
+		c := event.Make(t)
+		fill(&c, n, rng)
+		p.Columns = append(p.Columns, c)
+	}
+	return p
+}
+
+func temporary(t *testing.T) func() (shelf.File, error) {
+	return func() (shelf.File, error) { return os.Create(filepath.Join(t.TempDir(), "pieces")) }
+}
+
+// TestSectionsComeBack puts pieces in memory and in a file and asks for their
+// sections in another order: every value is what it was (F1).
+func TestSectionsComeBack(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	for name, s := range map[string]*shelf.Shelf{"memory": shelf.New(0, nil), "file": shelf.New(0, temporary(t)), "both": shelf.New(20_000, temporary(t))} {
+		t.Run(name, func(t *testing.T) {
+			defer s.Close()
+			var pieces []shelf.Piece
+			var stored []shelf.Stored
+			starts := [][]int32{{0, 0, 13, 13, 40, 100}, {0, 100}, {0, 99, 100, 100}}
+			for i := range 12 {
+				p := newPiece(100, rng)
+				k, err := s.Put(p, starts[i%3])
+				if err != nil {
+					t.Fatal(err)
+				}
+				pieces, stored = append(pieces, p), append(stored, k)
+			}
+			var buffer []byte
+			for i := range stored {
+				at := starts[i%3]
+				for section := len(at) - 2; section >= 0; section-- {
+					got, err := s.Section(&stored[i], section, &buffer)
+					if err != nil {
+						t.Fatal(err)
+					}
+					checkSection(t, &pieces[i], &got, int(at[section]), int(at[section+1]))
+				}
+			}
+		})
+	}
+}
+
+// checkSection holds a section to rows i to j-1 of its piece.
+func checkSection(t *testing.T, p, got *shelf.Piece, i, j int) {
+	t.Helper()
+	if got.Len != j-i {
+		t.Fatalf("rows %d to %d: %d rows", i, j-1, got.Len)
+	}
+	if i == j {
+		return
+	}
+	if !slices.Equal(got.Rows, p.Rows[i:j]) || !slices.Equal(got.Keys, p.Keys[i:j]) || !slices.Equal(got.Times, p.Times[i:j]) || got.Arrived != nil {
+		t.Errorf("rows %d to %d: other rows, keys or times", i, j-1)
+	}
+	for c := range p.Columns {
+		for k := range j - i {
+			if event.Compare(&got.Columns[c], k, &p.Columns[c], i+k) != 0 || got.Columns[c].IsNull(k) != p.Columns[c].IsNull(i+k) {
+				t.Errorf("%s, row %d: another value", types[c], i+k)
+			}
+		}
+	}
+}
+
+// TestRoomIsKept fills a shelf and lets go of it (F2): what is in memory stays below
+// the room, and room that is given back is used again.
+func TestRoomIsKept(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 8))
+	s := shelf.New(100_000, temporary(t))
+	defer s.Close()
+	put := func() (inMemory []*shelf.Stored) {
+		for range 50 {
+			k, err := s.Put(newPiece(100, rng), []int32{0, 100})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if k.Bytes(0) == 0 {
+				inMemory = append(inMemory, &k)
+			}
+		}
+		return inMemory
+	}
+	first := put()
+	if n := len(first); n < 2 || n > 20 {
+		t.Fatalf("%d pieces of about 10 kB in a room of 100 kB", n)
+	}
+	if n := len(put()); n > 1 {
+		t.Errorf("%d more in a full room", n)
+	}
+	for _, k := range first {
+		s.Drop(k)
+	}
+	if n := len(put()); n < len(first)-2 {
+		t.Errorf("%d pieces where %d were let go", n, len(first))
+	}
+}
+
+// TestJournalIsWholeOrNotThere cuts a journal at every byte: the records that are
+// whole come back, and writing goes on behind them.
+func TestJournalIsWholeOrNotThere(t *testing.T) {
+	dir := t.TempDir()
+	open := func(identity string) (*shelf.Shelf, *shelf.Journal, bool) {
+		s, j, found, err := shelf.Open(dir, []byte(identity))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, j, found
+	}
+	write := func(j *shelf.Journal, s *shelf.Shelf, records ...string) {
+		for _, r := range records {
+			if err := j.Append([]byte(r)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Close()
+		j.Close(false)
+	}
+	s, j, _ := open("one")
+	write(j, s, "a", "bc", "")
+	path := filepath.Join(dir, "journal")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range whole {
+		if err := os.WriteFile(path, whole[:n], 0o666); err != nil {
+			t.Fatal(err)
+		}
+		s, j, found := open("one")
+		before := len(j.Records())
+		if found != (n >= 11) {
+			t.Errorf("%d bytes: found %t", n, found)
+		}
+		write(j, s, "more")
+		s, j, _ = open("one")
+		if got := j.Records(); len(got) != before+1 || string(got[before]) != "more" {
+			t.Errorf("%d bytes: %q", n, got)
+		}
+		s.Close()
+		j.Close(false)
+	}
+	s, j, found := open("another")
+	if found || len(j.Records()) > 0 {
+		t.Error("the journal of another run was taken up")
+	}
+	s.Close()
+	if j.Close(true); exists(dir) {
+		t.Error("the folder of a run that is over is left behind")
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// TestLostPiecesAreFound changes a byte of a piece that a record tells of.
+func TestLostPiecesAreFound(t *testing.T) {
+	dir := t.TempDir()
+	s, j, _, err := shelf.Open(dir, []byte("run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close(false)
+	k, err := s.Put(newPiece(10, rand.New(rand.NewPCG(9, 9))), []int32{0, 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !s.Holds(&k) {
+		t.Error("a piece that was just written is lost")
+	}
+	path := filepath.Join(dir, "pieces")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)/2] ^= 1
+	if err := os.WriteFile(path, b, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if s.Holds(&k) {
+		t.Error("a damaged piece counts as whole")
+	}
+	s.Close()
+}

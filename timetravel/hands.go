@@ -1,0 +1,131 @@
+package timetravel
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// hands is the memory of the partitions that are worked on: who begins one takes
+// its weight, and waits while others hold too much.
+type hands struct {
+	lock  sync.Mutex
+	freed *sync.Cond
+	all   int64 // 0: without end
+	held  int64
+}
+
+func newHands(all int64) *hands {
+	h := &hands{all: all}
+	h.freed = sync.NewCond(&h.lock)
+	return h
+}
+
+// take waits until there is room for n bytes, or ctx is done.
+func (h *hands) take(ctx context.Context, n int64) error {
+	stop := context.AfterFunc(ctx, func() {
+		h.lock.Lock()
+		defer h.lock.Unlock()
+		h.freed.Broadcast()
+	})
+	defer stop()
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	for h.all > 0 && h.held > 0 && h.held+n > h.all && ctx.Err() == nil {
+		h.freed.Wait()
+	}
+	h.held += n
+	return ctx.Err()
+}
+
+func (h *hands) give(n int64) {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	h.held -= n
+	h.freed.Broadcast()
+}
+
+// What a partition takes while it is worked on, in bytes an event and a query beside
+// their columns: where each stands and when it is known, the hash of its key, its
+// time, and, for one key after the other, what folds make of them.
+const (
+	eventWeight = 128
+	queryWeight = 96
+)
+
+// weightOf is about how many bytes partition p of a lookup takes while it is worked
+// on. Columns are there as they were read, in order, and in the run.
+func (r *run) weightOf(lookup, p int) (n int64) {
+	of := r.Plan.Lookups[lookup]
+	view := r.Plan.Views[of.View]
+	columns := int64(0)
+	for _, t := range view.Layout.Columns {
+		columns += valueBytes(t)
+	}
+	group, section := groupOf(p, r.bits)
+	for _, part := range r.chunks[of.View] {
+		for i := range part {
+			n += int64(part[i][group].Len(section)) * (eventWeight + 3*columns)
+		}
+	}
+	answer := int64(0)
+	for i := range view.Layout.Slots {
+		answer += valueBytes(view.Layout.Slots[i].Type)
+	}
+	if a := &r.asked[of.Key]; a.starts != nil {
+		n += int64(a.starts[p+1]-a.starts[p]) * (queryWeight + 2*answer)
+	}
+	return n
+}
+
+// valueBytes is about what a value takes.
+func valueBytes(t event.Type) (n int64) {
+	switch t.Kind {
+	case event.List, event.Map:
+		return 8 * valueBytes(*t.Elem)
+	case event.Struct:
+		for _, f := range t.Fields {
+			n += valueBytes(f.Type)
+		}
+		return n
+	case event.Decimal:
+		return 16
+	}
+	return 8
+}
+
+// TooHot is a key, or several of one partition, whose events do not fit into the
+// memory that a run may take.
+type TooHot struct {
+	View  string
+	Bytes int64 // that would have to be there for it
+	Hands int64 // that are there
+}
+
+// Error says so.
+func (e *TooHot) Error() string {
+	return fmt.Sprintf("the busiest keys of view %s take about %d MiB at once, and %d MiB are there for them", e.View, e.Bytes>>20, e.Hands>>20)
+}
+
+// weigh refuses a run of which some partition does not fit, before any work is put
+// into the others.
+func (r *run) weigh() error {
+	r.hands = newHands(r.Hands)
+	if r.Hands == 0 {
+		return nil
+	}
+	hot := TooHot{Hands: r.Hands, Bytes: r.Hands}
+	for l := range r.Plan.Lookups {
+		for p := range 1 << r.bits {
+			if n := r.weightOf(l, p); n > hot.Bytes {
+				hot.View, hot.Bytes = r.Plan.Views[r.Plan.Lookups[l].View].Name, n
+			}
+		}
+	}
+	if hot.Bytes > r.Hands {
+		return &hot
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package timetravel_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/timeseam/timeseam/features"
+	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/shelf"
+	"github.com/timeseam/timeseam/timetravel"
+)
+
+// dying is a journal whose process ends after so many records.
+type dying struct {
+	*shelf.Journal
+	left int
+}
+
+var errKilled = errors.New("killed")
+
+func (d *dying) Append(record []byte) error {
+	if d.left == 0 {
+		return errKilled
+	}
+	d.left--
+	return d.Journal.Append(record)
+}
+
+// attempt runs over a bank with a journal in dir, which ends after so many records.
+func (b *bank) attempt(t *testing.T, dir string, records int, read *int) (*kept, *timetravel.Report, error) {
+	t.Helper()
+	s, j, _, err := shelf.Open(dir, []byte("bank"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close(false)
+	defer s.Close()
+	out := &kept{}
+	run := b.backfill(t, "b", out)
+	run.Shelf, run.Journal = s, &dying{j, records}
+	history := run.History
+	run.History = func(in features.Input, reach event.Span) ([]event.Source, error) {
+		*read++
+		return history(in, reach)
+	}
+	report, err := run.Run(t.Context())
+	return out, report, err
+}
+
+// TestResumeGivesTheSameRows kills a run after each of its records and goes on: the
+// rows and the report are those of a run that nobody stopped, and history is read
+// again only if the run had not read all of it.
+func TestResumeGivesTheSameRows(t *testing.T) {
+	b := newBank(200_000)
+	want := &kept{}
+	whole, err := b.backfill(t, "b", want).Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole.Stages = nil
+	for records := range 12 {
+		dir, read := t.TempDir(), 0
+		if _, _, err := b.attempt(t, dir, records, &read); records < 9 && !errors.Is(err, errKilled) {
+			t.Fatalf("%d records: %v", records, err)
+		}
+		if records == 5 {
+			damage(t, filepath.Join(dir, "pieces"))
+		}
+		got, report, err := b.attempt(t, dir, 1000, &read)
+		if err != nil {
+			t.Fatalf("%d records: %v", records, err)
+		}
+		if again := read > 1; again != (records == 0) {
+			t.Errorf("%d records: history was read %d times", records, read)
+		}
+		report.Stages = nil
+		if !reflect.DeepEqual(got.rows, want.rows) || !reflect.DeepEqual(report, whole) {
+			t.Errorf("%d records: other rows, or\n%+v, want\n%+v", records, report, whole)
+		}
+	}
+}
+
+// damage changes the last byte of a file: of the answers that were written last.
+func damage(t *testing.T, path string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)-9] ^= 0xff
+	if err := os.WriteFile(path, b, 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTooHotIsRefused refuses a run whose busiest keys do not fit, before it sweeps.
+func TestTooHotIsRefused(t *testing.T) {
+	b := newBank(20_000)
+	run := b.backfill(t, "b", &kept{})
+	run.Hands = 100_000
+	var hot *timetravel.TooHot
+	if _, err := run.Run(t.Context()); !errors.As(err, &hot) || hot.Bytes <= hot.Hands {
+		t.Fatalf("got %v", err)
+	}
+	run = b.backfill(t, "b", &kept{})
+	run.Hands = hot.Bytes
+	if _, err := run.Run(t.Context()); err != nil {
+		t.Fatalf("with what it asks for: %v", err)
+	}
+}
