@@ -41,6 +41,15 @@ type File struct {
 	bound    *bound // nil: they bound no time
 }
 
+// Version is another for a file that was written again: the tag of an object, or
+// size and time of a file of this machine.
+func (f *File) Version() string {
+	if f.ETag != "" {
+		return f.ETag
+	}
+	return fmt.Sprintf("%d %d", f.Size, f.modified.UnixNano())
+}
+
 // The bounds on what a file may claim. Real files stay far below them.
 const (
 	footerMost = 1 << 30 // bytes of a footer

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -35,6 +36,10 @@ func backfillCommand() *cli.Command {
 			&cli.StringFlag{Name: "data-interval-end", Usage: "and before this one", EnvVars: environment("data-interval-end")},
 			&cli.StringFlag{Name: completeFlag, Usage: "say that of every source all events before this instant are there, such as 2026-01-31T00:00:00Z: labels are known up to it, in place of the newest event", EnvVars: environment(completeFlag)},
 			&cli.IntFlag{Name: "workers", Usage: "goroutines that compute", Value: runtime.GOMAXPROCS(0), EnvVars: environment("workers")},
+			&cli.StringFlag{Name: "memory", Usage: "what the run may take, such as 2GiB; what does not fit goes to a temporary file", DefaultText: "half of the machine's or its container's", EnvVars: environment("memory")},
+			&cli.StringFlag{Name: "temp-dir", Usage: "where temporary files are made", DefaultText: "beside the output", EnvVars: environment("temp-dir")},
+			&cli.BoolFlag{Name: "resume", Usage: "write down how far the run has come, and go on from where one that was killed had come to", EnvVars: environment("resume")},
+			&cli.StringFlag{Name: "profile", Usage: "write a CPU profile to this file, for go tool pprof", EnvVars: environment("profile")},
 			&cli.BoolFlag{Name: "strict", Usage: "fail, and write nothing, if a value is outside its type", EnvVars: environment("strict")},
 			&cli.StringFlag{Name: "progress", Usage: "auto (bars on a terminal), plain (lines), none", Value: "auto", EnvVars: environment("progress")},
 			jsonFlag("print the report as JSON"),
@@ -53,6 +58,9 @@ type backfillJob struct {
 	spec, set, out string
 	target         *sink.Target // nil: standard output
 	workers        int
+	memory         int64  // bytes that the process may take
+	tempDir        string // "": beside the output
+	resume         bool
 	strict         bool
 	complete       *event.Time // what a person says of it; nil: nothing
 	progress       func(timetravel.Progress)
@@ -63,7 +71,7 @@ func backfill(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	job := backfillJob{spec: spec, set: c.String("training-set"), out: c.String("output"), workers: c.Int("workers"), strict: c.Bool("strict")}
+	job := backfillJob{spec: spec, set: c.String("training-set"), out: c.String("output"), workers: c.Int("workers"), strict: c.Bool("strict"), tempDir: c.String("temp-dir"), resume: c.Bool("resume")}
 	switch {
 	case job.out == "":
 		return wrongf("backfill needs an output; write -o training.parquet, -o training/ for a folder of files, or -o - for an Arrow stream")
@@ -89,8 +97,15 @@ func backfill(c *cli.Context) error {
 	if job.progress, err = newProgress(c.App.ErrWriter, c.String("progress"), term.IsTerminal(int(os.Stderr.Fd()))); err != nil {
 		return err
 	}
-	m, r, err := job.run(c.Context)
+	if job.memory, err = memoryLimit(c.String("memory")); err != nil {
+		return err
+	}
+	stop, err := startProfile(c.String("profile"))
 	if err != nil {
+		return err
+	}
+	m, r, err := job.run(c.Context)
+	if err := errors.Join(err, stop()); err != nil {
 		return err
 	}
 	if c.Bool("json") {
@@ -202,7 +217,13 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	}
 	defer out.Close()
 	complete := in.complete(plan, j.complete)
+	keep, err := j.newKeep(plan, in)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer keep.close()
 	b := &timetravel.Backfill{
+		Shelf: keep.shelf, Hands: keep.hands,
 		Plan: plan, Visibility: visibilityOf(plan.TrainingSet), Sink: out, Workers: j.workers, Strict: j.strict, Progress: j.progress, Complete: untils(complete),
 		History: func(i features.Input, reach event.Span) ([]event.Source, error) {
 			t, err := in.fetch(&i, reach)
@@ -220,13 +241,18 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	for _, i := range plan.Inputs {
 		b.Events = max(b.Events, in.histories[i.Source.Name.Value].Estimate())
 	}
+	b.Events = max(b.Events, spine.Estimate())
 	if options.Carried != nil {
 		b.Carry = carrying(spine, plan.Queries.Carried)
 	}
+	if keep.journal != nil {
+		b.Journal = keep.journal
+	}
 	report, err := b.Run(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, keep.explained(err)
 	}
+	keep.over = true
 	askedBeyond(plan, complete, report.Asked)
 	m, r := newManifest(plan, in, report), newRunReport(j, report, start)
 	m.known(in, complete)

@@ -2,23 +2,31 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
 
+	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
 	"github.com/timeseam/timeseam/shelf"
+	"github.com/timeseam/timeseam/sink"
+	"github.com/timeseam/timeseam/sources"
+	"github.com/timeseam/timeseam/timetravel"
 )
 
 // What a run takes beside what lies on its shelf: the program and its readers, what
 // a worker has in hands, and the groups of rows that the sink holds. Measured on
 // the workloads of the benchmark.
 const (
-	memoryFixed  = 48 << 20
+	memoryFixed  = 56 << 20
 	memoryWorker = 12 << 20
 	memoryGroups = 3 * 122_880 // rows
 	// collected is how much a heap grows before it is collected, and what is lost
@@ -68,41 +76,77 @@ func machineMemory(root string) int64 {
 	return least
 }
 
-// shelf returns where a run keeps what it took in, within the limit, and what undoes
-// the collector's settings.
-func (j *backfillJob) shelf(outputs event.Schema) (*shelf.Shelf, func()) {
-	row := int64(0)
-	for _, o := range outputs {
-		row += heldBytes(o.Type)
-	}
-	beside := memoryFixed + memoryWorker*int64(j.workers) + memoryGroups*row
-	room := max(int64(float64(j.memory-beside)/collected), 0)
-	// A run holds few pointers and much memory: collecting at a quarter more keeps
-	// the peak low and costs next to nothing.
-	percent, limit := -1, debug.SetMemoryLimit(-1)
-	if os.Getenv("GOGC") == "" {
-		percent = debug.SetGCPercent(25)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(j.memory)
-	}
-	return shelf.New(room, j.temporary), func() {
-		debug.SetMemoryLimit(limit)
-		if percent >= 0 {
-			debug.SetGCPercent(percent)
-		}
-	}
+// keep is where a run keeps what it took in, within its memory.
+type keep struct {
+	shelf   *shelf.Shelf
+	hands   int64          // bytes for the partitions that are worked on
+	beside  int64          // and for all that is neither these nor on the shelf
+	journal *shelf.Journal // nil: nobody will go on from this run
+	over    bool           // the run has come to its end
+	undo    func()
 }
 
-// temporary makes the file for what memory does not hold, beside the output or
-// where --temp-dir says. Its name is gone at once, so that nothing is left of it
-// however the run ends.
-func (j *backfillJob) temporary() (shelf.File, error) {
-	dir := j.tempDir
-	if dir == "" && j.target != nil {
-		dir = filepath.Dir(filepath.Clean(j.target.Path()))
+// newKeep divides the memory of a run. Half of what is left beside program,
+// workers, spine and sink is for partitions, the rest is the shelf's.
+func (j *backfillJob) newKeep(plan *features.Plan, in *inputs) (*keep, error) {
+	row := int64(0)
+	for _, o := range plan.Outputs {
+		row += heldBytes(o.Type)
 	}
-	f, err := os.CreateTemp(dir, ".timeseam-*.spill")
+	question := int64(8)
+	for range plan.Queries.Keys {
+		question += keyBytes + 4
+	}
+	for _, c := range plan.Queries.Columns {
+		question += heldBytes(c.Type)
+	}
+	k := &keep{beside: memoryFixed + memoryWorker*int64(j.workers) + memoryGroups*row + question*in.spines[j.set].Estimate(), undo: func() {}}
+	left := max(int64(float64(j.memory-k.beside)/collected), 0)
+	k.hands = max(left/2, 1)
+	if err := j.resumed(k, plan, in); err != nil {
+		return nil, err
+	}
+	if k.shelf == nil {
+		k.shelf = shelf.New(left-k.hands, j.temporary)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		limit := debug.SetMemoryLimit(j.memory)
+		k.undo = func() { debug.SetMemoryLimit(limit) }
+	}
+	return k, nil
+}
+
+// close lets go of everything. What another run may go on from stays.
+func (k *keep) close() {
+	k.shelf.Close()
+	if k.journal != nil {
+		k.journal.Close(k.over)
+	}
+	k.undo()
+}
+
+// explained says of a run that was too large for its memory what would do.
+func (k *keep) explained(err error) error {
+	var hot *timetravel.TooHot
+	if !errors.As(err, &hot) {
+		return err
+	}
+	least := k.beside + int64(collected*2*float64(hot.Bytes))
+	return fmt.Errorf("%w; run again with --memory %dMiB, or leave such keys out with where", err, least>>20+1)
+}
+
+// folder is where temporary files are made; "": where the system has them.
+func (j *backfillJob) folder() string {
+	if j.tempDir != "" || j.target == nil || strings.Contains(j.target.Path(), "://") {
+		return j.tempDir
+	}
+	return filepath.Dir(filepath.Clean(j.target.Path()))
+}
+
+// temporary makes the file for what memory does not hold. Its name is gone at once,
+// so that nothing is left of it however the run ends.
+func (j *backfillJob) temporary() (shelf.File, error) {
+	f, err := os.CreateTemp(j.folder(), ".timeseam-*.spill")
 	if err != nil {
 		return nil, err
 	}
@@ -111,4 +155,63 @@ func (j *backfillJob) temporary() (shelf.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// resumeSuffix ends the name of the folder from which a run can be taken up.
+const resumeSuffix = ".resume"
+
+// resumed opens the journal of a run that is to be taken up, or that one may be taken
+// up from. A run that is not to be removes what one before it has left.
+func (j *backfillJob) resumed(k *keep, plan *features.Plan, in *inputs) error {
+	if j.target == nil || strings.Contains(j.target.Path(), "://") && j.tempDir == "" {
+		if j.resume {
+			return wrongf("--resume needs a folder for what the run writes down; say --temp-dir, or write a file of this machine")
+		}
+		return nil
+	}
+	dir := filepath.Clean(j.target.Path()) + resumeSuffix
+	if j.tempDir != "" {
+		sum := sha256.Sum256([]byte(j.target.Path()))
+		dir = filepath.Join(j.tempDir, fmt.Sprintf("timeseam-%x%s", sum[:8], resumeSuffix))
+	}
+	if !j.resume {
+		return os.RemoveAll(dir)
+	}
+	identity, err := json.Marshal(j.identity(plan, in))
+	if err != nil {
+		return err
+	}
+	if k.shelf, k.journal, _, err = shelf.Open(dir, identity); err != nil {
+		return fmt.Errorf("--resume: %w", err)
+	}
+	return nil
+}
+
+// identity is what two runs must have in common for one to go on from the other:
+// release and machine, whose words the pieces are made of, the meaning, and every
+// file as it is.
+type identity struct {
+	Release, System string
+	Set, Digest     string
+	Definition      [sha256.Size]byte
+	Interval        *sink.Interval
+	Complete        *event.Time
+	Files           []string
+}
+
+func (j *backfillJob) identity(plan *features.Plan, in *inputs) identity {
+	id := identity{Release: version, System: runtime.GOOS + "/" + runtime.GOARCH, Set: j.set, Digest: plan.Digest(), Complete: j.complete, Interval: j.target.Interval}
+	if text, err := os.ReadFile(j.spec); err == nil {
+		id.Definition = sha256.Sum256(text)
+	}
+	tables := []*sources.Table{in.spines[j.set]}
+	for _, i := range plan.Inputs {
+		tables = append(tables, in.histories[i.Source.Name.Value])
+	}
+	for _, t := range tables {
+		for f := range t.Files {
+			id.Files = append(id.Files, t.Files[f].Path+" "+t.Files[f].Version())
+		}
+	}
+	return id
 }

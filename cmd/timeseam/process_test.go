@@ -252,3 +252,54 @@ func TestProcessGone(t *testing.T) {
 		}
 	}
 }
+
+// TestProcessResumed kills a run each time it has written something down, and goes on
+// until one comes to its end: the training set and its manifest are those of a run
+// that nobody stopped, and nothing else is left.
+func TestProcessResumed(t *testing.T) {
+	t.Parallel()
+	dir := slowFiles(t)
+	if out, err := command(t, dir, "backfill", "slow.yaml", "-o", "whole.csv").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	journal := filepath.Join(dir, "set.csv.resume", "journal")
+	size := func() int64 {
+		info, err := os.Stat(journal)
+		if err != nil {
+			return 0
+		}
+		return info.Size()
+	}
+	killed := 0
+	for {
+		run := started(t, dir, "backfill", "slow.yaml", "-o", "set.csv", "--resume")
+		ended := make(chan error, 1)
+		go func() { ended <- run.Wait() }()
+		before := size()
+		until(t, "the run to come further", func() bool { return size() > before || len(ended) > 0 })
+		run.Process.Kill()
+		if err := <-ended; err == nil {
+			break
+		}
+		if killed++; killed > 100 {
+			t.Fatal("no run comes to its end")
+		}
+	}
+	if killed < 2 {
+		t.Errorf("only %d runs were killed", killed)
+	}
+	for _, suffix := range []string{"", ".manifest.json"} {
+		want, err := os.ReadFile(filepath.Join(dir, "whole.csv"+suffix))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(dir, "set.csv"+suffix))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("set.csv%s is another than that of one run (%v)", suffix, err)
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "set.csv*"))
+	if err != nil || len(left) != 3 {
+		t.Errorf("there are %q (%v), want the set, its manifest and its report", left, err)
+	}
+}

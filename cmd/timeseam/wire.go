@@ -258,13 +258,24 @@ func outputOf(c *cli.Context) (*sink.Target, error) {
 // streamTakes is how an Arrow stream may be compressed.
 var streamTakes = []string{"none", "zstd", "lz4"}
 
-// fileSize reads a number of bytes, such as 256MiB.
+// fileSize reads what --file-size says.
 func fileSize(text string) (int64, error) {
+	n, err := byteSize(text)
+	if err != nil {
+		return 0, wrongf("--file-size %s; write a number of bytes with its unit, KiB, MiB or GiB, such as 256MiB", text)
+	}
+	return n, nil
+}
+
+var errSize = errors.New("no number of bytes")
+
+// byteSize reads a number of bytes, such as 256MiB.
+func byteSize(text string) (int64, error) {
 	digits := strings.TrimRight(text, "KMGTiB")
 	unit, known := map[string]int64{"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "KB": 1e3, "MB": 1e6, "GB": 1e9}[text[len(digits):]]
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || !known || n < 1 || n > fileSizeMost/unit {
-		return 0, wrongf("--file-size %s; write a number of bytes with its unit, KiB, MiB or GiB, such as 256MiB", text)
+		return 0, errSize
 	}
 	return n * unit, nil
 }
