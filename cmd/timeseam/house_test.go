@@ -107,14 +107,15 @@ var rooms = map[string]room{
 	"features/expr":      {imports: []string{"features/event"}},
 	"features/aggregate": {imports: []string{"features/event"}},
 	"features":           {imports: []string{"features/event", "features/expr", "features/aggregate"}},
-	"timetravel":         {imports: []string{"features", "features/event"}, tests: []string{"features/expr", "features/aggregate", "sources", "sink"}},
+	"shelf":              {imports: []string{"features/event"}},
+	"timetravel":         {imports: []string{"features", "features/event", "shelf"}, tests: []string{"features/expr", "features/aggregate", "sources", "sink"}},
 	"store":              {tests: []string{"store/storetest"}},
 	"store/storetest":    {},
 	"sources":            {imports: []string{"features/event", "store"}, tests: []string{"store/storetest"}},
 	"sink":               {imports: []string{"features/event", "store"}, tests: []string{"sources", "store/storetest"}},
 	"fixtures":           {imports: []string{"features/event"}},
 	"fixtures/generate":  {imports: []string{"fixtures"}},
-	"cmd/timeseam":       {imports: []string{"features", "features/event", "features/expr", "features/aggregate", "timetravel", "sources", "sink", "store", "fixtures"}, tests: []string{"store/storetest"}},
+	"cmd/timeseam":       {imports: []string{"features", "features/event", "features/expr", "features/aggregate", "shelf", "timetravel", "sources", "sink", "store", "fixtures"}, tests: []string{"store/storetest"}},
 }
 
 // TestHouseRooms holds every import between our packages to the table.

@@ -33,7 +33,7 @@ const (
 	// between its objects.
 	collected = 1.2
 	// memoryLeast is the least that a run can be asked to make do with.
-	memoryLeast = 64 << 20
+	memoryLeast = 96 << 20
 	// memoryUnknown is taken for the machine's memory where nothing tells it.
 	memoryUnknown = 4 << 30
 )
@@ -46,7 +46,7 @@ func memoryLimit(text string) (int64, error) {
 	}
 	n, err := byteSize(text)
 	if err != nil || n < memoryLeast {
-		return 0, wrongf("--memory %s; write a number of bytes with its unit, KiB, MiB or GiB, from 64MiB on, such as 2GiB", text)
+		return 0, wrongf("--memory %s; write a number of bytes with its unit, KiB, MiB or GiB, from 96MiB on, such as 2GiB", text)
 	}
 	return n, nil
 }
@@ -89,6 +89,9 @@ type keep struct {
 // newKeep divides the memory of a run. Half of what is left beside program,
 // workers, spine and sink is for partitions, the rest is the shelf's.
 func (j *backfillJob) newKeep(plan *features.Plan, in *inputs) (*keep, error) {
+	if j.memory == 0 {
+		j.memory = machineMemory("/") / 2
+	}
 	row := int64(0)
 	for _, o := range plan.Outputs {
 		row += heldBytes(o.Type)
@@ -101,13 +104,16 @@ func (j *backfillJob) newKeep(plan *features.Plan, in *inputs) (*keep, error) {
 		question += heldBytes(c.Type)
 	}
 	k := &keep{beside: memoryFixed + memoryWorker*int64(j.workers) + memoryGroups*row + question*in.spines[j.set].Estimate(), undo: func() {}}
-	left := max(int64(float64(j.memory-k.beside)/collected), 0)
-	k.hands = max(left/2, 1)
+	if j.memory < k.beside {
+		return nil, wrongf("--memory %dMiB; what the run holds beside events and answers takes %dMiB: its output's groups of rows, the spine's keys and the program; give more", j.memory>>20, k.beside>>20+1)
+	}
+	left := int64(float64(j.memory-k.beside) / collected)
+	k.hands = max(left/2, memoryWorker*int64(j.workers))
 	if err := j.resumed(k, plan, in); err != nil {
 		return nil, err
 	}
 	if k.shelf == nil {
-		k.shelf = shelf.New(left-k.hands, j.temporary)
+		k.shelf = shelf.New(left-left/2, j.temporary)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		limit := debug.SetMemoryLimit(j.memory)
