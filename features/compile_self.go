@@ -20,6 +20,10 @@ func (c *compiler) itself(t *TrainingSet, q *spineScope) {
 	if t == nil || t.Self == nil {
 		return
 	}
+	if t.Spine.Grid != nil {
+		c.fault(t.Self.Include, 0, 0, fmt.Sprintf("training set %s includes the row itself, and its spine is a grid, whose rows are no events", t.Name.Value), "remove self")
+		return
+	}
 	src := c.selfSource(t)
 	if src == nil {
 		return

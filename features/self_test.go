@@ -69,3 +69,18 @@ func TestSelfFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestSelfOfAGrid refuses rows that are events where the spine is a grid.
+func TestSelfOfAGrid(t *testing.T) {
+	text := strings.NewReplacer("SERVICE", "spend", "SELF", "include", "LABEL", "").Replace(selfSet)
+	from := strings.Index(text, "spine: {")
+	grid := text[:from] + "spine: {source: tx, every: 1h, entity: card, from: 2026-03-01, to: 2026-03-02}" + text[from+strings.Index(text[from:], "}")+1:]
+	d, err := Load("f.yaml", []byte(grid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Compile(d, Catalog{}, "set")
+	if want := "training set set includes the row itself, and its spine is a grid, whose rows are no events; remove self"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
