@@ -139,6 +139,7 @@ type run struct {
 	bits   int          // keys are partitioned by this many of their hash's highest bits
 	chunks [][][]chunk  // by view, by part of its input, in the order of reading
 	last   []event.Time // up to when events are known to be there, by view: the greatest time of one, where nothing else tells
+	sieves []sieve      // by view
 	asked  []asked      // by key of the plan
 	found  []found      // by lookup
 	starts []int        // block b of the output is rows starts[b] to starts[b+1]-1 of the spine

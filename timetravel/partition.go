@@ -61,6 +61,10 @@ func (r *run) readHistory(ctx context.Context) error {
 	}
 	r.chunks = make([][][]chunk, len(r.Plan.Views))
 	r.last = slices.Repeat([]event.Time{event.MinTime}, len(r.Plan.Views))
+	r.sieves = make([]sieve, len(r.Plan.Views))
+	for v := range r.sieves {
+		r.sieves[v] = r.sieveOf(v)
+	}
 	for in := range r.Plan.Inputs {
 		if err := r.readInput(ctx, in); err != nil {
 			return err
@@ -216,8 +220,8 @@ func (r *run) readPart(ctx context.Context, p *partReader) error {
 }
 
 // chunk makes the chunk of a view from a batch, and says how many events it has.
-// Reach leaves out what no query's window can hold, counted as
-// events_outside_windows; the views' columns are computed before, as refusals
+// Reach leaves out what no query's window can hold, and the sieve what is of no key
+// that is asked, both counted as events_outside_windows; the views' columns are computed before, as refusals
 // are counted for all rows alike.
 func (r *run) chunk(view int, b *event.Batch, of *partReader, place int) (chunk, int, error) {
 	n := &of.counts[place]
@@ -227,11 +231,11 @@ func (r *run) chunk(view int, b *event.Batch, of *partReader, place int) (chunk,
 	if r.spine.first > r.spine.last {
 		hi = lo // no query has an instant
 	}
-	p := partitioner{bits: r.bits}
+	p, sieve := partitioner{bits: r.bits}, r.sieves[view]
 	p.begin(len(rows.Times))
 	for i, t := range rows.Times {
 		of.last[place] = max(of.last[place], t)
-		if t >= lo && t < hi {
+		if t >= lo && t < hi && sieve.passes(rows.Keys[i]) {
 			p.count(i, rows.Keys[i])
 		}
 	}

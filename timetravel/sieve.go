@@ -1,0 +1,59 @@
+package timetravel
+
+import (
+	"math/bits"
+
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// sieve tells of most keys that nobody asks for them, so that their events are let
+// go as they are read. Of a key that is asked it never says so. It is a Bloom
+// filter (Bloom, Space/Time Trade-offs in Hash Coding with Allowable Errors, 1970)
+// of one word a key: one load, and of keys that are not asked about one in a
+// hundred passes. Two bytes a query.
+type sieve []uint64
+
+const (
+	// sieveFrom is how many events there must be for each query: where queries are
+	// many, nearly every key is asked.
+	sieveFrom = 20
+	// sieveMost is how many queries a sieve is made for: beyond, it would leave the
+	// cache, and cost more than it spares.
+	sieveMost = 1 << 20
+)
+
+// sieveOf is the sieve for the events of a view; nil: all pass.
+func (r *run) sieveOf(view int) sieve {
+	n := len(r.spine.times)
+	if n > sieveMost || int64(n)*sieveFrom > r.Events {
+		return nil
+	}
+	s := make(sieve, 1<<bits.Len(uint(n/4)))
+	for _, l := range r.Plan.Lookups {
+		if l.View != view {
+			continue
+		}
+		for row, key := range r.spine.keys[l.Key] {
+			if !r.spine.unasked(l.Key, uint32(row)) {
+				word, mask := s.place(key)
+				*word |= mask
+			}
+		}
+	}
+	return s
+}
+
+// place is the word of a key, and its bits there. The word's number is of other bits
+// than those that choose the partition.
+func (s sieve) place(key event.Hash) (word *uint64, mask uint64) {
+	return &s[key.Lo&uint64(len(s)-1)], 1<<(key.Hi&63) | 1<<(key.Hi>>6&63) | 1<<(key.Hi>>12&63)
+}
+
+// passes reports whether somebody may ask for the key.
+func (s sieve) passes(key event.Hash) bool {
+	if s == nil {
+		return true
+	}
+	word, mask := s.place(key)
+	return *word&mask == mask
+}
