@@ -60,7 +60,8 @@ func (s *sweeper) bring() {
 	}
 	keys, places := s.spine.keys[s.query], s.ownPlaces[:0]
 	mine := resize(&s.own, len(s.queries))
-	for k, row := range s.queries {
+	for k := range s.queries {
+		row := s.queries[k].row
 		if mine[k] = own.At(int(row), keys[row]); mine[k] >= 0 {
 			places, mine[k] = append(places, int32(mine[k])), len(places)
 		}

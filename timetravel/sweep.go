@@ -13,8 +13,8 @@ import (
 
 // asked is the queries that have a key and an instant, ordered by the partition
 // of one of the plan's keys: partition p's are rows[starts[p]:starts[p+1]].
-// Views of one entity share it. Rows of a partition rise, which sortAnswers
-// relies on. It costs 4 bytes a query and key.
+// Views of one entity share it. Rows of a partition rise, which the sections of
+// answers rely on. It costs 4 bytes a query and key.
 type asked struct {
 	rows   []uint32
 	starts []int
@@ -212,15 +212,23 @@ type sweeper struct {
 	buffer              []byte // of what is read from the shelf
 
 	local   keyTable
-	queries []uint32 // rows of the spine, by key, each key's by instant
-	qStarts []int32  // by local key; one more than keys
-	ids     []int32  // local key of each of the partition's events, -1: nobody asks
+	queries []query // by key, each key's by instant
+	qStarts []int32 // by local key; one more than keys
+	ids     []int32 // local key of each of the partition's events, -1: nobody asks
 	eStarts []int32
 	order   []source // the events by key, each key's by visible
 	gather  features.Events
 
 	own       []int // of the partition's questions: see bring
 	ownPlaces []int32
+}
+
+// query is a question of the partition: gathered once, so that nothing is looked up
+// in the spine's order again.
+type query struct {
+	at    event.Time
+	row   uint32 // of the spine
+	place int32  // among the partition's rows
 }
 
 // source is where an event stands before it is gathered, and when it is known.
@@ -264,7 +272,7 @@ func (s *sweeper) partition(ctx context.Context, p int) ([]event.Column, error) 
 	if s.walk(ctx, out); ctx.Err() != nil {
 		return nil, ctx.Err() // a part of the answers is none
 	}
-	s.sortAnswers(rows, out)
+	s.sortAnswers(out)
 	s.store.Renew() // the answers keep the symbols they speak
 	s.counts.Add(&s.store.Counts)
 	return out, nil
@@ -296,20 +304,20 @@ func (s *sweeper) groupQueries(rows []uint32) {
 	next := accumulate(s.qStarts)
 	queries := resize(&s.queries, len(rows))
 	for i, row := range rows {
-		queries[next[ids[i]]] = row
+		queries[next[ids[i]]] = query{s.spine.times[row], row, int32(i)}
 		next[ids[i]]++
 	}
-	times, until := s.spine.times, s.untilOf(s.lookup)
+	until := s.untilOf(s.lookup)
 	for id := range s.local.len() {
 		own := queries[s.qStarts[id]:s.qStarts[id+1]]
-		slices.SortFunc(own, func(a, b uint32) int {
-			if until != nil && times[a] == times[b] && until[a] != until[b] {
-				return cmp.Compare(until[a], until[b]) // what is known to the one that comes first must not be too much
+		slices.SortFunc(own, func(a, b query) int {
+			if until != nil && a.at == b.at && until[a.row] != until[b.row] {
+				return cmp.Compare(until[a.row], until[b.row]) // what is known to the one that comes first must not be too much
 			}
-			return cmp.Or(cmp.Compare(times[a], times[b]), cmp.Compare(a, b))
+			return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.row, b.row))
 		})
 		for i := 1; i < len(own); i++ {
-			if times[own[i]] == times[own[i-1]] {
+			if own[i].at == own[i-1].at {
 				s.counts[event.QueryDuplicate]++
 			}
 		}
@@ -530,15 +538,12 @@ func (s *sweeper) overlap() error {
 }
 
 // sortAnswers puts a partition's answers in the order of the spine's rows, so that
-// those of one block of the output lie together, and notes their places. walk
-// leaves them by key; without this every block of the output would jump about
-// in every partition. rows rise, so that a search finds a row's place among
-// them.
-func (s *sweeper) sortAnswers(rows []uint32, out []event.Column) {
-	order := resize(&s.ids, len(rows))
-	for i, row := range s.queries {
-		k, _ := slices.BinarySearch(rows, row)
-		order[k] = int32(i)
+// those of one block of the output lie together. walk leaves them by key; without
+// this every block of the output would jump about in every partition.
+func (s *sweeper) sortAnswers(out []event.Column) {
+	order := resize(&s.ids, len(s.queries))
+	for i := range s.queries {
+		order[s.queries[i].place] = int32(i)
 	}
 	for c := range out {
 		out[c] = permuted(&out[c], order)
@@ -559,8 +564,7 @@ func (s *sweeper) walk(ctx context.Context, out []event.Column) {
 			if ctx.Err() != nil {
 				return // a hot key may have many queries, and each may be long
 			}
-			row := s.queries[k]
-			at := s.spine.times[row]
+			row, at := s.queries[k].row, s.queries[k].at
 			from, known := e, s.Visibility.cutoff(at)
 			if ahead {
 				known = event.MaxTime
