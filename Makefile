@@ -44,7 +44,7 @@ integration-all: integration-s3 ## the notebook and the Airflow DAGs of the page
 	python3 fixtures/notebook/run.py && python3 fixtures/airflow/run.py
 
 integration-s3: $(VERSITYGW) ## histories, spines and outputs in a real S3 server, built under .cache
-	go vet -tags integration ./store/... ./sink ./sources ./cmd/timeseam && TIMESEAM_VERSITYGW=$(CURDIR)/$(VERSITYGW) go test -tags integration -count=1 -timeout 20m -run Integration ./store/... ./sink ./sources ./cmd/timeseam
+	go vet -tags integration ./store/... ./sink ./sources ./cmd/timeseam && TIMESEAM_VERSITYGW=$(CURDIR)/$(VERSITYGW) go test -tags integration -count=1 -timeout 20m -run Integration ./store/... ./sink ./sources ./cmd/timeseam && go test -count=1 -run TestRemoteFaults ./sources -schedules 500
 
 $(VERSITYGW):
 	GOBIN=$(CURDIR)/$(@D) CGO_ENABLED=0 go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)

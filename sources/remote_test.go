@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -334,7 +335,10 @@ func TestRemoteMemory(t *testing.T) {
 	part.Close()
 }
 
-// TestRemoteFaults reads a table under 500 schedules of failures. Each time it gets
+// schedules is how many schedules of failures are tried; integration tries 500.
+var schedules = flag.Int("schedules", 50, "schedules of failures to read under")
+
+// TestRemoteFaults reads a table under schedules of failures. Each time it gets
 // the same rows, or an error that says what was wrong.
 func TestRemoteFaults(t *testing.T) {
 	s := storetest.Start(t)
@@ -343,11 +347,7 @@ func TestRemoteFaults(t *testing.T) {
 	names := []string{"id", "dt", "region", "c00", "c39"}
 	want := ""
 	whole, failed := 0, map[string]int{}
-	schedules := 500
-	if testing.Short() {
-		schedules = 50
-	}
-	for seed := range uint64(schedules) {
+	for seed := range uint64(*schedules) {
 		rng := rand.New(rand.NewPCG(seed, 99))
 		rate := []float64{0, 0.05, 0.3, 0.6, 0.9}[seed%5]
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -373,8 +373,8 @@ func TestRemoteFaults(t *testing.T) {
 		})
 	}
 	t.Logf("%d schedules gave all rows; errors: %v", whole, failed)
-	if whole < schedules/2 || len(failed) == 0 {
-		t.Errorf("%d of %d schedules gave all rows, and %d errors were met: the schedules prove little", whole, schedules, len(failed))
+	if whole < *schedules/2 || len(failed) == 0 {
+		t.Errorf("%d of %d schedules gave all rows, and %d errors were met: the schedules proves little", whole, *schedules, len(failed))
 	}
 }
 
