@@ -69,6 +69,10 @@ func TestIntegrationUpload(t *testing.T) {
 	if err := late.Abort(t.Context()); err != nil {
 		t.Error(err)
 	}
+	// All parts have arrived: one on its way would find out by itself.
+	if err := ended.Finish(); err != nil {
+		t.Fatal(err)
+	}
 	if err := b.AbortUpload(t.Context(), ended.Pending()); err != nil {
 		t.Fatal(err)
 	}

@@ -156,11 +156,30 @@ func (u *Upload) Commit(ctx context.Context, when Condition) (etag string, err e
 		}
 		return err
 	})
-	etag, err = u.bucket.settled(ctx, written{u.key, u.mark, etag}, err)
+	if err == nil {
+		err = u.mine(ctx)
+	} else {
+		etag, err = u.bucket.settled(ctx, written{u.key, u.mark, etag}, err)
+	}
 	if err == nil {
 		u.id = ""
 	}
 	return etag, err
+}
+
+// mine returns ErrRaced if what lies under the key is not what this upload made: some
+// servers say of an upload that another run ended that it succeeded, if there is an
+// object. Who may not look, or cannot, has the answer to the upload alone.
+func (u *Upload) mine(ctx context.Context) error {
+	var out *s3.HeadObjectOutput
+	err := u.bucket.attempt(ctx, func(ctx context.Context) (err error) {
+		out, err = u.bucket.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &u.bucket.Name, Key: &u.key})
+		return err
+	})
+	if errors.Is(err, ErrNotFound) || err == nil && out.Metadata[markName] != u.mark[markName] {
+		return ErrRaced
+	}
+	return nil
 }
 
 // Pending is the upload as others see it, if it was begun.

@@ -159,3 +159,28 @@ func TestPutLost(t *testing.T) {
 		}
 	}
 }
+
+// TestUploadEndedByAnother holds that the word of a server is not taken for an upload
+// that is gone: some call it completed, if there is an object.
+func TestUploadEndedByAnother(t *testing.T) {
+	s := storetest.Start(t)
+	storetest.Front(t, s.URL, func(w http.ResponseWriter, r *http.Request) bool {
+		completes := r.Method == http.MethodPost && strings.Contains(r.URL.RawQuery, "uploadId")
+		if completes {
+			fmt.Fprint(w, `<CompleteMultipartUploadResult><ETag>"1-1"</ETag></CompleteMultipartUploadResult>`)
+		}
+		return completes
+	})
+	b := bucket(t, hasty(), storetest.Bucket)
+	for _, there := range []bool{false, true} {
+		if there {
+			if _, err := b.Put(t.Context(), "k", []byte("another's"), store.Absent); err != nil {
+				t.Fatal(err)
+			}
+		}
+		u := write(t, b, "k", noise(store.PartBytes+1), 1<<20)
+		if _, err := u.Commit(t.Context(), store.Anything); !errors.Is(err, store.ErrRaced) {
+			t.Errorf("there is an object: %t: %v", there, err)
+		}
+	}
+}
