@@ -44,6 +44,15 @@ func takeLock(path string) (*os.File, error) {
 	}
 }
 
+// Lock locks the file path until what it returns is called, or says who holds it.
+func Lock(path string) (release func() error, err error) {
+	f, err := takeLock(path)
+	if err != nil {
+		return nil, err
+	}
+	return func() error { return releaseLock(f) }, nil
+}
+
 // signLock leaves the name of this process for whoever comes second.
 func signLock(f *os.File) error {
 	if err := f.Truncate(0); err != nil {

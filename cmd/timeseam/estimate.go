@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 
 	"github.com/timeseam/timeseam/features"
@@ -18,16 +19,9 @@ type estimate struct {
 	OutputRows  int64    `json:"output_rows"`
 	OutputBytes int64    `json:"output_bytes"`
 	MemoryBytes int64    `json:"memory_bytes"`
+	SpillBytes  int64    `json:"spill_bytes"` // that the limit sends to a temporary file, or makes impossible
 	How         []string `json:"how"`
 }
-
-// What a run takes beside events and questions, and how much more than their
-// bytes these take: vectors grow in steps, and what is replaced waits for the
-// collector. Both were fitted to runs of the benchmark's workloads.
-const (
-	memoryBase   = 45e6
-	memoryFactor = 1.5
-)
 
 // An event costs the hash of its key and its time beside its columns, a question
 // its instant and a hash for each key.
@@ -36,10 +30,11 @@ const (
 	keyBytes   = 16
 )
 
-func newEstimate(plan *features.Plan, in *inputs) (*estimate, error) {
+// newEstimate estimates a run that may take so much memory.
+func newEstimate(plan *features.Plan, in *inputs, limit int64) (*estimate, error) {
 	e := &estimate{How: []string{
 		"bytes to read are the compressed columns of every row group, as the footers tell, and all of CSV and JSON lines; the spine is read twice",
-		"memory is every event once for each view that takes it, and every question with its answers, and as an event where it is one; events that no window reaches are let go as they are read, so it is less where the history is longer than the windows",
+		"memory is the program and its workers, the output's groups of rows, the questions, and events, once for each view that takes them, or answers, as events make room for these; events that no window reaches are let go as they are read, so it is less where the history is longer than the windows",
 		"the output is the spine's own columns as large as they are, and a few bytes a value of a feature",
 	}}
 	set := plan.TrainingSet
@@ -57,12 +52,12 @@ func newEstimate(plan *features.Plan, in *inputs) (*estimate, error) {
 		rows = g.Most(rows)
 	}
 	e.OutputRows, e.OutputBytes = rows, kept
-	question := 8 + keyBytes*int64(len(plan.Queries.Keys))
+	answers := int64(0)
 	for _, o := range slices.Concat(plan.Queries.Own, plan.Outputs) {
-		question += heldBytes(o.Type)
+		answers += rows * heldBytes(o.Type)
 		e.OutputBytes += rows * writtenBytes(o.Type)
 	}
-	held := rows * question
+	held := int64(0)
 	for i, input := range plan.Inputs {
 		t := in.histories[input.Source.Name.Value]
 		d, err := weigh(t)
@@ -75,15 +70,28 @@ func newEstimate(plan *features.Plan, in *inputs) (*estimate, error) {
 		e.ReadBytes += int64(share * float64(d.bytesOf(names(input.Columns))))
 		for _, v := range plan.Views {
 			if v.Input == i && plan.Self() == input.Source.Name.Value {
-				held += rows * keptBytes(input, v)
+				held += rows * keptBytes(v)
 			}
 			if v.Input == i {
-				held += read.Estimate()*keptBytes(input, v) + int64(share*float64(d.textBytes(input.Columns)))
+				held += read.Estimate()*keptBytes(v) + int64(share*float64(d.textBytes(input.Columns)))
 			}
 		}
 	}
-	e.MemoryBytes = memoryBase + int64(memoryFactor*float64(held))
+	e.limited(limit, besideBytes(plan, rows, runtime.GOMAXPROCS(0)), max(held, answers))
 	return e, nil
+}
+
+// limited is what a run takes that holds so much beside what can go to a file, and
+// so much that can.
+func (e *estimate) limited(limit, beside, shelved int64) {
+	whole := beside + int64(collected*float64(shelved))
+	e.MemoryBytes = min(whole, max(limit, beside))
+	e.SpillBytes = int64(float64(whole-e.MemoryBytes) / collected)
+	if limit < beside {
+		e.How = append(e.How, fmt.Sprintf("a run with --memory %dMiB would be refused", limit>>20))
+	} else if e.SpillBytes > 0 {
+		e.How = append(e.How, fmt.Sprintf("with --memory %dMiB about %s of events and answers go to a temporary file", limit>>20, sizeWords(e.SpillBytes)))
+	}
 }
 
 // shareOf is how much of a table's bytes one of its partitions are.
@@ -98,14 +106,12 @@ func shareOf(some, of *sources.Table) float64 {
 	return float64(read) / float64(max(whole, 1))
 }
 
-// keptBytes is what a view holds of an event of its input: all columns that are
-// read but for the key, which is held as a hash.
-func keptBytes(in features.Input, v *features.PlannedView) int64 {
+// keptBytes is what a view holds of an event: the columns of its runs, of which text
+// is held as numbers, and the key as a hash.
+func keptBytes(v *features.PlannedView) int64 {
 	n := int64(eventBytes)
-	for _, f := range in.Columns {
-		if !slices.Contains(v.Key(), f.Name) && f.Name != in.Source.Time() {
-			n += heldBytes(f.Type)
-		}
+	for _, t := range v.Layout.Columns {
+		n += heldBytes(t)
 	}
 	return n
 }

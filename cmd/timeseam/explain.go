@@ -17,6 +17,7 @@ func explainCommand() *cli.Command {
 		ArgsUsage: "SPEC",
 		Flags: []cli.Flag{
 			setFlag("the training set meant; not needed where the definition has one"),
+			&cli.StringFlag{Name: "memory", Usage: "what the run may take, such as 2GiB", DefaultText: "half of the machine's or its container's", EnvVars: environment("memory")},
 			jsonFlag("print as JSON"),
 		},
 		OnUsageError: usageError,
@@ -75,6 +76,10 @@ func explain(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	limit, err := memoryLimit(c.String("memory"))
+	if err != nil {
+		return err
+	}
 	def, err := readDefinition(spec)
 	if err != nil {
 		return err
@@ -89,7 +94,7 @@ func explain(c *cli.Context) error {
 		return err
 	}
 	x := newExplanation(plan, in)
-	if x.Estimate, err = newEstimate(plan, in); err != nil {
+	if x.Estimate, err = newEstimate(plan, in, limit); err != nil {
 		return err
 	}
 	if c.Bool("json") {

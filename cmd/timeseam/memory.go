@@ -83,6 +83,7 @@ type keep struct {
 	beside  int64          // and for all that is neither these nor on the shelf
 	journal *shelf.Journal // nil: nobody will go on from this run
 	over    bool           // the run has come to its end
+	unlock  func() error   // of the journal's folder, where the output's lock is not enough
 	undo    func()
 }
 
@@ -92,18 +93,7 @@ func (j *backfillJob) newKeep(plan *features.Plan, in *inputs) (*keep, error) {
 	if j.memory == 0 {
 		j.memory = machineMemory("/") / 2
 	}
-	row := int64(0)
-	for _, o := range plan.Outputs {
-		row += heldBytes(o.Type)
-	}
-	question := int64(8)
-	for range plan.Queries.Keys {
-		question += keyBytes + 4
-	}
-	for _, c := range plan.Queries.Columns {
-		question += heldBytes(c.Type)
-	}
-	k := &keep{beside: memoryFixed + memoryWorker*int64(j.workers) + memoryGroups*row + question*in.spines[j.set].Estimate(), undo: func() {}}
+	k := &keep{beside: besideBytes(plan, in.spines[j.set].Estimate(), j.workers), unlock: func() error { return nil }, undo: func() {}}
 	if j.memory < k.beside {
 		return nil, wrongf("--memory %dMiB; what the run holds beside events and answers takes %dMiB: its output's groups of rows, the spine's keys and the program; give more", j.memory>>20, k.beside>>20+1)
 	}
@@ -122,12 +112,33 @@ func (j *backfillJob) newKeep(plan *features.Plan, in *inputs) (*keep, error) {
 	return k, nil
 }
 
+// besideBytes is what a run of so many questions holds beside events and answers: the
+// sink's groups of rows are no more than there are rows, which of a grid nobody can tell.
+func besideBytes(plan *features.Plan, rows int64, workers int) int64 {
+	row, question := int64(0), int64(8)
+	for _, o := range plan.Outputs {
+		row += heldBytes(o.Type)
+	}
+	for range plan.Queries.Keys {
+		question += keyBytes + 4
+	}
+	for _, c := range plan.Queries.Columns {
+		question += heldBytes(c.Type)
+	}
+	groups := int64(memoryGroups)
+	if plan.Queries.Grid == nil {
+		groups = min(groups, rows)
+	}
+	return memoryFixed + memoryWorker*int64(workers) + groups*row + question*rows
+}
+
 // close lets go of everything. What another run may go on from stays.
 func (k *keep) close() {
 	k.shelf.Close()
 	if k.journal != nil {
 		k.journal.Close(k.over)
 	}
+	k.unlock()
 	k.undo()
 }
 
@@ -175,22 +186,49 @@ func (j *backfillJob) resumed(k *keep, plan *features.Plan, in *inputs) error {
 		}
 		return nil
 	}
-	dir := filepath.Clean(j.target.Path()) + resumeSuffix
-	if j.tempDir != "" {
-		sum := sha256.Sum256([]byte(j.target.Path()))
-		dir = filepath.Join(j.tempDir, fmt.Sprintf("timeseam-%x%s", sum[:8], resumeSuffix))
+	dir, err := j.resumeFolder()
+	if err != nil {
+		return err
+	}
+	if j.tempDir != "" && j.resume {
+		// Outputs in a store have no lock, and a folder that two runs wrote to would mix
+		// their values.
+		if err := os.MkdirAll(j.tempDir, 0o777); err != nil {
+			return fmt.Errorf("--resume: %w", err)
+		}
+		if k.unlock, err = sink.Lock(dir + ".lock"); err != nil {
+			k.unlock = func() error { return nil }
+			return fmt.Errorf("--resume: for output %s in --temp-dir %s: %w", j.target.Path(), j.tempDir, err)
+		}
 	}
 	if !j.resume {
 		return os.RemoveAll(dir)
 	}
 	identity, err := json.Marshal(j.identity(plan, in))
 	if err != nil {
-		return err
+		return errors.Join(err, k.unlock())
 	}
 	if k.shelf, k.journal, _, err = shelf.Open(dir, identity); err != nil {
-		return fmt.Errorf("--resume: %w", err)
+		return errors.Join(fmt.Errorf("--resume: %w", err), k.unlock())
 	}
 	return nil
+}
+
+// resumeFolder is where a run can be taken up from: beside its output, or in --temp-dir
+// under a name that is that output's alone, from whichever folder it is named.
+func (j *backfillJob) resumeFolder() (string, error) {
+	out := j.target.Path()
+	if j.tempDir == "" {
+		return filepath.Clean(out) + resumeSuffix, nil
+	}
+	if !strings.Contains(out, "://") {
+		var err error
+		if out, err = filepath.Abs(out); err != nil {
+			return "", err
+		}
+	}
+	sum := sha256.Sum256([]byte(out))
+	return filepath.Join(j.tempDir, fmt.Sprintf("timeseam-%x%s", sum[:8], resumeSuffix)), nil
 }
 
 // identity is what two runs must have in common for one to go on from the other:
