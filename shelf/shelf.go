@@ -27,6 +27,9 @@ type Shelf struct {
 	sums   bool         // what is written is summed, for who finds it again
 }
 
+// ErrFile is that the file for what memory does not hold took no more.
+var ErrFile = errors.New("write a temporary file")
+
 // File is what does not fit into memory. Nobody else reads it.
 type File interface {
 	io.ReaderAt
@@ -126,7 +129,7 @@ func (s *Shelf) write(k *Stored, p *Piece) error {
 		k.at[i] += from
 	}
 	if _, err := s.file.WriteAt(w.b, from); err != nil {
-		return fmt.Errorf("write a temporary file: %w", err)
+		return fmt.Errorf("%w: %w", ErrFile, err)
 	}
 	return nil
 }

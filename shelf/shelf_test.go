@@ -1,6 +1,7 @@
 package shelf_test
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -248,4 +249,19 @@ func TestLostPiecesAreFound(t *testing.T) {
 		t.Error("a damaged piece counts as whole")
 	}
 	s.Close()
+}
+
+// full is a disk without room.
+type full struct{ shelf.File }
+
+func (full) WriteAt([]byte, int64) (int, error) { return 0, os.ErrPermission }
+func (full) Close() error                       { return nil }
+
+// TestFullDiskIsTold holds that callers can tell a full disk from other faults.
+func TestFullDiskIsTold(t *testing.T) {
+	s := shelf.New(0, func() (shelf.File, error) { return full{}, nil })
+	defer s.Close()
+	if _, err := s.Put(newPiece(10, rand.New(rand.NewPCG(5, 5))), []int32{0, 10}); !errors.Is(err, shelf.ErrFile) || !errors.Is(err, os.ErrPermission) {
+		t.Errorf("a disk that takes nothing: %v", err)
+	}
 }

@@ -77,14 +77,20 @@ func newEstimate(plan *features.Plan, in *inputs, limit int64) (*estimate, error
 			}
 		}
 	}
-	e.limited(limit, besideBytes(plan, rows, runtime.GOMAXPROCS(0)), max(held, answers))
+	standing, writing := besideBytes(plan, rows, runtime.GOMAXPROCS(0))
+	e.limited(limit, memoryNeeds{standing, writing, held, answers})
 	return e, nil
 }
 
-// limited is what a run takes that holds so much beside what can go to a file, and
-// so much that can.
-func (e *estimate) limited(limit, beside, shelved int64) {
-	whole := beside + int64(collected*float64(shelved))
+// memoryNeeds is what a run holds, of which events and answers can go to a file.
+type memoryNeeds struct{ standing, writing, events, answers int64 }
+
+// limited says what a run with a limit takes. Events are gone when the output is
+// written.
+func (e *estimate) limited(limit int64, n memoryNeeds) {
+	beside := n.standing + n.writing
+	sweep := int64(collected * float64(max(n.events, n.answers)))
+	whole := n.standing + max(sweep, int64(collected*float64(n.answers))+n.writing)
 	e.MemoryBytes = min(whole, max(limit, beside))
 	e.SpillBytes = int64(float64(whole-e.MemoryBytes) / collected)
 	if limit < beside {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -26,9 +27,10 @@ import (
 // a worker has in hands, and the groups of rows that the sink holds. Measured on
 // the workloads of the benchmark.
 const (
-	memoryFixed  = 56 << 20
+	memoryFixed  = 44 << 20
 	memoryWorker = 12 << 20
 	memoryGroups = 3 * 122_880 // rows
+	memoryBlock  = 65_536      // rows that are computed together on their way to the sink
 	// collected is how much a heap grows before it is collected, and what is lost
 	// between its objects.
 	collected = 1.2
@@ -81,6 +83,7 @@ type keep struct {
 	shelf   *shelf.Shelf
 	hands   int64          // bytes for the partitions that are worked on
 	beside  int64          // and for all that is neither these nor on the shelf
+	writing int64          // of which those for writing, which comes when no partition is worked on
 	journal *shelf.Journal // nil: nobody will go on from this run
 	over    bool           // the run has come to its end
 	unlock  func() error   // of the journal's folder, where the output's lock is not enough
@@ -88,17 +91,22 @@ type keep struct {
 }
 
 // newKeep divides the memory of a run. Half of what is left beside program,
-// workers, spine and sink is for partitions, the rest is the shelf's.
+// workers, spine and sink is for partitions, and what the sink will have; the rest
+// is the shelf's.
 func (j *backfillJob) newKeep(plan *features.Plan, in *inputs) (*keep, error) {
 	if j.memory == 0 {
 		j.memory = machineMemory("/") / 2
 	}
-	k := &keep{beside: besideBytes(plan, in.spines[j.set].Estimate(), j.workers), unlock: func() error { return nil }, undo: func() {}}
+	if err := j.tryTemporary(); err != nil {
+		return nil, err
+	}
+	standing, writing := besideBytes(plan, in.spines[j.set].Estimate(), j.workers)
+	k := &keep{beside: standing + writing, writing: writing, unlock: func() error { return nil }, undo: func() {}}
 	if j.memory < k.beside {
 		return nil, wrongf("--memory %dMiB; what the run holds beside events and answers takes %dMiB: its output's groups of rows, the spine's keys and the program; give more", j.memory>>20, k.beside>>20+1)
 	}
 	left := int64(float64(j.memory-k.beside) / collected)
-	k.hands = max(left/2, memoryWorker*int64(j.workers))
+	k.hands = max(left/2+int64(float64(writing)/collected), memoryWorker*int64(j.workers))
 	if err := j.resumed(k, plan, in); err != nil {
 		return nil, err
 	}
@@ -112,9 +120,10 @@ func (j *backfillJob) newKeep(plan *features.Plan, in *inputs) (*keep, error) {
 	return k, nil
 }
 
-// besideBytes is what a run of so many questions holds beside events and answers: the
-// sink's groups of rows are no more than there are rows, which of a grid nobody can tell.
-func besideBytes(plan *features.Plan, rows int64, workers int) int64 {
+// besideBytes is what a run of so many questions holds beside events and answers: from
+// its beginning, and once it writes. Groups that the sink holds and blocks on their way
+// there are no more than there are rows, which of a grid nobody can tell.
+func besideBytes(plan *features.Plan, rows int64, workers int) (standing, writing int64) {
 	row, question := int64(0), int64(8)
 	for _, o := range plan.Outputs {
 		row += heldBytes(o.Type)
@@ -125,11 +134,12 @@ func besideBytes(plan *features.Plan, rows int64, workers int) int64 {
 	for _, c := range plan.Queries.Columns {
 		question += heldBytes(c.Type)
 	}
-	groups := int64(memoryGroups)
+	// A worker has a block and its answers in hands, and one is being written.
+	groups, blocks := int64(memoryGroups), memoryBlock*int64(2*workers+1)
 	if plan.Queries.Grid == nil {
-		groups = min(groups, rows)
+		groups, blocks = min(groups, rows), min(blocks, rows)
 	}
-	return memoryFixed + memoryWorker*int64(workers) + groups*row + question*rows
+	return memoryFixed + memoryWorker*int64(workers) + question*rows, (groups + blocks) * row
 }
 
 // close lets go of everything. What another run may go on from stays.
@@ -146,9 +156,12 @@ func (k *keep) close() {
 func (k *keep) explained(err error) error {
 	var hot *timetravel.TooHot
 	if !errors.As(err, &hot) {
+		if errors.Is(err, shelf.ErrFile) {
+			return fmt.Errorf("%w; name a folder with more room by --temp-dir, or give more --memory", err)
+		}
 		return err
 	}
-	least := k.beside + int64(collected*2*float64(hot.Bytes))
+	least := k.beside + 2*max(int64(collected*float64(hot.Bytes))-k.writing, 0)
 	return fmt.Errorf("%w; run again with --memory %dMiB, or leave such keys out with where", err, least>>20+1)
 }
 
@@ -158,6 +171,22 @@ func (j *backfillJob) folder() string {
 		return j.tempDir
 	}
 	return filepath.Dir(filepath.Clean(j.target.Path()))
+}
+
+// tryTemporary tells of a folder for temporary files that takes none before there is
+// work to lose.
+func (j *backfillJob) tryTemporary() error {
+	if j.tempDir == "" || j.resume {
+		return nil
+	}
+	f, err := j.temporary()
+	if err != nil {
+		if path := new(fs.PathError); errors.As(err, &path) {
+			err = path.Err
+		}
+		return wrongf("--temp-dir %s: no file can be made there: %w", j.tempDir, err)
+	}
+	return f.Close()
 }
 
 // temporary makes the file for what memory does not hold. Its name is gone at once,

@@ -16,14 +16,14 @@ func TestEstimateLimited(t *testing.T) {
 		limit, holds, spills int64 // MiB
 		says                 string
 	}{
-		{1000, 340, 0, ""},
-		{340, 340, 0, ""},
-		{220, 220, 100, "with --memory 220MiB about 104.9 MB of events and answers go to a temporary file"},
-		{96, 100, 200, "a run with --memory 96MiB would be refused"},
+		{1000, 290, 0, ""},
+		{290, 290, 0, ""},
+		{170, 170, 100, "with --memory 170MiB about 104.9 MB of events and answers go to a temporary file"},
+		{96, 100, 158, "a run with --memory 96MiB would be refused"},
 	} {
 		e := estimate{}
-		e.limited(c.limit*mib, 100*mib, 200*mib)
-		if said := strings.Join(e.How, ""); e.MemoryBytes != c.holds*mib || e.SpillBytes != c.spills*mib || said != c.says {
+		e.limited(c.limit*mib, memoryNeeds{standing: 50 * mib, writing: 50 * mib, events: 200 * mib, answers: 100 * mib})
+		if said := strings.Join(e.How, ""); e.MemoryBytes != c.holds*mib || e.SpillBytes>>20 != c.spills || said != c.says {
 			t.Errorf("limit %d: %d, %d, %q", c.limit, e.MemoryBytes/mib, e.SpillBytes/mib, said)
 		}
 	}
