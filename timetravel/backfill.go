@@ -58,6 +58,10 @@ type Backfill struct {
 	// came, of the same inputs and settings; the shelf then holds nothing in memory.
 	// nil: nobody will go on from this run.
 	Journal Journal
+	// Noted is what the caller has found in histories that are read, for the journal;
+	// TakenUp gives it back to a run that does not read them. nil: there is nothing.
+	Noted   func() ([]byte, error)
+	TakenUp func([]byte) error
 	// Hands is how many bytes the partitions that are worked on may take together;
 	// 0: any.
 	Hands int64

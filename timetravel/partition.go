@@ -56,8 +56,8 @@ func partitionOf(h event.Hash, bits int) int { return int(h.Hi >> (64 - bits)) }
 // Inputs follow one another, each with all workers on its parts. The number of
 // events is only an estimate and may be wrong.
 func (r *run) readHistory(ctx context.Context) error {
-	if r.takeUp() {
-		return nil
+	if taken, err := r.takeUp(); taken || err != nil {
+		return err
 	}
 	r.chunks = make([][][]chunk, len(r.Plan.Views))
 	r.last = slices.Repeat([]event.Time{event.MinTime}, len(r.Plan.Views))
@@ -79,7 +79,7 @@ func (r *run) readHistory(ctx context.Context) error {
 // them (T2). Sources may be closed twice.
 func (r *run) readInput(ctx context.Context, in int) error {
 	until, known := r.Complete[r.Plan.Inputs[in].Source.Name.Value]
-	parts, err := r.History(r.Plan.Inputs[in], Reach(r.Plan, in, r.report.Asked, known))
+	parts, err := r.openInput(in)
 	if err != nil {
 		return err
 	}
@@ -114,6 +114,12 @@ func (r *run) readInput(ctx context.Context, in int) error {
 		r.last[views[i]] = until
 	}
 	return cmp.Or(err, r.Plan.Inputs[in].Refuse(&r.report.Read[in]))
+}
+
+// openInput opens what the questions can reach of an input.
+func (r *run) openInput(in int) ([]event.Source, error) {
+	_, known := r.Complete[r.Plan.Inputs[in].Source.Name.Value]
+	return r.History(r.Plan.Inputs[in], Reach(r.Plan, in, r.report.Asked, known))
 }
 
 // firstOf is a view's first lookup.

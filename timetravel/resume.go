@@ -20,6 +20,7 @@ type history struct {
 	Chunks [][][]chunk
 	Newest []event.Time
 	Report Report
+	Caller []byte
 }
 
 // finished is one partition of one lookup.
@@ -44,7 +45,14 @@ func (r *run) noteRead() error {
 	if r.Journal == nil {
 		return nil
 	}
-	return r.note(&history{Chunks: r.chunks, Newest: r.last, Report: *r.report})
+	h := history{Chunks: r.chunks, Newest: r.last, Report: *r.report}
+	if r.Noted != nil {
+		var err error
+		if h.Caller, err = r.Noted(); err != nil {
+			return err
+		}
+	}
+	return r.note(&h)
 }
 
 // noteFinished writes down that a partition is answered, if that is asked for.
@@ -57,15 +65,29 @@ func (r *run) noteFinished(noted bool, f *finished) error {
 
 // takeUp goes on from what another run wrote down, if that had read its histories
 // and all of them are still there. The spine is always read again: it is what the
-// output is made of.
-func (r *run) takeUp() bool {
+// output is made of. Histories are opened as ever, and not read.
+func (r *run) takeUp() (bool, error) {
 	if r.Journal == nil || len(r.Journal.Records()) == 0 {
-		return false
+		return false, nil
 	}
 	records := r.Journal.Records()
 	var h history
 	if gob.NewDecoder(bytes.NewReader(records[0])).Decode(&h) != nil || !r.holds(&h) {
-		return false
+		return false, nil
+	}
+	for in := range r.Plan.Inputs {
+		parts, err := r.openInput(in)
+		for _, p := range parts {
+			p.Close()
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	if r.TakenUp != nil {
+		if err := r.TakenUp(h.Caller); err != nil {
+			return false, err
+		}
 	}
 	r.chunks, r.last = h.Chunks, h.Newest
 	r.report.Events, r.report.Read, r.report.Counts = h.Report.Events, h.Report.Read, h.Report.Counts
@@ -75,7 +97,7 @@ func (r *run) takeUp() bool {
 			r.finished = append(r.finished, f)
 		}
 	}
-	return true
+	return true, nil
 }
 
 // holds reports whether the shelf has all pieces of the histories.

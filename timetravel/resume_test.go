@@ -1,10 +1,12 @@
 package timetravel_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
+	"sync"
 	"testing"
 
 	"github.com/timeseam/timeseam/features"
@@ -29,6 +31,17 @@ func (d *dying) Append(record []byte) error {
 	return d.Journal.Append(record)
 }
 
+// seen tells that a source was read, and not only opened.
+type seen struct {
+	event.Source
+	tell func()
+}
+
+func (s *seen) Read(ctx context.Context, b *event.Batch) error {
+	s.tell()
+	return s.Source.Read(ctx, b)
+}
+
 // attempt runs over a bank with a journal in dir, which ends after so many records.
 func (b *bank) attempt(t *testing.T, dir string, records int, read *int) (*kept, *timetravel.Report, error) {
 	t.Helper()
@@ -43,8 +56,15 @@ func (b *bank) attempt(t *testing.T, dir string, records int, read *int) (*kept,
 	run.Shelf, run.Journal = s, &dying{j, records}
 	history := run.History
 	run.History = func(in features.Input, reach event.Span) ([]event.Source, error) {
-		*read++
-		return history(in, reach)
+		parts, err := history(in, reach)
+		for i := range parts {
+			parts[i] = &seen{parts[i], sync.OnceFunc(func() {
+				if i == 0 {
+					*read++
+				}
+			})}
+		}
+		return parts, err
 	}
 	report, err := run.Run(t.Context())
 	return out, report, err

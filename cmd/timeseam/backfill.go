@@ -245,9 +245,7 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	if options.Carried != nil {
 		b.Carry = carrying(spine, plan.Queries.Carried)
 	}
-	if keep.journal != nil {
-		b.Journal = keep.journal
-	}
+	keep.follow(b, plan, in)
 	report, err := b.Run(ctx)
 	if err != nil {
 		return nil, nil, keep.explained(err)

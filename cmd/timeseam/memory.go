@@ -261,19 +261,19 @@ func (j *backfillJob) resumeFolder() (string, error) {
 }
 
 // identity is what two runs must have in common for one to go on from the other:
-// release and machine, whose words the pieces are made of, the meaning, and every
-// file as it is.
+// release and machine, whose words the pieces are made of, the meaning, every file as
+// it is, and up to when each source is complete, which marks without rows tell.
 type identity struct {
 	Release, System string
 	Set, Digest     string
 	Definition      [sha256.Size]byte
 	Interval        *sink.Interval
-	Complete        *event.Time
+	Complete        map[string]event.Time
 	Files           []string
 }
 
 func (j *backfillJob) identity(plan *features.Plan, in *inputs) identity {
-	id := identity{Release: version, System: runtime.GOOS + "/" + runtime.GOARCH, Set: j.set, Digest: plan.Digest(), Complete: j.complete, Interval: j.target.Interval}
+	id := identity{Release: version, System: runtime.GOOS + "/" + runtime.GOARCH, Set: j.set, Digest: plan.Digest(), Complete: untils(in.complete(plan, j.complete)), Interval: j.target.Interval}
 	if text, err := os.ReadFile(j.spec); err == nil {
 		id.Definition = sha256.Sum256(text)
 	}
@@ -287,4 +287,52 @@ func (j *backfillJob) identity(plan *features.Plan, in *inputs) identity {
 		}
 	}
 	return id
+}
+
+// readFile is what reading has told of a file, beside its rows: a manifest has it.
+type readFile struct {
+	Rows int64
+	Sum  uint32
+}
+
+// follow has a run write down how far it comes, if another may go on from it.
+func (k *keep) follow(b *timetravel.Backfill, plan *features.Plan, in *inputs) {
+	if k.journal == nil {
+		return
+	}
+	b.Journal = k.journal
+	b.Noted = func() ([]byte, error) { return in.noted(plan) }
+	b.TakenUp = func(note []byte) error { return in.takenUp(plan, note) }
+}
+
+// noted is what a run has found out of the files of histories by reading them.
+func (in *inputs) noted(plan *features.Plan) ([]byte, error) {
+	all := map[string][]readFile{}
+	for _, i := range plan.Inputs {
+		name := i.Source.Name.Value
+		for _, f := range in.read(name).Files {
+			all[name] = append(all[name], readFile{f.Rows, f.Sum})
+		}
+	}
+	return json.Marshal(all)
+}
+
+// takenUp gives a run that goes on from another what that noted. The files are the
+// same, by its identity.
+func (in *inputs) takenUp(plan *features.Plan, note []byte) error {
+	all := map[string][]readFile{}
+	if err := json.Unmarshal(note, &all); err != nil {
+		return fmt.Errorf("--resume: what was written down of the files cannot be read; run again without it: %w", err)
+	}
+	for _, i := range plan.Inputs {
+		name := i.Source.Name.Value
+		files := in.read(name).Files
+		if len(files) != len(all[name]) {
+			return fmt.Errorf("--resume: source %s has other files than were written down; run again without it", name)
+		}
+		for f, was := range all[name] {
+			files[f].Rows, files[f].Sum = was.Rows, was.Sum
+		}
+	}
+	return nil
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -69,5 +71,37 @@ func TestResumeFolderIsOneRuns(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if folder("x.parquet") == here {
 		t.Error("x.parquet of two folders is one run")
+	}
+}
+
+// TestIdentityHasMarks holds that a run is not taken up where marks, which have no rows,
+// tell another instant up to which a source is complete.
+func TestIdentityHasMarks(t *testing.T) {
+	dir := lakeFiles(t)
+	identity := func() string {
+		def, err := readDefinition(filepath.Join(dir, "lake.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := openInputs(t.Context(), def, "lake")
+		plan, err := in.compile("lake")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal((&backfillJob{set: "lake", target: &sink.Target{}}).identity(plan, in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	before := identity()
+	if identity() != before {
+		t.Fatal("equal runs have different identities")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "tx/dt=2026-01-01/_SUCCESS"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if identity() == before {
+		t.Error("with another mark the run is the same")
 	}
 }

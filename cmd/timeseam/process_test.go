@@ -4,7 +4,9 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -258,8 +260,13 @@ func TestProcessGone(t *testing.T) {
 // that nobody stopped, and nothing else is left.
 func TestProcessResumed(t *testing.T) {
 	t.Parallel()
-	dir := slowFiles(t)
-	if out, err := command(t, dir, "backfill", "slow.yaml", "-o", "whole.csv").CombinedOutput(); err != nil {
+	t.Run("parquet", func(t *testing.T) { resumed(t, slowFiles(t), "slow.yaml") })
+	t.Run("partitions of text", func(t *testing.T) { resumed(t, lakeFiles(t), "lake.yaml") })
+}
+
+func resumed(t *testing.T, dir, spec string) {
+	t.Helper()
+	if out, err := command(t, dir, "backfill", spec, "-o", "whole.csv").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	journal := filepath.Join(dir, "set.csv.resume", "journal")
@@ -272,7 +279,7 @@ func TestProcessResumed(t *testing.T) {
 	}
 	killed := 0
 	for {
-		run := started(t, dir, "backfill", "slow.yaml", "-o", "set.csv", "--resume")
+		run := started(t, dir, "backfill", spec, "-o", "set.csv", "--resume")
 		ended := make(chan error, 1)
 		go func() { ended <- run.Wait() }()
 		before := size()
@@ -302,4 +309,49 @@ func TestProcessResumed(t *testing.T) {
 	if err != nil || len(left) != 3 {
 		t.Errorf("there are %q (%v), want the set, its manifest and its report", left, err)
 	}
+}
+
+const lakeDefinition = `version: 1
+name: lake
+sources:
+  tx:
+    history: {csv: tx}
+    fields: {who: string, at: timestamp, amount: double}
+    event_timestamp: at
+    partitioned_by: {dt: at}
+    cutover: {complete: _SUCCESS}
+entities: {who: who}
+feature_views:
+  v: {entity: who, source: tx, window: 1d, features: {n: count(*), p: "quantile_cont(amount, 0.9)"}}
+feature_services:
+  all: {features: [v]}
+training_sets:
+  lake:
+    service: all
+    spine: {csv: asked.csv, event_timestamp: at, fields: {at: timestamp, who: string}}
+    visibility: {known: event_time}
+`
+
+// lakeFiles is a definition whose history is text in partitions, of which the
+// questions reach some.
+func lakeFiles(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	put := func(path, text string) {
+		path = filepath.Join(dir, path)
+		if err := cmp.Or(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, []byte(text), 0o666)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for day := 1; day <= 6; day++ {
+		var rows strings.Builder
+		rows.WriteString("who,at,amount\n")
+		for i := range 5000 {
+			fmt.Fprintf(&rows, "u%d,2026-01-%02dT%02d:%02d:00Z,%d.5\n", i%77, day, i%24, i%60, i%101)
+		}
+		put(fmt.Sprintf("tx/dt=2026-01-%02d/a.csv", day), rows.String())
+	}
+	put("asked.csv", "who,at\n"+strings.Repeat("u1,2026-01-03T12:00:00Z\nu2,2026-01-04T12:00:00Z\n", 20_000))
+	put("lake.yaml", lakeDefinition)
+	return dir
 }
