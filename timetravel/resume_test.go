@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"sync/atomic"
 	"sync"
 	"testing"
 
@@ -18,16 +19,15 @@ import (
 // dying is a journal whose process ends after so many records.
 type dying struct {
 	*shelf.Journal
-	left int
+	left atomic.Int64
 }
 
 var errKilled = errors.New("killed")
 
 func (d *dying) Append(record []byte) error {
-	if d.left == 0 {
+	if d.left.Add(-1) < 0 {
 		return errKilled
 	}
-	d.left--
 	return d.Journal.Append(record)
 }
 
@@ -53,7 +53,9 @@ func (b *bank) attempt(t *testing.T, dir string, records int, read *int) (*kept,
 	defer s.Close()
 	out := &kept{}
 	run := b.backfill(t, "b", out)
-	run.Shelf, run.Journal = s, &dying{j, records}
+	journal := &dying{Journal: j}
+	journal.left.Store(int64(records))
+	run.Shelf, run.Journal, run.Events = s, journal, 320_000
 	history := run.History
 	run.History = func(in features.Input, reach event.Span) ([]event.Source, error) {
 		parts, err := history(in, reach)
@@ -74,7 +76,7 @@ func (b *bank) attempt(t *testing.T, dir string, records int, read *int) (*kept,
 // rows and the report are those of a run that nobody stopped, and history is read
 // again only if the run had not read all of it.
 func TestResumeGivesTheSameRows(t *testing.T) {
-	b := newBank(200_000)
+	b := newBank(30_000)
 	want := &kept{}
 	whole, err := b.backfill(t, "b", want).Run(t.Context())
 	if err != nil {
