@@ -61,6 +61,7 @@ func Open(dir string, identity []byte) (s *Shelf, j *Journal, found bool, err er
 	}
 	s = New(-1, func() (File, error) { return f, nil })
 	s.sums, s.file = true, f
+	s.begin.Do(func() {}) // the file is there
 	end, err := f.Seek(0, io.SeekEnd)
 	s.end.Store((end + 7) &^ 7)
 	return s, j, found, err
