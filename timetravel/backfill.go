@@ -180,6 +180,7 @@ type spine struct {
 	unlucky     []bool         // until the sample is drawn; nil: nobody waits for it
 	until       [][]event.Time // by lookup; nil: events are not attributed
 	rivals      rivals
+	ties        []int32 // of a grid, the order of questions of one instant; nil: the spine is none, or nobody asks
 	kept        Kept
 	first, last event.Time // of the instants there are
 }
@@ -217,6 +218,9 @@ func (r *run) readSpine(ctx context.Context) error {
 		switch err := src.Read(ctx, &b); {
 		case errors.Is(err, io.EOF):
 			addCounted(&r.report.Spine, src)
+			if g, is := src.(*grid); is && r.touches() {
+				s.ties = g.ties(s.kept)
+			}
 			return r.settleSpine(ctx)
 		case err != nil:
 			return fmt.Errorf("read spine: %w", err)

@@ -146,21 +146,31 @@ func joined(all []stretch, s stretch) []stretch {
 	return slices.Replace(all, i, j, s)
 }
 
-// order puts the rows in their order: by instant, and of one instant by the values
-// of the key (S5.3).
-func (g *grid) order() error {
+// sorted is the entities in the order of their values, column after column.
+func (g *grid) sorted(columns []int) []int32 {
 	ranks := make([]int32, len(g.stretches))
 	for e := range ranks {
 		ranks[e] = int32(e)
 	}
 	slices.SortFunc(ranks, func(a, b int32) int {
-		for c := range g.entities {
+		for _, c := range columns {
 			if d := event.Compare(&g.entities[c], int(a), &g.entities[c], int(b)); d != 0 {
 				return d
 			}
 		}
 		return cmp.Compare(a, b)
 	})
+	return ranks
+}
+
+// order puts the rows in their order: by instant, and of one instant by the values
+// of the key (S5.3).
+func (g *grid) order() error {
+	columns := make([]int, len(g.entities))
+	for c := range columns {
+		columns[c] = c
+	}
+	ranks := g.sorted(columns)
 	counts := make([]int, len(g.Instants)+1)
 	for _, stretches := range g.stretches {
 		for _, s := range stretches {
@@ -189,4 +199,26 @@ func (g *grid) order() error {
 		}
 	}
 	return nil
+}
+
+// ties is the order of rows of one instant by content (S14.8), which is that of their
+// columns' names and not that of the rows: of each row that is kept, how many
+// entities are less than its own.
+func (g *grid) ties(kept Kept) []int32 {
+	columns := make([]int, len(g.entities))
+	for c := range columns {
+		columns[c] = c
+	}
+	slices.SortFunc(columns, func(a, b int) int { return cmp.Compare(g.GridPlan.Schema[a].Name, g.GridPlan.Schema[b].Name) })
+	less := make([]int32, len(g.stretches))
+	for rank, e := range g.sorted(columns) {
+		less[e] = int32(rank)
+	}
+	ties := []int32{}
+	for row, e := range g.rows {
+		if kept.Has(row) {
+			ties = append(ties, less[e])
+		}
+	}
+	return ties
 }

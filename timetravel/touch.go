@@ -71,7 +71,7 @@ func (r *run) touch(ctx context.Context) error {
 			return err
 		}
 	}
-	s.rivals = rivals{}
+	s.rivals, s.ties = rivals{}, nil
 	return nil
 }
 
@@ -91,14 +91,13 @@ func (r *run) untilNext(ctx context.Context, key int) ([]event.Time, error) {
 				continue
 			}
 			until[t.row] = next
-			if i-j > 1 {
+			if i-j > 1 && r.spine.ties == nil {
 				groups[t.row] = int32(n)
 			}
-			if r.Plan.Queries.Grid != nil && t.row < all[i].row {
-				until[t.row] = t.at // its rows of one instant are in order already
-			}
 		}
-		if i-j > 1 && r.Plan.Queries.Grid == nil {
+		if r.spine.ties != nil {
+			r.spine.untie(all[j+1:i+1], until)
+		} else if i-j > 1 {
 			n++
 		}
 		if next = all[i].at; j >= 0 && all[j].key != all[i].key {
@@ -122,6 +121,20 @@ func (r *run) untilNext(ctx context.Context, key int) ([]event.Time, error) {
 		}
 	}
 	return until, nil
+}
+
+// untie leaves of a grid's questions of one key and instant the greatest its events:
+// the time of the others is over before it began. Rivals are of other instants.
+func (s *spine) untie(of []toucher, until []event.Time) {
+	for i, last := 1, of[0]; i < len(of); i++ {
+		less := of[i]
+		if less.row >= 0 && last.row >= 0 && s.ties[less.row] > s.ties[last.row] {
+			less, last = last, less
+		}
+		if less.row >= 0 {
+			until[less.row] = less.at
+		}
+	}
 }
 
 // touchers is the questions that have a key and an instant, by key and time.
