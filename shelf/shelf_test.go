@@ -147,6 +147,11 @@ func TestRoomIsKept(t *testing.T) {
 		}
 		return inMemory
 	}
+	small := shelf.New(1_000, temporary(t))
+	defer small.Close()
+	if k, err := small.Put(newPiece(100, rng), []int32{0, 100}); err != nil || k.Bytes(0) == 0 {
+		t.Errorf("a piece that is larger than the room is in memory (%v)", err)
+	}
 	first := put()
 	if n := len(first); n < 2 || n > 20 {
 		t.Fatalf("%d pieces of about 10 kB in a room of 100 kB", n)

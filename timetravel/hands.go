@@ -62,7 +62,7 @@ func (r *run) weightOf(lookup, p int) (n int64) {
 	view := r.Plan.Views[of.View]
 	columns := int64(0)
 	for _, t := range view.Layout.Columns {
-		columns += valueBytes(t)
+		columns += HeldBytes(t)
 	}
 	group, section := groupOf(p, r.bits)
 	for _, part := range r.chunks[of.View] {
@@ -72,7 +72,7 @@ func (r *run) weightOf(lookup, p int) (n int64) {
 	}
 	answer := int64(0)
 	for i := range view.Layout.Slots {
-		answer += valueBytes(view.Layout.Slots[i].Type)
+		answer += HeldBytes(view.Layout.Slots[i].Type)
 	}
 	if a := &r.asked[of.Key]; a.starts != nil {
 		n += int64(a.starts[p+1]-a.starts[p]) * (queryWeight + 2*answer)
@@ -80,18 +80,24 @@ func (r *run) weightOf(lookup, p int) (n int64) {
 	return n
 }
 
-// valueBytes is about what a value takes.
-func valueBytes(t event.Type) (n int64) {
+// ElementsGuessed is how many elements a list or a map has, as nobody can tell.
+const ElementsGuessed = 8
+
+// HeldBytes is about what a value takes in memory; of a text, what stands for it in
+// a column.
+func HeldBytes(t event.Type) (n int64) {
 	switch t.Kind {
-	case event.List, event.Map:
-		return 8 * valueBytes(*t.Elem)
-	case event.Struct:
-		for _, f := range t.Fields {
-			n += valueBytes(f.Type)
-		}
-		return n
+	case event.String, event.Bytes:
+		return 4
 	case event.Decimal:
 		return 16
+	case event.List, event.Map:
+		return ElementsGuessed * HeldBytes(*t.Elem)
+	case event.Struct:
+		for _, f := range t.Fields {
+			n += HeldBytes(f.Type)
+		}
+		return n
 	}
 	return 8
 }

@@ -74,7 +74,7 @@ func (b *bank) attempt(t *testing.T, dir string, records int, read *int) (*kept,
 
 // TestResumeGivesTheSameRows kills a run after each of its records and goes on: the
 // rows and the report are those of a run that nobody stopped, and history is read
-// again only if the run had not read all of it.
+// again only if the run had not read all of it, or it is damaged.
 func TestResumeGivesTheSameRows(t *testing.T) {
 	b := newBank(30_000)
 	want := &kept{}
@@ -88,14 +88,17 @@ func TestResumeGivesTheSameRows(t *testing.T) {
 		if _, _, err := b.attempt(t, dir, records, &read); records < 9 && !errors.Is(err, errKilled) {
 			t.Fatalf("%d records: %v", records, err)
 		}
-		if records == 5 {
-			damage(t, filepath.Join(dir, "pieces"))
+		switch records {
+		case 5:
+			damage(t, filepath.Join(dir, "pieces"), func(size int) int { return size - 150_000 }) // answers
+		case 7:
+			damage(t, filepath.Join(dir, "pieces"), func(int) int { return 0 }) // events too
 		}
 		got, report, err := b.attempt(t, dir, 1000, &read)
 		if err != nil {
 			t.Fatalf("%d records: %v", records, err)
 		}
-		if again := read > 1; again != (records == 0) {
+		if again := read > 1; again != (records == 0 || records == 7) {
 			t.Errorf("%d records: history was read %d times", records, read)
 		}
 		report.Stages = nil
@@ -105,14 +108,16 @@ func TestResumeGivesTheSameRows(t *testing.T) {
 	}
 }
 
-// damage changes the last byte of a file: of the answers that were written last.
-func damage(t *testing.T, path string) {
+// damage changes every 64th byte of a file from a place on.
+func damage(t *testing.T, path string, from func(size int) int) {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b[len(b)-9] ^= 0xff
+	for i := from(len(b)); i < len(b); i += 64 {
+		b[i] ^= 0xff
+	}
 	if err := os.WriteFile(path, b, 0o666); err != nil {
 		t.Fatal(err)
 	}

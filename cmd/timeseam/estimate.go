@@ -9,6 +9,7 @@ import (
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
 	"github.com/timeseam/timeseam/sources"
+	"github.com/timeseam/timeseam/timetravel"
 )
 
 // estimate is about how much a run will read, hold and write. It is made of what
@@ -54,7 +55,7 @@ func newEstimate(plan *features.Plan, in *inputs, limit int64) (*estimate, error
 	e.OutputRows, e.OutputBytes = rows, kept
 	answers := int64(0)
 	for _, o := range slices.Concat(plan.Queries.Own, plan.Outputs) {
-		answers += rows * heldBytes(o.Type)
+		answers += rows * timetravel.HeldBytes(o.Type)
 		e.OutputBytes += rows * writtenBytes(o.Type)
 	}
 	held := int64(0)
@@ -117,7 +118,7 @@ func shareOf(some, of *sources.Table) float64 {
 func keptBytes(v *features.PlannedView) int64 {
 	n := int64(eventBytes)
 	for _, t := range v.Layout.Columns {
-		n += heldBytes(t)
+		n += timetravel.HeldBytes(t)
 	}
 	return n
 }
@@ -166,27 +167,6 @@ func (w weight) bytesOf(columns []string) (n int64) {
 	return n
 }
 
-// elementsGuessed is how many elements a list or a map has, as nobody can tell.
-const elementsGuessed = 8
-
-// heldBytes is what a value takes in memory.
-func heldBytes(t event.Type) (n int64) {
-	switch t.Kind {
-	case event.String, event.Bytes:
-		return 4
-	case event.Decimal:
-		return 16
-	case event.List, event.Map:
-		return elementsGuessed * heldBytes(*t.Elem)
-	case event.Struct:
-		for _, f := range t.Fields {
-			n += heldBytes(f.Type)
-		}
-		return n
-	}
-	return 8
-}
-
 // writtenBytes is about what a value takes in a file.
 func writtenBytes(t event.Type) (n int64) {
 	switch t.Kind {
@@ -197,7 +177,7 @@ func writtenBytes(t event.Type) (n int64) {
 	case event.Decimal, event.Timestamp:
 		return 6
 	case event.List, event.Map:
-		return elementsGuessed * writtenBytes(*t.Elem)
+		return timetravel.ElementsGuessed * writtenBytes(*t.Elem)
 	case event.Struct:
 		for _, f := range t.Fields {
 			n += writtenBytes(f.Type)

@@ -56,7 +56,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitDone
 	}
 	if ctx.Err() != nil {
-		fmt.Fprintln(stderr, "timeseam: interrupted; nothing was written")
+		left := "nothing was written"
+		if errors.Is(err, errTakeUp) {
+			left = "no training set was written; run again with --resume to go on"
+		}
+		fmt.Fprintln(stderr, "timeseam: interrupted; "+left)
 		return exitFailed
 	}
 	switch {

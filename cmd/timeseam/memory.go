@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -126,13 +127,13 @@ func (j *backfillJob) newKeep(plan *features.Plan, in *inputs) (*keep, error) {
 func besideBytes(plan *features.Plan, rows int64, workers int) (standing, writing int64) {
 	row, question := int64(0), int64(8)
 	for _, o := range plan.Outputs {
-		row += heldBytes(o.Type)
+		row += timetravel.HeldBytes(o.Type)
 	}
 	for range plan.Queries.Keys {
 		question += keyBytes + 4
 	}
 	for _, c := range plan.Queries.Columns {
-		question += heldBytes(c.Type)
+		question += timetravel.HeldBytes(c.Type)
 	}
 	// A worker has a block and its answers in hands, and one is being written.
 	groups, blocks := int64(memoryGroups), memoryBlock*int64(2*workers+1)
@@ -152,12 +153,18 @@ func (k *keep) close() {
 	k.undo()
 }
 
+// errTakeUp is that of a run that was interrupted and can be taken up.
+var errTakeUp = errors.New("the run can be taken up")
+
 // explained says of a run that was too large for its memory what would do.
 func (k *keep) explained(err error) error {
 	var hot *timetravel.TooHot
 	if !errors.As(err, &hot) {
 		if errors.Is(err, shelf.ErrFile) {
 			return fmt.Errorf("%w; name a folder with more room by --temp-dir, or give more --memory", err)
+		}
+		if k.journal != nil && errors.Is(err, context.Canceled) {
+			return errors.Join(err, errTakeUp)
 		}
 		return err
 	}

@@ -355,3 +355,28 @@ func lakeFiles(t *testing.T) (dir string) {
 	put("lake.yaml", lakeDefinition)
 	return dir
 }
+
+// TestProcessInterruptedWithResume holds what Ctrl-C says of a run that can be taken up,
+// and that its next one can.
+func TestProcessInterruptedWithResume(t *testing.T) {
+	t.Parallel()
+	dir := slowFiles(t)
+	run := started(t, dir, "backfill", "slow.yaml", "-o", "set.csv", "--resume")
+	ended := make(chan error, 1)
+	go func() { ended <- run.Wait() }()
+	until(t, "the run to begin", func() bool { return exists(filepath.Join(dir, "set.csv.resume", "journal")) || len(ended) > 0 })
+	run.Process.Signal(os.Interrupt)
+	code := exitCode(<-ended)
+	if code == exitDone {
+		t.Skip("the run ended before it was interrupted")
+	}
+	if code != exitFailed || run.stderr.String() != "timeseam: interrupted; no training set was written; run again with --resume to go on\n" {
+		t.Errorf("interrupted, the run ends with %d and says %q", code, run.stderr.String())
+	}
+	if exists(filepath.Join(dir, "set.csv")) {
+		t.Error("a training set was written")
+	}
+	if out, err := command(t, dir, "backfill", "slow.yaml", "-o", "set.csv", "--resume").CombinedOutput(); err != nil || exists(filepath.Join(dir, "set.csv.resume")) {
+		t.Errorf("%v: %s", err, out)
+	}
+}
