@@ -17,6 +17,8 @@ import (
 type Catalog struct {
 	Histories map[string]event.Schema
 	Spines    map[string]event.Schema
+	Streams   map[string]event.Schema // by source: what the schema of its records has; absent: they have none, or it is not at hand
+	Folders   map[string][]string     // by source: the columns that are of its history's folders alone
 }
 
 // Compile checks a definition as a whole and plans one of its training sets, or,
@@ -319,6 +321,7 @@ func (c *compiler) everything() {
 		}
 		s.tellUndeclared()
 	}
+	c.planCopies()
 }
 
 // readSoFar notes the columns that values are made of.
@@ -360,6 +363,7 @@ func (c *compiler) training(name string) {
 	c.readSoFar()
 	c.arrivals(t)
 	c.placings()
+	c.planCopies()
 }
 
 // output is a column on its way out, and what its name begins with.

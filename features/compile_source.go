@@ -22,6 +22,9 @@ type sourceScope struct {
 	faulty  map[string]bool
 	into    *event.Schema // where columns are read to, of a spine; nil: an input of the plan
 
+	made  map[string]*expr.Expr // of the history, for fields that each copy makes in its own way
+	reads event.Schema          // what those read
+
 	undeclared []string // fields without a type, as the history is not at hand
 }
 
@@ -31,18 +34,24 @@ func (c *compiler) source(def *Source) *sourceScope {
 	if s := c.sources[def.Name.Value]; s != nil {
 		return s
 	}
-	s := &sourceScope{c: c, def: def, input: -1, faulty: map[string]bool{}}
-	s.history, s.known = c.cat.Histories[def.Name.Value]
+	s := c.scope(def, nil)
 	c.sources[def.Name.Value] = s
+	return s
+}
+
+func (c *compiler) scope(def *Source, into *event.Schema) *sourceScope {
+	s := &sourceScope{c: c, def: def, input: -1, faulty: map[string]bool{}, into: into, made: map[string]*expr.Expr{}}
+	s.history, s.known = c.cat.Histories[def.Name.Value]
+	if !def.History.Path.Given() && def.Stream != nil {
+		s.history, s.known = s.streamAlone(), true
+	}
 	return s
 }
 
 // spineSource returns a scope of a source whose rows are read as a spine, into
 // columns of its own.
 func (c *compiler) spineSource(def *Source, into *event.Schema) *sourceScope {
-	s := &sourceScope{c: c, def: def, input: -1, faulty: map[string]bool{}, into: into}
-	s.history, s.known = c.cat.Histories[def.Name.Value]
-	return s
+	return c.scope(def, into)
 }
 
 // check looks at every declared field by itself.
@@ -87,6 +96,9 @@ func (s *sourceScope) names() []string {
 // then counts (S16.8); a column alone must widen.
 func (s *sourceScope) field(name string) (n *expr.Node, told bool) {
 	d := s.declared(name)
+	if s.twofold(d) {
+		return s.ownField(name)
+	}
 	if d == nil || !d.History.Given() {
 		return s.column(name, d)
 	}
@@ -126,6 +138,31 @@ func (s *sourceScope) field(name string) (n *expr.Node, told bool) {
 		return nil, true
 	}
 	return n, false
+}
+
+// twofold reports whether each copy of the source makes a field in its own way, so
+// that the field is itself a column of what is read.
+func (s *sourceScope) twofold(d *Declared) bool {
+	return d != nil && s.def.Stream != nil && s.made != nil && s.def.History.Path.Given() && (d.History.Given() || d.Stream.Given())
+}
+
+// ownField returns the node of a field that is a column of what is read, whichever
+// copy it is read from, and plans how the history makes it.
+func (s *sourceScope) ownField(name string) (n *expr.Node, told bool) {
+	e := s.made[name]
+	if e == nil {
+		history := &sourceScope{c: s.c, def: s.def, history: s.history, known: s.known, input: -1, faulty: s.faulty, into: &s.reads}
+		made, told := history.field(name)
+		s.undeclared = append(s.undeclared, history.undeclared...)
+		if made == nil {
+			return nil, told
+		}
+		if e = s.c.typed(Text{Pos: s.declared(name).Name.Pos, Value: name, Quoted: -1}, made, nothing{}); e == nil {
+			return nil, true
+		}
+		s.made[name] = e
+	}
+	return &expr.Node{Op: expr.Bound, Name: name, Column: s.read(name, e.Type), To: e.Type}, false
 }
 
 // assumed is the declaration that stands for a column of a history that is not at

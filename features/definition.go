@@ -48,7 +48,8 @@ type Source struct {
 	Name           Text
 	Description    string
 	Owner          string
-	History        Table
+	History        Table   // without a path: there is a stream alone
+	Stream         *Stream // nil: there is a history alone
 	Fields         []Declared
 	EventTimestamp Text
 	Arrival        Text // arrival_timestamp; of a dimension recorded_at
@@ -59,9 +60,48 @@ type Source struct {
 	Dimension      *Dimension // nil: a source of events
 	PartitionedBy  []Partitioned
 	Holes          Text // accepted; not given: a partition that is missing between others ends the run
-	Complete       Text // cutover: {complete: ...}: the mark of a partition that is complete, or next_partition
+	Cutover        Cutover
 	Lateness       Text // a duration
 }
+
+// Cutover is where a history ends and the stream goes on.
+type Cutover struct {
+	Pos
+	Complete   Text // the mark of a partition that is complete, or next_partition
+	By         Text // offset, id or event_time; not given: the strongest of which there is evidence
+	Partition  Text // the history's column with the partition of Kafka
+	Offset     Text // the history's column with the offset
+	Margin     Text // a duration; not given: the source's lateness
+	Spool      bool
+	AcceptLate bool
+}
+
+// Stream is a source's rows as records of a topic. Texts but Format, Envelope,
+// Message and Columns are addresses: they take the environment when the topic is
+// opened, and are no part of any value.
+type Stream struct {
+	Pos
+	Topic, Brokers   Text
+	Format, Envelope Text
+	Registry         Registry
+	Schema           Text // a file
+	Message          Text
+	Columns          []Declared // of parts of a record, their types
+	TLS              *TLS       // nil: none
+	SASL             *SASL      // nil: none
+	DeadLetter       Text       // a file of JSON lines
+	DeadTopic        Text       // in its place: a topic
+	MaxPoison        int64      // 0: any number
+}
+
+// Registry is a schema registry; not given where URL is not.
+type Registry struct{ URL, User, Password, Token Text }
+
+// TLS is how ends of a connection prove who they are; all may be empty.
+type TLS struct{ CA, Cert, Key, ServerName Text }
+
+// SASL is who asks.
+type SASL struct{ Mechanism, User, Password Text }
 
 // Partitioned is a key of the history's folders, and the field whose time it
 // bounds.
@@ -110,14 +150,15 @@ type Dimension struct {
 	Leak       Text // current: accepted
 }
 
-// Declared is a field whose type, or whose expression over the history's
-// columns, the definition gives. A source's fields and a view's request fields
+// Declared is a field whose type, or whose expression over the columns of the
+// history or of the stream, the definition gives. A source's fields and a view's request fields
 // are both such.
 type Declared struct {
 	Name    Text
 	Type    event.Type // Unknown: from the history
 	TypePos Pos
 	History Text // an expression over the history's columns; not given: the column of the same name
+	Stream  Text // the same over the parts of a record
 }
 
 // Order is a column that orders events of one time.

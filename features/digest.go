@@ -53,6 +53,8 @@ func (c *compiler) printView(w io.Writer, v *PlannedView) {
 	for _, f := range in.Columns[:in.meaning] {
 		fmt.Fprintf(w, "column %s %s\n", f.Name, f.Type)
 	}
+	c.printCopy(w, "history", &in.History, in.meaning)
+	c.printCopy(w, "stream", in.Stream, in.meaning)
 	for _, k := range v.keys {
 		fmt.Fprintf(w, "key %s %s\n", c.spelling[k], k.Type)
 	}
@@ -68,5 +70,19 @@ func (c *compiler) printView(w io.Writer, v *PlannedView) {
 		if len(s.By) > 0 {
 			fmt.Fprintf(w, "by %v\n", s.By)
 		}
+	}
+}
+
+// printCopy prints what the columns of an input are made of in one copy of its
+// source, where they are not what is read.
+func (c *compiler) printCopy(w io.Writer, name string, p *Copy, meaning int) {
+	if p == nil || p.made == nil {
+		return
+	}
+	for _, f := range p.Reads {
+		fmt.Fprintf(w, "%s reads %s %s\n", name, f.Name, f.Type)
+	}
+	for i, e := range p.made[:meaning] {
+		fmt.Fprintf(w, "%s %d = %s\n", name, i, c.spelling[e])
 	}
 }

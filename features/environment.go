@@ -14,6 +14,19 @@ import (
 // that depended on the environment would make equal definitions mean different
 // things (S1.1). lookup is the caller's, as this package reads no environment.
 func Expand(t Text, lookup func(string) (string, bool)) (string, *event.Fault) {
+	address, fault := ExpandSetting(t, lookup)
+	if fault == nil {
+		fault = addressFault(t, address)
+	}
+	if fault != nil {
+		return "", fault
+	}
+	return address, nil
+}
+
+// ExpandSetting is Expand for what it takes to reach a service: an address of any
+// scheme, a name or a secret.
+func ExpandSetting(t Text, lookup func(string) (string, bool)) (string, *event.Fault) {
 	var b strings.Builder
 	for at := 0; at < len(t.Value); {
 		v, fault := nextVariable(t, at)
@@ -33,9 +46,6 @@ func Expand(t Text, lookup func(string) (string, bool)) (string, *event.Fault) {
 			b.WriteString(value)
 		}
 		at = v.end
-	}
-	if fault := addressFault(t, b.String()); fault != nil {
-		return "", fault
 	}
 	return b.String(), nil
 }

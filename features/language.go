@@ -105,6 +105,10 @@ var (
 		{name: "arrival"},
 		{name: "served", instead: "write event_time; the training set then says that it is optimistic"},
 	}
+	streamFormats    = []choice{{name: "json"}, {name: "avro"}, {name: "protobuf"}, {name: "json_schema"}, {name: "none"}}
+	streamEnvelopes  = []choice{{name: "debezium"}}
+	saslMechanisms   = []choice{{name: "plain"}, {name: "scram-sha-256"}, {name: "scram-sha-512"}}
+	cutoverKinds     = []choice{{name: "offset"}, {name: "id"}, {name: "event_time"}}
 	leakChoices      = []choice{{name: "accepted"}}
 	holesChoices     = []choice{{name: "accepted"}}
 	censoredChoices  = []choice{{name: "drop"}}
@@ -119,14 +123,13 @@ const (
 	mendParquet = "write the data as Parquet, CSV or JSON files and give {parquet: PATH}, {csv: PATH} or {json: PATH}"
 	mendSpine   = "make the spine a Parquet, CSV or JSON file and give {parquet: PATH}, {csv: PATH} or {json: PATH}"
 	mendWindow  = "write a length, such as 30d"
-	mendStream  = "remove it; the history alone is read"
 	mendOnline  = "remove it; `timeseam backfill` needs none of it"
 )
 
 // sections is every section, the definition itself first. The order is that of
 // the reference.
 func sections() []*section {
-	return []*section{definitionSection, sourceSection, historySection, cutoverSection, fieldSection, dimensionSection, viewSection,
+	return []*section{definitionSection, sourceSection, historySection, streamSection, registrySection, tlsSection, saslSection, deadLetterSection, cutoverSection, fieldSection, dimensionSection, viewSection,
 		featureSection, windowSection, serviceSection, roleSection, trainingSection, spineSection, visibilitySection, selfSection, labelSection, splitSection, splitTimeSection, splitHashSection, sampleSection}
 }
 
@@ -158,14 +161,14 @@ var sourceSection = &section{
 	keys: []setting{
 		{name: "description", form: proseForm, about: "What one row is."},
 		{name: "owner", form: proseForm, about: "Who answers for the data."},
-		{name: "history", form: refForm(historySection), required: true, example: "{parquet: PATH}", about: "The stored rows."},
-		{name: "fields", form: mapForm(textForm, anyForm(typeForm, refForm(fieldSection))), about: "Fields whose type the history does not say, or which are computed from its columns: a type, or {type, history}."},
+		{name: "history", form: refForm(historySection), about: "The stored rows. A source has a history, a stream, or both."},
+		{name: "stream", form: refForm(streamSection), about: "The same rows in Kafka, from some record on: where questions look past the end of the history, it is read there."},
+		{name: "fields", form: mapForm(textForm, anyForm(typeForm, refForm(fieldSection))), about: "Fields whose type the history does not say, or which are computed from its columns: a type, or {type, history, stream}."},
 		{name: "event_timestamp", form: wordForm, about: "The field with the time at which the event happened; a dimension has valid_from instead. Rows without it are skipped and counted."},
 		{name: "event_id", form: wordForm, about: "The field that identifies an event: of events equal in key, time and id one counts."},
 		{name: "order_by", form: orderForm, about: "Fields that order events of one time, `amount` or `amount desc`."},
 		{name: "dimension", form: refForm(dimensionSection), about: "Makes each row a version of what its key names, valid from a time on."},
-		{name: "stream", instead: "remove it; the history alone is read"},
-		{name: "cutover", form: refForm(cutoverSection), about: "Up to when the history is complete, and by what evidence."},
+		{name: "cutover", form: refForm(cutoverSection), about: "Up to when the history is complete, by what evidence, and how the stream goes on from there."},
 		{name: "lateness", form: durationForm, about: "How late an event may arrive at most: how much further partitions by arrival are fetched, and how long next_partition waits. No value depends on it."},
 		{name: "arrival_timestamp", form: wordForm, about: "The field with the time at which the event arrived, equal in every copy of it; visibility arrival needs it."},
 		{name: "version", form: wordForm, about: "The field by which, of events equal in key, time and id, the greatest counts; without it, and of equal ones, the one of smaller content."},
@@ -174,7 +177,8 @@ var sourceSection = &section{
 		{name: "nan", form: nanForm, about: "What a NaN in a column of doubles is: null, and counted, or reject, which ends the run. Without it NaN stays NaN."},
 		{name: "max_ahead", instead: "remove it; no value depends on it"},
 	},
-	rules: []*form{needs("holes", "partitioned_by"), needs("cutover", "partitioned_by")},
+	rules: []*form{needs("holes", "partitioned_by"), {AnyOf: []*form{{Required: []string{"history"}}, {Required: []string{"stream"}}}}},
+	usual: "{history: {parquet: PATH}}",
 }
 
 // tableKeys are the keys of whatever names a table.
@@ -206,29 +210,97 @@ var historySection = &section{
 	rules: []*form{oneTable},
 }
 
-// cutoverSection is about the end of the history; what a stream would begin with
-// there comes with the streams.
+// streamSection names a topic, and how its records are read. What it takes to
+// reach it may come from the environment; what records mean may not.
+var streamSection = &section{
+	name: "stream", title: "a stream",
+	about: "The records of a Kafka topic.",
+	keys: []setting{
+		{name: "kafka", form: proseForm, required: true, example: "TOPIC", about: "The topic. ${VAR} and ${VAR:-default} are taken from the environment, here and in brokers, registry, schema, tls, sasl and dead_letter."},
+		{name: "brokers", form: proseForm, required: true, example: "HOST:PORT", about: "Brokers to ask first, separated by commas."},
+		{name: "format", form: choiceForm(streamFormats), required: true, example: "json", about: "How values are written: json; avro, protobuf and json_schema, with a registry in Confluent's wire format, avro and protobuf also with a schema of this machine; none: of Kafka's own fields alone."},
+		{name: "envelope", form: choiceForm(streamEnvelopes), about: "debezium: values are changes of a table; fields are those of the row after the change, or before it where it was deleted, and _op and _source_ts are the change's own."},
+		{name: "registry", form: anyForm(proseForm, refForm(registrySection)), about: "The schema registry's URL, or {url, user, password, token}."},
+		{name: "schema", form: addressForm, about: "A file with the schema, beside the definition: .avsc, .proto or a set of descriptors (.binpb)."},
+		{name: "message", form: wordForm, about: "Of protobuf with a schema: the full name of the message."},
+		{name: "columns", form: mapForm(textForm, typeForm), about: "Types of parts of a record that expressions of `stream` name and that neither the history nor a schema has."},
+		{name: "tls", form: anyForm(truthForm, refForm(tlsSection)), about: "true, or the files of an authority and of a client's certificate."},
+		{name: "sasl", form: refForm(saslSection), about: "Who asks."},
+		{name: "dead_letter", form: anyForm(addressForm, refForm(deadLetterSection)), about: "Where records go that cannot be read: a file of JSON lines, or {topic: TOPIC}. Without it one such record ends the run."},
+		{name: "max_poison", form: countForm, about: "How many records may go there before the run ends; any number where nothing is said."},
+	},
+	rules: []*form{needs("max_poison", "dead_letter"), needs("message", "schema"), notBoth("registry", "schema")},
+}
+
+var registrySection = &section{
+	name: "registry", title: "a schema registry",
+	about: "A registry with Confluent's interface.",
+	keys: []setting{
+		{name: "url", form: proseForm, required: true, example: "URL", about: "Its address; several are separated by commas."},
+		{name: "user", form: proseForm, about: "Of basic authentication."},
+		{name: "password", form: proseForm, about: "Of basic authentication; from the environment, as ${VAR}."},
+		{name: "token", form: proseForm, about: "A bearer token; from the environment, as ${VAR}."},
+	},
+	rules: []*form{needs("user", "password"), needs("password", "user"), notBoth("user", "token")},
+}
+
+var tlsSection = &section{
+	name: "tls", title: "TLS",
+	about: "How the brokers prove who they are, and how the client does.",
+	usual: "true or {ca: FILE}",
+	keys: []setting{
+		{name: "ca", form: addressForm, about: "A file with the certificates of authorities, in PEM; the system's where nothing is said."},
+		{name: "cert", form: addressForm, about: "A file with the client's certificate."},
+		{name: "key", form: addressForm, about: "A file with the certificate's key."},
+		{name: "server_name", form: proseForm, about: "The name in the brokers' certificates, where it is not their address."},
+	},
+	rules: []*form{needs("cert", "key"), needs("key", "cert")},
+}
+
+var saslSection = &section{
+	name: "sasl", title: "SASL",
+	about: "A user and a password.",
+	keys: []setting{
+		{name: "mechanism", form: choiceForm(saslMechanisms), required: true, example: "scram-sha-512", about: "How the password is proved."},
+		{name: "user", form: proseForm, required: true, example: "${USER}", about: "The user."},
+		{name: "password", form: proseForm, required: true, example: "${PASSWORD}", about: "The password; from the environment, as ${VAR}."},
+	},
+}
+
+var deadLetterSection = &section{
+	name: "dead_letter", title: "a dead-letter topic",
+	about: "A topic of the same brokers.",
+	keys: []setting{
+		{name: "topic", form: proseForm, required: true, example: "TOPIC", about: "Its name; records keep their key, value and headers, and get headers that say where they were and why they are here."},
+	},
+}
+
+// cutoverSection is about the end of the history, and the beginning of the stream.
 var cutoverSection = &section{
 	name: "cutover", title: "a cutover",
-	about: "Where the history ends.",
+	about: "Where the history ends and the stream goes on.",
+	usual: "{complete: _SUCCESS}",
 	keys: []setting{
-		{name: "complete", form: wordForm, required: true, example: "_SUCCESS", about: "The name of the file that a writer leaves in a partition when it is complete, such as _SUCCESS; or next_partition: a partition is complete once the next one is there. Labels from events are known up to there, in place of the newest event."},
-		{name: "by", instead: mendStream},
-		{name: "margin", instead: mendStream},
-		{name: "spool", instead: mendStream},
-		{name: "accept_late", instead: mendStream},
+		{name: "complete", form: wordForm, about: "The name of the file that a writer leaves in a partition when it is complete, such as _SUCCESS; or next_partition: a partition is complete once the next one is there. Labels from events are known up to there, in place of the newest event."},
+		{name: "by", form: choiceForm(cutoverKinds), about: "offset, id or event_time; where nothing is said the strongest of which there is evidence, and explain says which."},
+		{name: "partition", form: wordForm, about: "The history's column with the Kafka partition of a row; _partition where nothing is said and there is such a column."},
+		{name: "offset", form: wordForm, about: "The history's column with the offset of a row; _offset where nothing is said and there is such a column."},
+		{name: "margin", form: durationForm, about: "How long before the cut the stream is read from, of id and event_time: no less than records are stamped apart from their events. The source's lateness where nothing is said."},
+		{name: "spool", form: truthForm, about: "true: what is needed of the stream is first copied to this machine, so that a long run cannot be overtaken by retention."},
+		{name: "accept_late", form: truthForm, about: "true: events that happened before the cut and reached Kafka after it are counted and left out, where the cut is by event_time; otherwise they end the run."},
 	},
+	rules: []*form{needs("partition", "offset"), needs("offset", "partition")},
 }
 
 var fieldSection = &section{
 	name: "field", title: "a field",
-	about: "A field of a source that its history spells otherwise.",
+	about: "A field of a source that its history or its stream spells otherwise.",
 	keys: []setting{
 		{name: "type", form: typeForm, about: "The field's type; the history's must widen to it without loss."},
 		{name: "history", form: textForm, about: "An expression over the history's columns."},
-		{name: "stream", instead: "remove it; the history alone is read"},
+		{name: "stream", form: textForm, about: "An expression over the parts of a record, where the stream has no part of the field's name or means another."},
 	},
-	rules: []*form{{AnyOf: []*form{{Required: []string{"type"}}, {Required: []string{"history"}}}}},
+	rules: []*form{{AnyOf: []*form{{Required: []string{"type"}}, {Required: []string{"history"}}, {Required: []string{"stream"}}}}},
 }
 
 var dimensionSection = &section{

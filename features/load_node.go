@@ -2,6 +2,7 @@ package features
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/timeseam/timeseam/features/event"
@@ -212,6 +213,11 @@ func (o *object) key(name string) *yaml.Node {
 		}
 	}
 	return nil
+}
+
+// isMap reports whether the value of a key is a map; it is not taken with that.
+func (o *object) isMap(name string) bool {
+	return slices.ContainsFunc(o.given, func(p pair) bool { return p.name == name && p.value.Kind == yaml.MappingNode })
 }
 
 // take returns the value of a key, or nil. Only keys that the section has may

@@ -1,9 +1,6 @@
 package features
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // NextPartition is the evidence of completeness that is no mark of a writer: a
 // partition is complete once the next one is there.
@@ -24,12 +21,7 @@ func (l *loader) partitions(o *object, s *Source) {
 		}
 	}
 	if c := o.take("cutover"); c != nil {
-		m := l.open(c, cutoverSection, o.of("cutover"), Text{Pos: nodePos(c)})
-		s.Complete = m.word("complete")
-		m.close()
-		if s.Complete.Given() && s.Complete.Value != NextPartition && (!strings.HasPrefix(s.Complete.Value, "_") || strings.ContainsAny(s.Complete.Value, "/=")) {
-			l.faultAt(s.Complete, fmt.Sprintf("complete of %s is %s, neither next_partition nor the name of a mark", m.subject, tick(s.Complete.Value)), "write _SUCCESS, or what the file is called that the writer leaves; its name begins with _")
-		}
+		l.cutover(o, s, c)
 	}
 	l.partitionKeys(o, s)
 }
@@ -40,7 +32,7 @@ func (l *loader) partitionKeys(o *object, s *Source) {
 		for _, t := range []struct {
 			text Text
 			what string
-		}{{s.Complete, "complete of " + o.of("cutover")}, {s.Holes, o.of("holes")}} {
+		}{{s.Cutover.Complete, "complete of " + o.of("cutover")}, {s.Holes, o.of("holes")}} {
 			if t.text.Given() {
 				l.faultAt(t.text, t.what+" without partitioned_by", "say which folders bound a time: partitioned_by: {KEY: FIELD}")
 			}
@@ -55,9 +47,9 @@ func (l *loader) partitionKeys(o *object, s *Source) {
 	if len(s.PartitionedBy) > 0 {
 		l.partitionField(o, s, s.PartitionedBy[0].Field)
 	}
-	asked := s.ByArrival() || s.Complete.Value == NextPartition
+	asked := s.ByArrival() || s.Cutover.Complete.Value == NextPartition || s.Stream != nil
 	if s.Lateness.Given() && !asked {
-		l.faultAt(s.Lateness, o.of("lateness")+" is asked for by nothing", "remove it; it is for partitions by arrival_timestamp, and for complete: next_partition")
+		l.faultAt(s.Lateness, o.of("lateness")+" is asked for by nothing", "remove it; it is for partitions by arrival_timestamp, for complete: next_partition, and for streams")
 	}
 }
 

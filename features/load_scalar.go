@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/timeseam/timeseam/features/event"
 	"gopkg.in/yaml.v3"
 )
 
@@ -153,24 +154,35 @@ func (o *object) choice(name string, choices []choice) Text {
 // form and not looked up: a definition is right or wrong whatever the
 // environment.
 func (o *object) address(name string) Text {
-	n := o.take(name)
-	if quiet(n) || !o.scalar(n, o.of(name), "an address") {
+	return o.asAddress(o.take(name), o.of(name), addressFault)
+}
+
+// setting returns what it takes to reach a service: an address of any scheme, a
+// name or a secret. Of variables it has the same.
+func (o *object) setting(name string) Text { return o.asAddress(o.take(name), o.of(name), nil) }
+
+// asAddress returns the address that n is; wrong says what may not be one, nil: nothing.
+func (l *loader) asAddress(n *yaml.Node, subject string, wrong func(Text, string) *event.Fault) Text {
+	if quiet(n) || !l.scalar(n, subject, "an address") {
 		return Text{}
 	}
 	if nodeKind(n) != "text" {
-		o.wants(n, o.of(name), "text", "put it in quotes")
+		l.wants(n, subject, "text", "put it in quotes")
 		return Text{}
 	}
-	t := o.lines.text(n)
-	fault := addressFault(t, t.Value)
+	t := l.lines.text(n)
+	var fault *event.Fault
+	if wrong != nil {
+		fault = wrong(t, t.Value)
+	}
 	for at := 0; at < len(t.Value) && fault == nil; {
 		var v variable
 		v, fault = nextVariable(t, at)
 		at = v.end
 	}
 	if fault != nil {
-		fault.File = o.file
-		o.faults = append(o.faults, *fault)
+		fault.File = l.file
+		l.faults = append(l.faults, *fault)
 		return Text{}
 	}
 	return t

@@ -34,6 +34,12 @@ func (l *loader) source(name Text, n *yaml.Node) Source {
 		s.History = history.table()
 		history.close()
 	}
+	if n := o.take("stream"); !quiet(n) {
+		s.Stream = l.stream(n, o.of("stream"))
+	}
+	if !o.has("history") && !o.has("stream") && !quiet(n) && n.Kind == yaml.MappingNode {
+		l.faultAt(name, o.subject+" has neither history nor stream", "add history: {parquet: PATH}, or stream: {kafka: TOPIC, brokers: HOST:PORT, format: json}")
+	}
 	o.eachName("fields", "field", func(field Text, n *yaml.Node) { s.Fields = append(s.Fields, o.field(field, n)) })
 	l.needFields(s.History, s.Fields, o.subject)
 	if d := o.take("dimension"); d != nil {
@@ -116,9 +122,9 @@ func (o *object) field(name Text, n *yaml.Node) Declared {
 	}
 	f := o.open(n, fieldSection, subject, name)
 	d.Type, d.TypePos = f.typeOf(f.take("type"), subject)
-	d.History = f.text("history")
-	if !f.has("type") && !f.has("history") {
-		o.faultAt(name, subject+" says neither type nor history", "write its type, such as double, or {type: double, history: EXPRESSION}")
+	d.History, d.Stream = f.text("history"), f.text("stream")
+	if !f.has("type") && !f.has("history") && !f.has("stream") {
+		o.faultAt(name, subject+" says neither type nor history nor stream", "write its type, such as double, or {type: double, history: EXPRESSION}")
 	}
 	f.close()
 	return d

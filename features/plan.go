@@ -32,12 +32,15 @@ type Plan struct {
 	digest    string
 }
 
-// Input is a source as it is read: the history's columns that the plan needs.
-// Several views may read one input; each column is read once. A batch given to
-// Rows or State.Apply has just these columns, in this order.
+// Input is a source as it is read: the columns that the plan needs, whichever copy
+// of the source they come from. Several views may read one input; each column is
+// read once. A batch given to Rows or State.Apply has just these columns, in this
+// order.
 type Input struct {
 	Source  *Source
 	Columns event.Schema
+	History Copy  // what is read of the history for them
+	Stream  *Copy // what is read of records; nil: the source has no stream
 
 	meaning int // so many of the columns are what values are made of
 	placing *placing
@@ -99,6 +102,7 @@ type QueryPlan struct {
 	Columns event.Schema // the spine's columns that queries are made of; Unknown types where no spine was at hand
 	Keys    []QueryKey   // the distinct keys that views are asked by
 	Source  *Source      // whose events are the questions, one by one or as a grid; nil: the spine is a table
+	Stream  *StreamRows  // how its records become rows of its table; nil: it has no stream
 	Grid    *GridPlan    // nil: each row is a question
 	Carried []string     // the columns of the spine's table that the training set keeps as they are; nil: all
 	Own     event.Schema // those that are computed, behind them

@@ -137,11 +137,11 @@ func (in *inputs) complete(plan *features.Plan, said *event.Time) map[string]*co
 	all := map[string]*completeEntry{}
 	for i := range plan.Inputs {
 		s := plan.Inputs[i].Source
-		e := &completeEntry{By: s.Complete.Value}
+		e := &completeEntry{By: s.Cutover.Complete.Value}
 		switch {
 		case said != nil:
 			e.By, e.until = "--"+completeFlag, *said
-		case !s.Complete.Given():
+		case !s.Cutover.Complete.Given():
 			continue
 		default:
 			var ok bool
