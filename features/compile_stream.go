@@ -142,11 +142,7 @@ func (s *sourceScope) historyCopy(columns event.Schema) Copy {
 func (s *sourceScope) streamCopy(columns event.Schema) *Copy {
 	p := &Copy{}
 	for _, f := range columns {
-		e := s.streamed(p, f)
-		if e == nil {
-			return p // told
-		}
-		p.made = append(p.made, e)
+		p.made = append(p.made, s.streamed(p, f))
 	}
 	return p
 }
@@ -215,7 +211,12 @@ func (s *sourceScope) noPart(name string) bool {
 
 // parts are the names that a `stream` expression may use, as far as they are known.
 func (s *sourceScope) parts() (names []string) {
-	for _, f := range slices.Concat(s.c.cat.Streams[s.def.Name.Value], RecordParts(), s.history) {
+	schema, known := s.c.cat.Streams[s.def.Name.Value]
+	all := slices.Concat(schema, RecordParts())
+	if !known {
+		all = append(all, s.history...)
+	}
+	for _, f := range all {
 		names = append(names, f.Name)
 	}
 	for _, d := range s.def.Stream.Columns {
