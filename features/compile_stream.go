@@ -30,6 +30,25 @@ func (p *Copy) Rows(b *event.Batch, n *event.Counts) event.Batch {
 	return event.Batch{Len: b.Len, Columns: evaluate(p.made, b, n)}
 }
 
+// Happened is when the rows of a batch happened, or became valid, of an input whose
+// source has a stream. Rows without a time are null.
+func (in *Input) Happened(b *event.Batch) event.Column {
+	var ignored event.Counts // views count the same when they take the rows
+	return in.instant.Eval(b, &ignored)
+}
+
+// Between leaves of a batch the rows of a span, and those without a time, which are
+// for views to count; and says how many it left out.
+func (in *Input) Between(b *event.Batch, span event.Span) (*event.Batch, int64) {
+	at := in.Happened(b)
+	s := newSelection(b.Len)
+	s.filter(func(i int) bool { return at.IsNull(i) || span.Holds(event.Time(at.Ints[i])) })
+	if s.len() == b.Len {
+		return b, 0
+	}
+	return s.batch(b), int64(b.Len - s.len())
+}
+
 // RecordParts are the parts of a record that are Kafka's own, whatever its value
 // says: fields of a source that has a stream alone, and of `stream` expressions.
 func RecordParts() event.Schema {
@@ -89,7 +108,11 @@ func (s *sourceScope) copies(columns event.Schema) (history Copy, stream *Copy) 
 func (c *compiler) planCopies() {
 	for i := range c.plan.Inputs {
 		in := &c.plan.Inputs[i]
-		in.History, in.Stream = c.sources[in.Source.Name.Value].copies(in.Columns)
+		src := c.sources[in.Source.Name.Value]
+		if in.Source.Stream != nil {
+			in.instant = c.instant(src, Text{Pos: in.Source.Name.Pos, Value: in.Source.Time(), Quoted: -1})
+		}
+		in.History, in.Stream = src.copies(in.Columns)
 	}
 	if q := &c.plan.Queries; q.Source != nil && q.Source.Stream != nil {
 		q.Stream = c.spineCopy(q.Source)

@@ -54,6 +54,9 @@ func (l *loader) source(name Text, n *yaml.Node) Source {
 	if s.Version.Given() && s.Dimension == nil && !o.has("event_id") {
 		l.faultAt(s.Version, "version of "+o.subject+" without event_id", "name the field that identifies an event, of which there may be several versions")
 	}
+	if d := s.Dimension; d != nil && d.Mode.Given() && d.Mode.Value != "versions" {
+		o.forbid("stream", "a dimension of mode "+d.Mode.Value, "records are versions: write mode: versions, or remove the stream")
+	}
 	l.partitions(o, &s)
 	o.close()
 	return s

@@ -42,7 +42,8 @@ type Input struct {
 	History Copy  // what is read of the history for them
 	Stream  *Copy // what is read of records; nil: the source has no stream
 
-	meaning int // so many of the columns are what values are made of
+	meaning int        // so many of the columns are what values are made of
+	instant *expr.Expr // of a source with a stream: when a row happened
 	placing *placing
 }
 

@@ -1,0 +1,253 @@
+package cutover
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/bits"
+	"slices"
+	"time"
+
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// Side is one of the two copies.
+type Side int
+
+// The sides.
+const (
+	History Side = iota
+	Stream
+)
+
+// String is the side as a person calls it.
+func (s Side) String() string { return [...]string{"history", "stream"}[s] }
+
+// Content is what a side holds of an hour: so many rows, and a digest of them that
+// does not depend on their order, the sum of their hashes modulo 2^128.
+type Content struct {
+	Rows   int64
+	Digest event.Hash
+}
+
+// add puts a row into a content.
+func (c *Content) add(h event.Hash) {
+	c.Rows++
+	var carry uint64
+	c.Digest.Lo, carry = bits.Add64(c.Digest.Lo, h.Lo, 0)
+	c.Digest.Hi, _ = bits.Add64(c.Digest.Hi, h.Hi, carry)
+}
+
+// Hour is what both sides hold of one hour of event time.
+type Hour struct {
+	From  event.Time
+	Sides [2]Content
+}
+
+// Equal reports whether both sides hold the same rows.
+func (h *Hour) Equal() bool { return h.Sides[History] == h.Sides[Stream] }
+
+const hour = int64(time.Hour / time.Microsecond)
+
+// Audit compares the two copies of what happened in a span: hour by hour, in one pass
+// over each side and 64 bytes an hour.
+type Audit struct {
+	// Span is what both sides should hold, in whole hours.
+	Span event.Span
+	// Columns are those of the batches, of both sides alike.
+	Columns event.Schema
+	// Times are when the rows of a batch happened; those that are null are no events.
+	Times func(b *event.Batch) event.Column
+	// Open opens the rows of a side that may be of the span.
+	Open func(Side) ([]event.Source, error)
+
+	hours map[event.Time]*Hour
+	row   []byte
+}
+
+// Run compares both sides and returns the hours in order.
+func (a *Audit) Run(ctx context.Context) ([]Hour, error) {
+	a.hours = map[event.Time]*Hour{}
+	for _, side := range []Side{History, Stream} {
+		if err := a.read(ctx, side, func(b *event.Batch, i int, t event.Time) {
+			from := hourOf(t)
+			h := a.hours[from]
+			if h == nil {
+				h = &Hour{From: from}
+				a.hours[from] = h
+			}
+			h.Sides[side].add(a.hash(b, i))
+		}); err != nil {
+			return nil, err
+		}
+	}
+	all := make([]Hour, 0, len(a.hours))
+	for _, h := range a.hours {
+		all = append(all, *h)
+	}
+	slices.SortFunc(all, func(x, y Hour) int { return cmp.Compare(x.From, y.From) })
+	return all, nil
+}
+
+// hourOf is the hour of an instant, floored.
+func hourOf(t event.Time) event.Time {
+	past := int64(t) % hour
+	if past < 0 {
+		past += hour
+	}
+	return t.Earlier(past)
+}
+
+// read gives every row of a side that is of the span.
+func (a *Audit) read(ctx context.Context, side Side, row func(b *event.Batch, i int, t event.Time)) error {
+	parts, err := a.Open(side)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, p := range parts {
+			p.Close()
+		}
+	}()
+	var b event.Batch
+	for _, p := range parts {
+		for {
+			err := p.Read(ctx, &b)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return fmt.Errorf("audit the %s: %w", side, err)
+			}
+			times := a.Times(&b)
+			for i, t := range times.Ints {
+				if !times.IsNull(i) && a.Span.Holds(event.Time(t)) {
+					row(&b, i, event.Time(t))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// hash is that of a row's values, the same on both sides where they are equal.
+func (a *Audit) hash(b *event.Batch, i int) event.Hash {
+	a.row = a.row[:0]
+	for c := range b.Columns {
+		a.row = appendValue(a.row, &b.Columns[c], i)
+	}
+	return event.HashBytes(a.row)
+}
+
+// appendValue appends a value in a form that tells every two apart.
+func appendValue(to []byte, c *event.Column, i int) []byte {
+	if c.IsNull(i) {
+		return append(to, 0)
+	}
+	to = append(to, 1)
+	word := binary.LittleEndian.AppendUint64
+	switch c.Type.Kind {
+	case event.Double:
+		return word(to, math.Float64bits(c.Floats[i]))
+	case event.Decimal:
+		return word(word(to, uint64(c.Decimals[i].Hi)), c.Decimals[i].Lo)
+	case event.String, event.Bytes:
+		text := c.Text(i)
+		return append(word(to, uint64(len(text))), text...)
+	case event.List, event.Map:
+		from, until := int(c.Offsets[i]), int(c.Offsets[i+1])
+		to = word(to, uint64(until-from))
+		for k := from; k < until; k++ {
+			to = appendValue(to, c.Elem, k)
+		}
+		return to
+	case event.Struct:
+		for f := range c.Fields {
+			to = appendValue(to, &c.Fields[f], i)
+		}
+		return to
+	default:
+		return word(to, uint64(c.Ints[i]))
+	}
+}
+
+// Difference is how one event differs between the sides.
+type Difference struct {
+	Hour   event.Time
+	ID     string // the event's, as text
+	Column string // the first that differs; empty: one side has no such event
+	Values [2]string
+	Absent *Side // the side that has it not; nil: both have it
+}
+
+// Compare finds, for some hours that differ, some events that do. id is the column by
+// which an event is known on both sides; text prints a value. It holds the rows of
+// one hour of one side at a time, by id, and of an hour of more than compareMost rows
+// those of the first ids alone.
+func (a *Audit) Compare(ctx context.Context, hours []Hour, id int, text func(*event.Column, int) string) (all []Difference, err error) {
+	for _, h := range hours {
+		if h.Equal() {
+			continue
+		}
+		found, err := a.compare(ctx, h.From, id, text)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, found...); len(all) >= differencesMost {
+			return all[:differencesMost], nil
+		}
+	}
+	return all, nil
+}
+
+const (
+	differencesMost = 20
+	compareMost     = 1 << 18
+)
+
+// compare finds events of one hour that differ, smallest ids first.
+func (a *Audit) compare(ctx context.Context, from event.Time, id int, text func(*event.Column, int) string) ([]Difference, error) {
+	one := *a
+	one.Span = event.Span{From: from, To: from.Later(hour)}
+	var rows [2]map[string][]string
+	for _, side := range []Side{History, Stream} {
+		rows[side] = map[string][]string{}
+		if err := one.read(ctx, side, func(b *event.Batch, i int, _ event.Time) {
+			key := text(&b.Columns[id], i)
+			if len(rows[side]) >= compareMost && rows[side][key] == nil {
+				return
+			}
+			values := make([]string, len(b.Columns))
+			for c := range b.Columns {
+				values[c] = text(&b.Columns[c], i)
+			}
+			rows[side][key] = values
+		}); err != nil {
+			return nil, err
+		}
+	}
+	var all []Difference
+	for _, side := range []Side{History, Stream} {
+		other := 1 - side
+		for key, values := range rows[side] {
+			against, there := rows[other][key]
+			switch {
+			case !there:
+				all = append(all, Difference{Hour: from, ID: key, Absent: &other})
+			case side == History:
+				for c := range values {
+					if values[c] != against[c] {
+						all = append(all, Difference{Hour: from, ID: key, Column: a.Columns[c].Name, Values: [2]string{values[c], against[c]}})
+						break
+					}
+				}
+			}
+		}
+	}
+	slices.SortFunc(all, func(x, y Difference) int { return cmp.Compare(x.ID, y.ID) })
+	return all[:min(len(all), differencesMost)], nil
+}
