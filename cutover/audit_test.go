@@ -1,0 +1,148 @@
+package cutover
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// given is a source of one batch.
+type given struct{ b *event.Batch }
+
+func (g *given) Read(_ context.Context, b *event.Batch) error {
+	if g.b == nil {
+		return io.EOF
+	}
+	*b, g.b = *g.b, nil
+	return nil
+}
+
+func (g *given) Schema() event.Schema { return nil }
+func (g *given) Close() error         { return nil }
+
+type row struct {
+	id     string
+	amount float64
+	at     int64
+	null   bool
+}
+
+var auditColumns = event.Schema{{Name: "id", Type: event.Of(event.String)}, {Name: "amount", Type: event.Of(event.Double)}, {Name: "at", Type: event.Of(event.Timestamp)}}
+
+// batchOf makes a batch of rows.
+func batchOf(rows []row) *event.Batch {
+	b := &event.Batch{Len: len(rows)}
+	for _, f := range auditColumns {
+		b.Columns = append(b.Columns, event.Make(f.Type))
+	}
+	for _, r := range rows {
+		b.Columns[0].AppendText([]byte(r.id))
+		if r.null {
+			b.Columns[1].AppendNull()
+		} else {
+			b.Columns[1].AppendFloat(r.amount)
+		}
+		b.Columns[2].AppendInt(r.at)
+	}
+	return b
+}
+
+// auditOf compares two lists of rows, which may be in any order and any batches.
+func auditOf(history, stream []row, span event.Span) *Audit {
+	return &Audit{Span: span, Columns: auditColumns, Times: func(b *event.Batch) event.Column { return b.Columns[2] },
+		Open: func(s Side) (all []event.Source, err error) {
+			rows := [2][]row{history, stream}[s]
+			for len(rows) > 0 {
+				n := min(7, len(rows))
+				all = append(all, &given{batchOf(rows[:n])})
+				rows = rows[n:]
+			}
+			return all, nil
+		}}
+}
+
+func textOf(c *event.Column, i int) string {
+	switch {
+	case c.IsNull(i):
+		return "null"
+	case c.Type.Text():
+		return string(c.Text(i))
+	case c.Type.Kind == event.Double:
+		return fmt.Sprint(c.Floats[i])
+	}
+	return fmt.Sprint(c.Ints[i])
+}
+
+// TestAuditIsOfContent holds that the order of rows and batches is no matter, and that
+// every change of a row is.
+func TestAuditIsOfContent(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var rows []row
+	for i := range 500 {
+		rows = append(rows, row{fmt.Sprint("e", i), float64(random.IntN(100)), random.Int64N(10 * hour), i%50 == 0})
+	}
+	span := event.Span{From: 0, To: event.Time(10 * hour)}
+	changed := func(change func([]row) []row) []row {
+		other := append([]row(nil), rows...)
+		random.Shuffle(len(other), func(i, j int) { other[i], other[j] = other[j], other[i] })
+		return change(other)
+	}
+	for _, c := range []struct {
+		name   string
+		change func([]row) []row
+		hours  int
+		want   string
+	}{
+		{"shuffled", func(r []row) []row { return r }, 0, ""},
+		{"one lost", func(r []row) []row { return r[1:] }, 1, "is not in the stream"},
+		{"one twice", func(r []row) []row { return append(r, r[0]) }, 1, ""},
+		{"one new", func(r []row) []row { return append(r, row{"new", 1, 5, false}) }, 1, "event new is not in the history"},
+		{"an amount", func(r []row) []row { r[3].amount, r[3].null = -7, false; return r }, 1, "in the history and -7 in the stream"},
+		{"null and zero", func(r []row) []row {
+			for i := range r {
+				if r[i].null {
+					r[i].null, r[i].amount = false, 0
+					break
+				}
+			}
+			return r
+		}, 1, "amount is null in the history and 0 in the stream"},
+		{"outside of the span", func(r []row) []row { return append(r, row{"x", 1, 10 * hour, false}, row{"y", 1, -1, false}) }, 0, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := auditOf(rows, changed(c.change), span)
+			hours, err := a.Run(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, err := a.Compare(context.Background(), hours, 0, textOf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cert := Certificate{Source: "tx", Topic: "tx", Kind: ByID}
+			cert.Audited(span, hours, found)
+			if cert.Audit.Differing != c.hours {
+				t.Errorf("%d hours differ, want %d", cert.Audit.Differing, c.hours)
+			}
+			var said bytes.Buffer
+			if cert.Print(&said); !strings.Contains(said.String(), c.want) {
+				t.Errorf("%q is not in\n%s", c.want, said.String())
+			}
+		})
+	}
+}
+
+// TestHourOf holds the hours before 1970, which a plain remainder would cut upwards.
+func TestHourOf(t *testing.T) {
+	for at, want := range map[int64]int64{0: 0, 1: 0, hour - 1: 0, hour: hour, -1: -hour, -hour: -hour} {
+		if got := hourOf(event.Time(at)); got != event.Time(want) {
+			t.Errorf("the hour of %d is %d, want %d", at, got, want)
+		}
+	}
+}
