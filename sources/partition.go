@@ -234,13 +234,18 @@ func (t *Table) Partition(keys []string) error {
 // Within is the table of the files whose rows may have a time in a span, the others
 // left out. It shares what it has with the table it is of.
 func (t *Table) Within(s event.Span) *Table {
-	w := &Table{Path: t.Path, text: t.text, window: t.window, columns: t.columns, places: t.places, marks: t.marks, span: t.span, Files: []File{}}
+	w := t.none()
 	for i := range t.Files {
 		if b := t.Files[i].bound; b == nil || b.span.Meets(s) {
 			w.Files = append(w.Files, t.Files[i])
 		}
 	}
 	return w
+}
+
+// none is the table without its files.
+func (t *Table) none() *Table {
+	return &Table{Path: t.Path, text: t.text, window: t.window, columns: t.columns, places: t.places, marks: t.marks, span: t.span, Files: []File{}}
 }
 
 // Partition is a span of time that folders stand for.

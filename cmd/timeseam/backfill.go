@@ -226,7 +226,7 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 		Shelf: keep.shelf, Hands: keep.hands,
 		Plan: plan, Visibility: visibilityOf(plan.TrainingSet), Sink: out, Workers: j.workers, Strict: j.strict, Progress: j.progress, Complete: untils(complete),
 		History: func(i features.Input, reach event.Span) ([]event.Source, error) {
-			t, err := in.fetch(&i, reach)
+			t, err := in.fetch(plan, &i, reach)
 			if err != nil {
 				return nil, err
 			}

@@ -34,7 +34,7 @@ const (
 // newEstimate estimates a run that may take so much memory.
 func newEstimate(plan *features.Plan, in *inputs, limit int64) (*estimate, error) {
 	e := &estimate{How: []string{
-		"bytes to read are the compressed columns of every row group, as the footers tell, and all of CSV and JSON lines; the spine is read twice",
+		"bytes to read are the compressed columns of every row group that is read, as the footers tell, and all of CSV and JSON lines; the spine is read twice",
 		"memory is the program and its workers, the output's groups of rows, the questions, and events, once for each view that takes them, or answers, as events make room for these; events that no window reaches are let go as they are read, so it is less where the history is longer than the windows",
 		"the output is the spine's own columns as large as they are, and a few bytes a value of a feature",
 	}}
@@ -60,21 +60,15 @@ func newEstimate(plan *features.Plan, in *inputs, limit int64) (*estimate, error
 	}
 	held := int64(0)
 	for i, input := range plan.Inputs {
-		t := in.histories[input.Source.Name.Value]
-		d, err := weigh(t)
-		if err != nil {
-			return nil, err
-		}
 		read := in.read(input.Source.Name.Value)
-		share := shareOf(read, t)
 		e.ReadRows += read.Estimate()
-		e.ReadBytes += int64(share * float64(d.bytesOf(names(input.Columns))))
+		e.ReadBytes += read.StoredBytes(names(input.Columns))
 		for _, v := range plan.Views {
 			if v.Input == i && plan.Self() == input.Source.Name.Value {
 				held += rows * keptBytes(v)
 			}
 			if v.Input == i {
-				held += read.Estimate()*keptBytes(v) + int64(share*float64(d.textBytes(input.Columns)))
+				held += read.Estimate()*keptBytes(v) + textBytes(read, input.Columns)
 			}
 		}
 	}
@@ -99,18 +93,6 @@ func (e *estimate) limited(limit int64, n memoryNeeds) {
 	} else if e.SpillBytes > 0 {
 		e.How = append(e.How, fmt.Sprintf("with --memory %dMiB about %s of events and answers go to a temporary file", limit>>20, sizeWords(e.SpillBytes)))
 	}
-}
-
-// shareOf is how much of a table's bytes one of its partitions are.
-func shareOf(some, of *sources.Table) float64 {
-	read, whole := int64(0), int64(0)
-	for _, f := range some.Files {
-		read += f.Size
-	}
-	for _, f := range of.Files {
-		whole += f.Size
-	}
-	return float64(read) / float64(max(whole, 1))
 }
 
 // keptBytes is what a view holds of an event: the columns of its runs, of which text
@@ -142,16 +124,17 @@ func weigh(t *sources.Table) (w weight, err error) {
 
 // textBytes is about the dictionaries of the columns of text: what they take
 // compressed, twice.
-func (w weight) textBytes(columns event.Schema) (n int64) {
-	if w.Description == nil {
-		return w.whole
+func textBytes(t *sources.Table, columns event.Schema) int64 {
+	if t.Format() != "parquet" {
+		return t.StoredBytes(nil)
 	}
+	var texts []string
 	for _, f := range columns {
 		if f.Type.Text() {
-			n += 2 * w.bytesOf([]string{f.Name})
+			texts = append(texts, f.Name)
 		}
 	}
-	return n
+	return 2 * t.StoredBytes(texts)
 }
 
 // bytesOf is the bytes that are read for columns; nil: for all.

@@ -54,10 +54,11 @@ type explainedTable struct {
 	Bytes   int64    `json:"bytes"`                    // of the files; of them only the columns are read
 	Columns []string `json:"columns"`
 	Of      int      `json:"of_columns"`
-	Groups  int      `json:"row_groups"`     // all of which are read
+	Groups  int      `json:"row_groups"`     // that are read
 	Asks    string   `json:"asks,omitempty"` // of a spine that is made of a source: what the questions are
 
 	Partitions *partitionsEntry `json:"partitions,omitempty"`
+	Pruned     *prunedEntry     `json:"pruned,omitempty"`
 	Complete   *completeEntry   `json:"complete,omitempty"`
 }
 
@@ -118,8 +119,8 @@ func newExplanation(plan *features.Plan, in *inputs) *explanation {
 		e := explainedTable{Name: name, Path: path, Files: len(t.Files), Rows: t.Estimate(), About: t.Format() != "parquet", Columns: names(columns), Of: len(t.Schema())}
 		for _, f := range t.Files {
 			e.Bytes += f.Size
-			e.Groups += f.RowGroups
 		}
+		e.Groups = t.GroupsRead()
 		return e
 	}
 	x.Spine = table("", set.Spine.Table.Path.Value, plan.Queries.Read())
@@ -130,7 +131,7 @@ func newExplanation(plan *features.Plan, in *inputs) *explanation {
 		e := table(i.Source.Name.Value, i.Source.History.Path.Value, i.Columns)
 		e.Complete = complete[e.Name]
 		if f := in.fetched[e.Name]; f != nil {
-			e.Partitions = &f.entry
+			e.Partitions, e.Pruned = f.partitions, f.pruned
 		}
 		x.Inputs = append(x.Inputs, e)
 	}
@@ -161,11 +162,12 @@ func (x *explanation) print(w io.Writer) {
 		if i.Partitions != nil {
 			i.Partitions.print(w, x.Foreseen)
 		}
+		i.printGroups(w, x.Foreseen)
 		if i.Complete != nil {
 			i.Complete.print(w, "      ")
 		}
 	}
-	fmt.Fprintln(w, "  Of each file all row groups are read, and of these only the columns named: what the definition does not use stays on the disk.")
+	fmt.Fprintln(w, "  Of each row group only the columns named are read: what the definition does not use stays on the disk.")
 	fmt.Fprintln(w, "\nViews")
 	for _, v := range x.Views {
 		key := "one for all"
