@@ -105,7 +105,7 @@ func (p *press) flat(c *parquetColumn, arr arrow.Array) error {
 	optional := c.leaf.MaxDefinitionLevel() > 0
 	values := c.values(arr, &p.words)
 	pages := int32(0)
-	for lo := 0; lo < arr.Len() || pages == 0; pages++ {
+	for lo := 0; lo < arr.Len(); pages++ {
 		hi := values.end(lo)
 		valid := arr.NullBitmapBytes()
 		nulls := 0
