@@ -158,11 +158,11 @@ func (r *run) sampleByLabel(ctx context.Context) error {
 	}
 	out := make([]bool, len(r.spine.times))
 	slots := make([][]event.Column, len(r.Plan.Lookups))
-	var buffer []byte
+	var s slate
 	for b := range len(starts) - 1 {
 		from, to := starts[b], starts[b+1]
 		var err error
-		if slots[l.Lookup], err = r.slots(l.Lookup, b, &buffer); err != nil {
+		if slots[l.Lookup], err = r.slots(l.Lookup, b, &s); err != nil {
 			return err
 		}
 		told, _ := r.blanked(l, r.Plan.Told(l, r.spine.slice(from, to), slots), from)

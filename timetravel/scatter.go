@@ -89,6 +89,25 @@ func take[T any, I int32 | uint32](from []T, order []I) []T {
 	return to
 }
 
+// slate is where the answers to a block are put together. The next block that is
+// begins with its vectors, and writes every row of them: new ones would be cleared
+// first, and collected, a block at a time. A sink keeps nothing of what it is given.
+type slate struct {
+	buffer  []byte           // what is read of the shelf
+	found   []bool           // rows that somebody was asked about
+	missing []uint32         // and the others
+	columns [][]event.Column // by lookup and slot; only their vectors count
+}
+
+// of is the columns of lookup l.
+func (s *slate) of(l, slots int) []event.Column {
+	s.columns = slices.Grow(s.columns, max(l+1-len(s.columns), 0))[:max(l+1, len(s.columns))]
+	if s.columns[l] == nil {
+		s.columns[l] = make([]event.Column, slots)
+	}
+	return s.columns[l]
+}
+
 // answers puts the answers of one lookup to a block of the spine in its order. Each
 // partition's stand in that order already, so that every vector is read from front
 // to back and written within a block, which a core's own cache holds.
@@ -101,62 +120,65 @@ type answers struct {
 }
 
 // answersOf reads lookup l's answers to block b.
-func (r *run) answersOf(l, b int, buffer *[]byte) (*answers, error) {
+func (r *run) answersOf(l, b int, t *slate) (*answers, error) {
 	f := &r.found[l]
 	a := &answers{from: uint32(r.starts[b]), rows: r.starts[b+1] - r.starts[b], nobody: f.nobody}
 	size := 0
 	for p := range f.answers {
 		size += int(f.answers[p].Bytes(b))
 	}
-	*buffer = (*buffer)[:0]
-	shelf.Reserve(buffer, size)
-	found := make([]bool, a.rows)
+	t.buffer = t.buffer[:0]
+	shelf.Reserve(&t.buffer, size)
+	clear(resize(&t.found, a.rows))
 	for p := range f.answers {
 		if f.answers[p].Len(b) == 0 {
 			continue
 		}
-		s, err := r.shelf.Section(&f.answers[p], b, buffer)
+		s, err := r.shelf.Section(&f.answers[p], b, &t.buffer)
 		if err != nil {
 			return nil, err
 		}
 		for _, row := range s.Rows {
-			found[row-a.from] = true
+			t.found[row-a.from] = true
 		}
 		a.sections = append(a.sections, s)
 	}
-	for i, is := range found {
+	t.missing = t.missing[:0]
+	for i, is := range t.found {
 		if !is {
-			a.missing = append(a.missing, uint32(i))
+			t.missing = append(t.missing, uint32(i))
 		}
 	}
+	a.missing = t.missing
 	return a, nil
 }
 
-// slots returns lookup l's answers to the rows of block b. buffer is what is read
-// into; nothing of it is in the columns.
-func (r *run) slots(l, b int, buffer *[]byte) ([]event.Column, error) {
-	a, err := r.answersOf(l, b, buffer)
+// slots returns lookup l's answers to the rows of block b, whose vectors are those of
+// the slate. What is read into its buffer is in none of them.
+func (r *run) slots(l, b int, t *slate) ([]event.Column, error) {
+	a, err := r.answersOf(l, b, t)
 	if err != nil {
 		return nil, err
 	}
-	columns := make([]event.Column, len(a.nobody))
+	kept, columns := t.of(l, len(a.nobody)), make([]event.Column, len(a.nobody))
 	for s := range columns {
-		columns[s] = a.column(s)
+		columns[s] = a.column(s, &kept[s])
 	}
 	return columns, nil
 }
 
-// column is slot s of every row. A query without key or instant gets what a key
-// without events gets (S15.1); Finish then nulls those without an instant (S11.4).
-func (a *answers) column(s int) event.Column {
+// column is slot s of every row, in the vectors of kept. A query without key or
+// instant gets what a key without events gets (S15.1); Finish then nulls those
+// without an instant (S11.4).
+func (a *answers) column(s int, kept *event.Column) event.Column {
 	c := event.Column{Type: a.nobody[s].Type}
 	switch c.Type.Kind {
 	case event.Double:
-		c.Floats = scatter(a, s, func(c *event.Column) []float64 { return c.Floats })
+		c.Floats = scatter(a, s, &kept.Floats, func(c *event.Column) []float64 { return c.Floats })
 	case event.Decimal:
-		c.Decimals = scatter(a, s, func(c *event.Column) []event.Int128 { return c.Decimals })
+		c.Decimals = scatter(a, s, &kept.Decimals, func(c *event.Column) []event.Int128 { return c.Decimals })
 	case event.Bool, event.Int, event.Date, event.Timestamp:
-		c.Ints = scatter(a, s, func(c *event.Column) []int64 { return c.Ints })
+		c.Ints = scatter(a, s, &kept.Ints, func(c *event.Column) []int64 { return c.Ints })
 	default:
 		return a.general(s)
 	}
@@ -164,32 +186,41 @@ func (a *answers) column(s int) event.Column {
 	for i := range a.sections {
 		null = null || a.sections[i].Columns[s].Null != nil
 	}
-	if !null {
-		return c
-	}
-	c.Null = make([]bool, a.rows)
-	for i := range a.sections {
-		if from := a.sections[i].Columns[s].Null; from != nil {
-			for k, row := range a.sections[i].Rows {
-				c.Null[row-a.from] = from[k]
-			}
-		}
-	}
-	for _, row := range a.missing {
-		c.Null[row] = a.nobody[s].IsNull(0)
-	}
-	if !slices.Contains(c.Null, true) {
-		c.Null = nil
+	if null {
+		c.Null = a.nulls(s, &kept.Null)
 	}
 	return c
 }
 
-// scatter is one vector of slot s.
-func scatter[T any](a *answers, s int, of func(*event.Column) []T) []T {
-	to := make([]T, a.rows)
+// nulls says of every row whether slot s is null; nil: none is.
+func (a *answers) nulls(s int, kept *[]bool) []bool {
+	to := resize(kept, a.rows)
+	any := false
 	for i := range a.sections {
-		from := of(&a.sections[i].Columns[s])
-		for k, row := range a.sections[i].Rows {
+		rows, from := a.sections[i].Rows, a.sections[i].Columns[s].Null
+		for k, row := range rows {
+			is := from != nil && from[k]
+			to[row-a.from] = is
+			any = any || is
+		}
+	}
+	for _, row := range a.missing {
+		to[row] = a.nobody[s].IsNull(0)
+		any = any || to[row]
+	}
+	if !any {
+		return nil
+	}
+	return to
+}
+
+// scatter is one vector of slot s.
+func scatter[T any](a *answers, s int, kept *[]T, of func(*event.Column) []T) []T {
+	to := resize(kept, a.rows)
+	for i := range a.sections {
+		rows := a.sections[i].Rows
+		from := of(&a.sections[i].Columns[s])[:len(rows)]
+		for k, row := range rows {
 			to[row-a.from] = from[k]
 		}
 	}

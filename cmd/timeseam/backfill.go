@@ -204,7 +204,7 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 		return nil, nil, err
 	}
 	spine := in.spines[j.set]
-	options := sink.Options{Schema: slices.Concat(plan.Queries.Own, plan.Outputs, plan.Marks)}
+	options := sink.Options{Schema: slices.Concat(plan.Queries.Own, plan.Outputs, plan.Marks), Workers: j.workers}
 	if plan.Queries.Grid == nil {
 		var err error
 		if options.Carried, err = spine.ArrowSchema(plan.Queries.Carried); err != nil {

@@ -135,8 +135,9 @@ func besideBytes(plan *features.Plan, rows int64, workers int) (standing, writin
 	for _, c := range plan.Queries.Columns {
 		question += timetravel.HeldBytes(c.Type)
 	}
-	// A worker has a block and its answers in hands, and one is being written.
-	groups, blocks := int64(memoryGroups), memoryBlock*int64(2*workers+1)
+	// A worker has a block and its answers in hands, and one is being written, whose
+	// vectors the next block gets.
+	groups, blocks := int64(memoryGroups), memoryBlock*int64(2*workers+2)
 	if plan.Queries.Grid == nil {
 		groups, blocks = min(groups, rows), min(blocks, rows)
 	}
