@@ -74,8 +74,8 @@ func (r *run) weightOf(lookup, p int) (n int64) {
 	for i := range view.Layout.Slots {
 		answer += HeldBytes(view.Layout.Slots[i].Type)
 	}
-	if a := &r.asked[of.Key]; a.starts != nil {
-		n += int64(a.starts[p+1]-a.starts[p]) * (queryWeight + 2*answer)
+	if a := &r.asked[of.Key]; a.counts != nil {
+		n += int64(a.counts[p]) * (queryWeight + 2*answer)
 	}
 	return n
 }
