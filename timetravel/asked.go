@@ -47,67 +47,80 @@ func (r *run) askAll() error {
 // perPiece is how many blocks make a piece of questions.
 func (r *run) perPiece() int { return 1 << max(r.bits-askBits, 0) }
 
+// asker gathers the questions by one key.
+type asker struct {
+	*run
+	key       int
+	touching  *touching // nil: no event is some question's alone
+	questions shelf.Piece
+}
+
 // ask puts the questions by key k on the shelf, in the order of their partitions.
 // Where that is done for the last time, the keys' blocks are let go of.
 func (r *run) ask(k int, final bool) error {
-	s, a := &r.spine, &r.asked[k]
-	*a = asked{counts: make([]int, 1<<r.bits)}
+	blocks, to := r.spine.blocks, &r.asked[k]
+	*to = asked{counts: make([]int, 1<<r.bits)}
+	a := asker{run: r, key: k, touching: r.spine.touch[k]}
 	var buffer []byte
-	var q shelf.Piece
-	for b := range s.blocks {
-		if block := &s.blocks[b]; block.rows > 0 {
-			p, err := r.whole(&buffer, &block.when, &block.keys[k])
+	for b := range blocks {
+		if blocks[b].rows > 0 {
+			p, err := r.whole(&buffer, &blocks[b].when, &blocks[b].keys[k])
 			if err != nil {
 				return err
 			}
-			s.askBlock(&q, k, b, p, uint32(r.starts[b]))
+			a.add(b, &p[0], p[1].Keys)
 			if final {
-				r.shelf.Drop(&block.keys[k])
+				r.shelf.Drop(&blocks[b].keys[k])
 			}
 		}
-		if (b+1)%r.perPiece() == 0 || b == len(s.blocks)-1 {
-			if err := r.deal(&q, &a.pieces); err != nil {
+		if (b+1)%r.perPiece() == 0 || b == len(blocks)-1 {
+			if err := r.deal(&a.questions, &to.pieces); err != nil {
 				return err
 			}
-			q = shelf.Piece{Rows: q.Rows[:0], Keys: q.Keys[:0], Times: q.Times[:0], Columns: q.Columns}
-			for i := range q.Columns {
-				q.Columns[i].Ints = q.Columns[i].Ints[:0]
-			}
+			a.empty()
 		}
 	}
-	for _, pieces := range [][]shelf.Stored{a.pieces, s.rivalsOf(k)} {
+	for _, pieces := range [][]shelf.Stored{to.pieces, r.spine.rivalsOf(k)} {
 		for i := range pieces {
-			for p := range a.counts {
-				a.counts[p] += pieces[i].Len(p)
+			for p := range to.counts {
+				to.counts[p] += pieces[i].Len(p)
 			}
 		}
 	}
 	return nil
 }
 
-// askBlock appends the questions of a block, whose first that stays is the given row
-// of the output. p is the block's when and keys.
-func (s *spine) askBlock(q *shelf.Piece, k, number int, p []shelf.Piece, row uint32) {
-	block, t := &s.blocks[number], s.touch[k]
+// add appends the questions of a block.
+func (a *asker) add(number int, when *shelf.Piece, keys []event.Hash) {
+	s, q, block := &a.spine, &a.questions, &a.spine.blocks[number]
 	q.Rows, q.Keys, q.Times = slices.Grow(q.Rows, block.rows), slices.Grow(q.Keys, block.rows), slices.Grow(q.Times, block.rows)
-	for i, key := range p[1].Keys {
-		own, stays := row, s.stays.Has(block.first+i)
+	if a.touching != nil && q.Columns == nil {
+		q.Columns = []event.Column{event.Make(event.Of(event.Int))}
+	}
+	next := uint32(a.starts[number])
+	for i, key := range keys {
+		row, stays := next, s.stays.Has(block.first+i)
 		if stays {
-			row++
+			next++
+		} else {
+			row = noRow
 		}
-		if unasked(&p[0], i, k) || !stays && (t == nil || !s.touchers.Has(block.first+i)) {
+		if unasked(when, i, a.key) || !stays && (a.touching == nil || !s.touchers.Has(block.first+i)) {
 			continue
 		}
-		if !stays {
-			own = noRow
+		q.Rows, q.Keys, q.Times = append(q.Rows, row), append(q.Keys, key), append(q.Times, when.Times[i])
+		if a.touching != nil {
+			q.Columns[0].AppendInt(a.touching.rank(when, i, block.first+i))
 		}
-		q.Rows, q.Keys, q.Times = append(q.Rows, own), append(q.Keys, key), append(q.Times, p[0].Times[i])
-		if t != nil {
-			if q.Columns == nil {
-				q.Columns = []event.Column{event.Make(event.Of(event.Int))}
-			}
-			q.Columns[0].AppendInt(t.rank(&p[0], i, block.first+i))
-		}
+	}
+}
+
+// empty makes room for the next questions.
+func (a *asker) empty() {
+	q := &a.questions
+	q.Rows, q.Keys, q.Times = q.Rows[:0], q.Keys[:0], q.Times[:0]
+	for i := range q.Columns {
+		q.Columns[i].Ints = q.Columns[i].Ints[:0]
 	}
 }
 

@@ -20,9 +20,10 @@ import (
 // parts each from one goroutine at a time.
 //
 // Memory is that of the spine's instants, keys and answers and of the events
-// within reach of its queries, with the columns that the views keep of them;
-// the spine's own columns are never held, but for those that are computed, and of
-// questions that share an id one row each. A grid takes 4 bytes a row more.
+// within reach of its queries, with the columns that the views keep of them, as far
+// as the shelf has room; whatever room there is, HeldBits of a row, the partitions
+// and blocks that are worked on, and the entities of a grid. The spine's own columns
+// are never held, but for those that are computed.
 type Backfill struct {
 	Plan       *features.Plan
 	Visibility Visibility
@@ -193,6 +194,9 @@ func (r *run) readSpine(ctx context.Context) error {
 	s := &r.spine
 	s.touch, s.first, s.last = r.newTouching(), event.MaxTime, event.MinTime
 	questions, _ := src.(*grid)
+	if questions != nil {
+		questions.hands = r.Hands // of which no partition is worked on yet
+	}
 	var b event.Batch
 	for {
 		switch err := src.Read(ctx, &b); {

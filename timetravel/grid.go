@@ -21,12 +21,14 @@ import (
 type grid struct {
 	*features.GridPlan
 	plan   *features.QueryPlan
+	hands  int64 // bytes that the entities may take; 0: any
 	events event.Source
 	counts event.Counts
 
 	keys      keyTable
 	entities  []event.Column // what keys each
 	stretches [][]stretch    // of each, in order, none touching the next
+	parts     int            // how many stretches there are
 	order     []int32        // entities in the order of their keys
 	begin     turns          // places in order, by the instant from which they are asked
 	end       turns          // and by the first at which they no longer are
@@ -114,6 +116,9 @@ func (g *grid) make(ctx context.Context) error {
 			return err
 		}
 		g.add(g.Active(g.plan.Clean(&b, &g.counts), &g.counts))
+		if n := g.held(); g.hands > 0 && n > g.hands {
+			return &TooHot{Bytes: n, Hands: g.hands}
+		}
 	}
 }
 
@@ -133,8 +138,29 @@ func (g *grid) add(a features.Active) {
 				g.entities[c].Append(&a.Columns[c], i)
 			}
 		}
+		g.parts -= len(g.stretches[e])
 		g.stretches[e] = joined(g.stretches[e], stretch{a.From[i], a.To[i]})
+		g.parts += len(g.stretches[e])
 	}
+}
+
+// Bytes of an entity and of one of its stretches, beside what keys it.
+const (
+	entityWeight  = 16 + 12 + 24 + 4 + 8 // hash, its place, the list of stretches, the orders
+	stretchWeight = 8 + 16               // itself, with room to grow, and its turns
+)
+
+// held is about how many bytes the entities take, once they are arranged.
+func (g *grid) held() int64 {
+	n := len(g.stretches)*entityWeight + g.parts*stretchWeight
+	for i := range g.entities {
+		c := &g.entities[i]
+		n += len(g.stretches) * int(HeldBytes(c.Type))
+		if c.Dict != nil {
+			n += len(c.Dict.Bytes) + 4*len(c.Dict.Offsets)
+		}
+	}
+	return int64(n)
 }
 
 // joined is stretches with one more among them. Events mostly come in order of
