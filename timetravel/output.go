@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
+	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
 )
 
@@ -25,6 +27,7 @@ type block struct {
 	columns []event.Column
 	counts  event.Counts
 	labels  []LabelCount
+	splits  map[string]int64
 	err     error
 }
 
@@ -40,7 +43,7 @@ func (r *run) write(ctx context.Context) error {
 	var carry event.Source
 	if r.Carry != nil {
 		var err error
-		if carry, err = r.Carry(outputRows, r.spine.kept); err != nil {
+		if carry, err = r.Carry(r.blockRows, r.spine.kept); err != nil {
 			return err
 		}
 		defer carry.Close()
@@ -52,13 +55,16 @@ func (r *run) write(ctx context.Context) error {
 	blocks, wait := r.blocks(ctx, slates)
 	defer wait()
 	defer cancel()
-	rows, done := len(r.spine.times), 0
+	rows, done := r.starts[len(r.starts)-1], 0
 	for pending := range blocks {
 		b := <-pending
 		if b.err != nil {
 			return b.err
 		}
 		r.report.Spine.Add(&b.counts)
+		for split, n := range b.splits {
+			r.report.Splits[split] += n
+		}
 		for i, n := range b.labels {
 			l := &r.report.Labels[i]
 			l.Positive, l.Negative, l.Null, l.Censored, l.Attributed = l.Positive+n.Positive, l.Negative+n.Negative, l.Null+n.Null, l.Censored+n.Censored, l.Attributed+n.Attributed
@@ -130,17 +136,19 @@ func (r *run) blocks(ctx context.Context, slates <-chan *slate) (<-chan chan blo
 // may be computed beside each other. Dictionaries of text are only read here.
 func (r *run) block(number int, s *slate) (b block) {
 	b.slate = s
-	from, to := r.starts[number], r.starts[number+1]
 	slots := make([][]event.Column, len(r.Plan.Lookups))
 	for l := range r.Plan.Lookups {
 		if slots[l], b.err = r.slots(l, number, s); b.err != nil {
 			return b
 		}
 	}
-	q := r.spine.slice(from, to)
-	b.rows = to - from
+	var q *features.Queries
+	if q, b.err = r.rowsOf(number); b.err != nil {
+		return b
+	}
+	b.rows, b.splits = q.Len, splits(q)
 	b.columns = r.Plan.Finish(q, slots, &b.counts)
-	r.mature(&b, from)
+	r.mature(&b, q)
 	for i := range r.Plan.Labels {
 		b.labels[i].Attributed = touched(&r.Plan.Labels[i], slots)
 	}
@@ -148,15 +156,7 @@ func (r *run) block(number int, s *slate) (b block) {
 	if i, waits := r.Plan.Sampled(); waits {
 		weights = append(weights, r.Plan.Weigh(b.columns[r.Plan.Labels[i].Output], b.rows))
 	}
-	own := make([]event.Column, 0, len(r.spine.own)+len(b.columns)+len(r.Plan.Marks))
-	for i := range r.spine.own {
-		own = append(own, r.spine.own[i].Slice(from, to))
-	}
-	b.columns = append(own, b.columns...)
-	for i := range r.spine.marks {
-		b.columns = append(b.columns, r.spine.marks[i].Slice(from, to))
-	}
-	b.columns = append(b.columns, weights...)
+	b.columns = slices.Concat(q.Own, b.columns, q.Marks, weights)
 	return b
 }
 

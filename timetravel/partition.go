@@ -63,7 +63,10 @@ func (r *run) readHistory(ctx context.Context) error {
 	r.last = slices.Repeat([]event.Time{event.MinTime}, len(r.Plan.Views))
 	r.sieves = make([]sieve, len(r.Plan.Views))
 	for v := range r.sieves {
-		r.sieves[v] = r.sieveOf(v)
+		var err error
+		if r.sieves[v], err = r.sieveOf(v); err != nil {
+			return err
+		}
 	}
 	for in := range r.Plan.Inputs {
 		if err := r.readInput(ctx, in); err != nil {

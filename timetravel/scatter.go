@@ -3,28 +3,9 @@ package timetravel
 import (
 	"slices"
 
-	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
 	"github.com/timeseam/timeseam/shelf"
 )
-
-// slice returns rows from to to-1 of the spine as queries. Keys are left out:
-// Finish asks for none, as slots are answered already. Vectors are shared with
-// the spine and only read.
-func (s *spine) slice(from, to int) *features.Queries {
-	q := &features.Queries{Len: to - from, Times: s.times[from:to], At: event.Column{Type: event.Of(event.Timestamp), Ints: make([]int64, to-from)}}
-	for i, t := range q.Times {
-		q.At.Ints[i] = int64(t)
-	}
-	if s.noTime != nil {
-		q.NoTime = s.noTime[from:to]
-		q.At.Null = q.NoTime
-	}
-	for i := range s.request {
-		q.Request = append(q.Request, s.request[i].Slice(from, to))
-	}
-	return q
-}
 
 // permuted is the rows of a column in another order. It shares dictionaries.
 func permuted[I int32 | uint32](c *event.Column, order []I) event.Column {

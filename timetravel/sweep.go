@@ -11,15 +11,6 @@ import (
 	"github.com/timeseam/timeseam/shelf"
 )
 
-// asked is the queries that have a key and an instant, ordered by the partition
-// of one of the plan's keys: partition p's are rows[starts[p]:starts[p+1]].
-// Views of one entity share it. Rows of a partition rise, which the sections of
-// answers rely on. It costs 4 bytes a query and key.
-type asked struct {
-	rows   []uint32
-	starts []int
-}
-
 // found is a lookup's answers: a piece a partition, in sections by block of the
 // output, with the rows that it answers in the spine's order.
 type found struct {
@@ -32,9 +23,9 @@ type found struct {
 // before, as every lookup has as many partitions. A view that is asked by two
 // keys is read once and swept twice.
 func (r *run) sweep(ctx context.Context) error {
-	r.begin(r.spine.kept.blocks())
-	for k := range r.spine.keys {
-		r.asked[k] = r.ask(k)
+	r.begin()
+	if err := r.askAll(); err != nil {
+		return err
 	}
 	if err := r.weigh(); err != nil {
 		return err
@@ -48,15 +39,20 @@ func (r *run) sweep(ctx context.Context) error {
 		if err := s.sweep(ctx); err != nil {
 			return err
 		}
+		r.drop(r.own[l])
+		if !slices.ContainsFunc(r.Plan.Lookups[l+1:], func(later features.Lookup) bool { return later.Key == lookup.Key }) {
+			r.drop(r.asked[lookup.Key].pieces)
+		}
 	}
 	return nil
 }
 
-// begin makes room for answers to all lookups, in blocks of the spine that start at
-// the given rows and end at the last.
-func (r *run) begin(starts []int) {
-	r.starts, r.hands = starts, newHands(0)
-	r.asked, r.found = make([]asked, len(r.spine.keys)), make([]found, len(r.Plan.Lookups))
+// begin makes room for questions and answers of all lookups, in blocks of what stays
+// of the spine.
+func (r *run) begin() {
+	r.spine.kept = r.spine.chosen.among(r.spine.stays)
+	r.starts, r.hands = r.spine.kept.blocks(r.blockRows), newHands(0)
+	r.asked, r.own, r.found = make([]asked, len(r.Plan.Queries.Keys)), make([][]shelf.Stored, len(r.Plan.Lookups)), make([]found, len(r.Plan.Lookups))
 }
 
 // dropGroup lets go of a group of events that was asked for the last time: its
@@ -67,31 +63,6 @@ func (r *run) dropGroup(view, group int) {
 			r.shelf.Drop(&part[i][group])
 		}
 	}
-}
-
-// ask orders the spine's rows by the partition of key k. By counting, in two
-// passes: the first finds how many each partition has, the second places them,
-// stable in the spine's order.
-func (r *run) ask(k int) asked {
-	a := asked{starts: make([]int, 1<<r.bits+1)}
-	for row, h := range r.spine.keys[k] {
-		if !r.spine.unasked(k, uint32(row)) {
-			a.starts[partitionOf(h, r.bits)+1]++
-		}
-	}
-	for p := range 1 << r.bits {
-		a.starts[p+1] += a.starts[p]
-	}
-	a.rows = make([]uint32, a.starts[1<<r.bits])
-	next := slices.Clone(a.starts)
-	for row, h := range r.spine.keys[k] {
-		if !r.spine.unasked(k, uint32(row)) {
-			p := partitionOf(h, r.bits)
-			a.rows[next[p]] = uint32(row)
-			next[p]++
-		}
-	}
-	return a
 }
 
 // lookupSweep answers one lookup. Sweepers are handed on through `free` rather
@@ -170,7 +141,7 @@ func (s *lookupSweep) partition(ctx context.Context, p int) error {
 		return err
 	}
 	answers := &s.found[s.lookup].answers[p]
-	if *answers, err = s.keep(own.rows(p), out); err != nil {
+	if *answers, err = s.keep(own.rows, out); err != nil {
 		return err
 	}
 	s.counts[p], s.taken[p] = own.counts, int64(own.events)
@@ -209,12 +180,15 @@ type sweeper struct {
 	store               *features.Store
 	counts              event.Counts
 	events              int
-	buffer              []byte // of what is read from the shelf
+	buffer, asking      []byte // of what is read from the shelf: events, questions
 
 	local   keyTable
-	queries []query // by key, each key's by instant
-	qStarts []int32 // by local key; one more than keys
-	ids     []int32 // local key of each of the partition's events, -1: nobody asks
+	rows    []uint32     // of the output that ask, rising
+	queries []query      // by key, each key's by instant
+	until   []event.Time // until when events are each query's own; empty: they are anybody's
+	ranks   []int64      // by place, while that is found out
+	qStarts []int32      // by local key; one more than keys
+	ids     []int32      // local key of each of the partition's events, -1: nobody asks
 	eStarts []int32
 	order   []source // the events by key, each key's by visible
 	gather  features.Events
@@ -227,7 +201,7 @@ type sweeper struct {
 // in the spine's order again.
 type query struct {
 	at    event.Time
-	row   uint32 // of the spine
+	row   uint32 // of the output
 	place int32  // among the partition's rows
 }
 
@@ -247,9 +221,11 @@ type source struct {
 func (s *sweeper) partition(ctx context.Context, p int) ([]event.Column, error) {
 	s.counts, s.events = event.Counts{}, 0
 	s.store.Counts = event.Counts{}
-	rows := s.rows(p)
-	out := s.store.Answers(len(rows))
-	if len(rows) == 0 {
+	if err := s.groupQueries(p); err != nil {
+		return nil, err
+	}
+	out := s.store.Answers(len(s.rows))
+	if len(s.rows) == 0 {
 		for _, part := range s.chunks[s.view] {
 			for i := range part {
 				s.counts[event.OutsideWindows] += int64(part[i].len(p, s.bits))
@@ -257,7 +233,6 @@ func (s *sweeper) partition(ctx context.Context, p int) ([]event.Column, error) 
 		}
 		return out, nil
 	}
-	s.groupQueries(rows)
 	chunks, err := s.cut(p)
 	if err != nil {
 		return nil, err
@@ -268,7 +243,9 @@ func (s *sweeper) partition(ctx context.Context, p int) ([]event.Column, error) 
 	if err := s.overlap(); err != nil {
 		return nil, err
 	}
-	s.bring()
+	if err := s.bring(p); err != nil {
+		return nil, err
+	}
 	if s.walk(ctx, out); ctx.Err() != nil {
 		return nil, ctx.Err() // a part of the answers is none
 	}
@@ -276,52 +253,6 @@ func (s *sweeper) partition(ctx context.Context, p int) ([]event.Column, error) 
 	s.store.Renew() // the answers keep the symbols they speak
 	s.counts.Add(&s.store.Counts)
 	return out, nil
-}
-
-// rows is the queries of a partition.
-func (s *sweeper) rows(p int) []uint32 {
-	a := &s.asked[s.query]
-	return a.rows[a.starts[p]:a.starts[p+1]]
-}
-
-// groupQueries orders the partition's queries by key, each key's by instant and
-// row, and numbers the keys. Ties of instant are ordered by row, so that
-// nothing depends on the sort's own order. Equal neighbours are the
-// duplicate_queries (S11.3), each of which is answered.
-func (s *sweeper) groupQueries(rows []uint32) {
-	keys := s.spine.keys[s.query]
-	s.local.reset(len(rows))
-	s.qStarts = append(s.qStarts[:0], 0)
-	ids := resize(&s.ids, len(rows))
-	for i, row := range rows {
-		id := s.local.add(keys[row])
-		ids[i] = id
-		if int(id)+2 > len(s.qStarts) {
-			s.qStarts = append(s.qStarts, 0)
-		}
-		s.qStarts[id+1]++
-	}
-	next := accumulate(s.qStarts)
-	queries := resize(&s.queries, len(rows))
-	for i, row := range rows {
-		queries[next[ids[i]]] = query{s.spine.times[row], row, int32(i)}
-		next[ids[i]]++
-	}
-	until := s.untilOf(s.lookup)
-	for id := range s.local.len() {
-		own := queries[s.qStarts[id]:s.qStarts[id+1]]
-		slices.SortFunc(own, func(a, b query) int {
-			if until != nil && a.at == b.at && until[a.row] != until[b.row] {
-				return cmp.Compare(until[a.row], until[b.row]) // what is known to the one that comes first must not be too much
-			}
-			return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.row, b.row))
-		})
-		for i := 1; i < len(own); i++ {
-			if own[i].at == own[i-1].at {
-				s.counts[event.QueryDuplicate]++
-			}
-		}
-	}
 }
 
 // accumulate turns counts, shifted by one, into starts, and returns a copy of
@@ -556,7 +487,7 @@ func (s *sweeper) sortAnswers(out []event.Column) {
 // never applied; keys that nobody asks are not here at all. Close makes the
 // last key's counts complete.
 func (s *sweeper) walk(ctx context.Context, out []event.Column) {
-	ahead, until := s.Plan.Lookups[s.lookup].Ahead, s.untilOf(s.lookup)
+	ahead, until := s.Plan.Lookups[s.lookup].Ahead, s.until
 	for id := range s.local.len() {
 		key := s.local.keys[id]
 		e, end := int(s.eStarts[id]), int(s.eStarts[id+1])
@@ -564,12 +495,12 @@ func (s *sweeper) walk(ctx context.Context, out []event.Column) {
 			if ctx.Err() != nil {
 				return // a hot key may have many queries, and each may be long
 			}
-			row, at := s.queries[k].row, s.queries[k].at
+			at := s.queries[k].at
 			from, known := e, s.Visibility.cutoff(at)
 			if ahead {
 				known = event.MaxTime
 			}
-			for e < end && s.order[e].visible <= known && (until == nil || s.order[e].visible < until[row]) {
+			for e < end && s.order[e].visible <= known && (len(until) == 0 || s.order[e].visible < until[k]) {
 				e++
 			}
 			step(s.store, s.gather, from, e, question{key, at, s.ownOf(k)}, out)

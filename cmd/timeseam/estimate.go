@@ -24,8 +24,7 @@ type estimate struct {
 	How         []string `json:"how"`
 }
 
-// An event costs the hash of its key and its time beside its columns, a question
-// its instant and a hash for each key.
+// An event costs the hash of its key and its time beside its columns.
 const (
 	eventBytes = 16 + 8
 	keyBytes   = 16
@@ -72,26 +71,30 @@ func newEstimate(plan *features.Plan, in *inputs, limit int64) (*estimate, error
 			}
 		}
 	}
-	standing, writing := besideBytes(plan, rows, runtime.GOMAXPROCS(0))
-	e.limited(limit, memoryNeeds{standing, writing, held, answers})
+	n := memoryNeeds{events: held, answers: answers}
+	n.standing, n.writing = besideBytes(plan, rows, runtime.GOMAXPROCS(0))
+	asking, left := questionBytes(plan)
+	n.asking, n.questions = asking*rows, left*rows
+	e.limited(limit, n)
 	return e, nil
 }
 
-// memoryNeeds is what a run holds, of which events and answers can go to a file.
-type memoryNeeds struct{ standing, writing, events, answers int64 }
+// memoryNeeds is what a run holds, of which events, questions and answers can go to a
+// file; questions that are asked take more than those that wait to be written.
+type memoryNeeds struct{ standing, writing, events, answers, asking, questions int64 }
 
 // limited says what a run with a limit takes. Events are gone when the output is
 // written.
 func (e *estimate) limited(limit int64, n memoryNeeds) {
 	beside := n.standing + n.writing
-	sweep := int64(collected * float64(max(n.events, n.answers)))
-	whole := n.standing + max(sweep, int64(collected*float64(n.answers))+n.writing)
+	sweep := int64(collected * float64(n.asking+max(n.events, n.answers)))
+	whole := n.standing + max(sweep, int64(collected*float64(n.questions+n.answers))+n.writing)
 	e.MemoryBytes = min(whole, max(limit, beside))
 	e.SpillBytes = int64(float64(whole-e.MemoryBytes) / collected)
 	if limit < beside {
 		e.How = append(e.How, fmt.Sprintf("a run with --memory %dMiB would be refused", limit>>20))
 	} else if e.SpillBytes > 0 {
-		e.How = append(e.How, fmt.Sprintf("with --memory %dMiB about %s of events and answers go to a temporary file", limit>>20, sizeWords(e.SpillBytes)))
+		e.How = append(e.How, fmt.Sprintf("with --memory %dMiB about %s of events, questions and answers go to a temporary file", limit>>20, sizeWords(e.SpillBytes)))
 	}
 }
 
