@@ -85,6 +85,7 @@ func (s *Store) run(key event.Hash, make bool) *aggregate.Run {
 		r := s.table[key]
 		if r == nil && make {
 			r = aggregate.NewRun(s.view.Layout, s.symbols, &s.Counts)
+			r.Share(s.nobody)
 			s.table[key] = r
 		}
 		return r

@@ -16,9 +16,30 @@ type Ask struct {
 
 // located is where a window's ranges lie among the rows of the run, one a
 // question.
-type located struct {
-	i, j []int32
-	hint hint
+type located struct{ i, j []int32 }
+
+// desk is what Values works with; nothing of it is needed afterwards. A table has a
+// run for every key and one desk for all of them.
+type desk struct {
+	ranges  []located      // of each window
+	asked   asked          // of the slot that is being answered
+	taken   [2][]int32     // its ranges, where its track leaves rows out
+	answers []event.Column // of each slot, answers on their way to their rows
+}
+
+// Share has a run work at the desk of another of its layout. One goroutine must own
+// both.
+func (r *Run) Share(with *Run) { r.desk = with.ready() }
+
+// ready returns the run's desk.
+func (r *Run) ready() *desk {
+	if r.desk == nil {
+		r.desk = &desk{ranges: make([]located, len(r.layout.windows)), answers: make([]event.Column, len(r.layout.Slots))}
+		for i := range r.desk.answers {
+			r.desk.answers[i] = event.Make(r.layout.Slots[i].Type)
+		}
+	}
+	return r.desk
 }
 
 // hint is where a window's range was last: a place to start looking, never an
@@ -99,7 +120,7 @@ func (a *asked) counts(s *Slot, out *event.Column) {
 func (r *Run) each(slot int, a *asked, at stand, out *event.Column) {
 	s, to := &r.layout.Slots[slot], out
 	if single(out.Type) {
-		to = &r.answers[slot]
+		to = &r.desk.answers[slot]
 		null := to.Null[:0] // kept, once there was a null
 		truncate(to, 0)
 		to.Null, to.Dict = null, nil
@@ -123,22 +144,23 @@ func (r *Run) each(slot int, a *asked, at stand, out *event.Column) {
 // nulls (S3.4). own is how many rows of the question itself stand at its instant,
 // which windows that end there hold too.
 func (r *Run) locate(times []event.Time, own int) {
-	for w := range r.ranges {
-		at, win := &r.ranges[w], &r.layout.windows[w]
+	d := r.ready()
+	for w := range d.ranges {
+		at, win := &d.ranges[w], &r.layout.windows[w]
 		at.i = resize(at.i, len(times))
 		if like := r.layout.ends[w]; like < w {
-			at.j = r.ranges[like].j
+			at.j = d.ranges[like].j
 		} else {
 			r.locateEnds(w, times, own)
 		}
-		switch near := at.hint.i; {
+		switch near := r.hints[w].i; {
 		case win.Length > 0:
 			for k, t := range times {
 				lo, _ := win.Bounds(t)
 				near = r.search(lo, near)
 				at.i[k] = min(int32(near), at.j[k])
 			}
-			at.hint.i = near
+			r.hints[w].i = near
 		case win.Rows > 0:
 			for k, j := range at.j {
 				at.i[k] = max(0, j-int32(min(win.Rows, len(r.times))))
@@ -151,18 +173,18 @@ func (r *Run) locate(times []event.Time, own int) {
 
 // locateEnds finds the upper ends of a window's ranges.
 func (r *Run) locateEnds(w int, times []event.Time, own int) {
-	at, win := &r.ranges[w], &r.layout.windows[w]
+	at, win := &r.desk.ranges[w], &r.layout.windows[w]
 	if !win.HoldsOwn() {
 		own = 0
 	}
 	at.j = resize(at.j, len(times))
-	near := at.hint.j
+	near := r.hints[w].j
 	for k, t := range times {
 		_, hi := win.Bounds(t)
 		near = r.search(hi, near)
 		at.j[k] = int32(near + own)
 	}
-	at.hint.j = near
+	r.hints[w].j = near
 }
 
 // resize is v with n entries of unknown content.
@@ -216,7 +238,8 @@ func (r *Run) searchBack(t event.Time, hi int) int {
 
 // askedOf maps the ranges of a slot's window onto the rows its track takes.
 func (r *Run) askedOf(s *Slot, rows []int32) *asked {
-	at, t, a := &r.ranges[s.window], &r.tracks[s.track], &r.asked
+	d, t := r.desk, &r.tracks[s.track]
+	at, a := &d.ranges[s.window], &d.asked
 	*a = asked{i: at.i, j: at.j, rows: rows, whole: s.Window.Lifetime}
 	if a.whole {
 		a.dropped = t.dropped
@@ -224,11 +247,11 @@ func (r *Run) askedOf(s *Slot, rows []int32) *asked {
 	if !t.partial {
 		return a
 	}
-	i, j := resize(r.taken[0], len(rows)), resize(r.taken[1], len(rows))
+	i, j := resize(d.taken[0], len(rows)), resize(d.taken[1], len(rows))
 	for k := range rows {
 		i[k], j[k] = t.rank[a.i[k]], t.rank[a.j[k]]
 	}
-	r.taken, a.i, a.j = [2][]int32{i, j}, i, j
+	d.taken, a.i, a.j = [2][]int32{i, j}, i, j
 	return a
 }
 

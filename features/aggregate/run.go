@@ -29,10 +29,8 @@ type Run struct {
 	flags     []bool // scratch of ValueWith: which columns have null flags
 	forgotten event.Time
 
-	ranges  []located      // of each window
-	asked   asked          // scratch of Values: of the slot that is being answered
-	taken   [2][]int32     // scratch of Values: ranges of a track that leaves rows out
-	answers []event.Column // scratch of Values: of each slot, answers on their way to their rows
+	hints []hint // where each window's range was last
+	desk  *desk
 }
 
 // Events is rows to insert: their times and the layout's columns. Text columns
@@ -48,14 +46,11 @@ type Events struct {
 // three as long as one goroutine owns them all.
 func NewRun(l *Layout, symbols *event.Symbols, counts *event.Counts) *Run {
 	r := &Run{layout: l, counts: counts, forgotten: event.MinTime,
-		columns: make([]event.Column, len(l.Columns)), tracks: make([]track, len(l.tracks)), changed: make([]int, len(l.tracks)), flags: make([]bool, len(l.Columns)), ranges: make([]located, len(l.windows)), answers: make([]event.Column, len(l.Slots))}
+		columns: make([]event.Column, len(l.Columns)), tracks: make([]track, len(l.tracks)), changed: make([]int, len(l.tracks)), flags: make([]bool, len(l.Columns)), hints: make([]hint, len(l.windows))}
 	for i, t := range l.Columns {
 		r.columns[i] = event.Column{Type: t}
 	}
 	r.code(symbols)
-	for i := range l.Slots {
-		r.answers[i] = event.Make(l.Slots[i].Type)
-	}
 	for i, s := range l.tracks {
 		r.tracks[i].spec = s
 	}
@@ -97,9 +92,7 @@ func (r *Run) Reset(symbols *event.Symbols) {
 	for _, f := range r.folds {
 		f.reset()
 	}
-	for w := range r.ranges {
-		r.ranges[w].hint = hint{}
-	}
+	clear(r.hints)
 	r.unsettled, r.tied, r.withdrawn, r.forgotten = 0, false, false, event.MinTime
 }
 
