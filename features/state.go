@@ -16,6 +16,9 @@ import (
 // the store's symbols.
 type Events = aggregate.Events
 
+// Ask is questions to one key, see Store.Values.
+type Ask = aggregate.Ask
+
 // Store holds the runs of one view. As a table it keeps a run for every key; as
 // an arena it keeps one, for one key after the other. It belongs to one
 // goroutine. The table is for questions in any order of keys: memory for all of
@@ -82,6 +85,7 @@ func (s *Store) run(key event.Hash, make bool) *aggregate.Run {
 		r := s.table[key]
 		if r == nil && make {
 			r = aggregate.NewRun(s.view.Layout, s.symbols, &s.Counts)
+			r.Share(s.nobody)
 			s.table[key] = r
 		}
 		return r
@@ -108,25 +112,24 @@ func (s *Store) Apply(key event.Hash, e Events, i, j int) {
 	s.run(key, true).Insert(e, i, j)
 }
 
-// Value appends to out, a column a slot, what is known of a key at an instant.
-// It changes nothing that a later Value could see. Instants may come in any
-// order. An arena that holds another key answers as for an unknown one.
-func (s *Store) Value(key event.Hash, at event.Time, out []event.Column) {
-	r := s.run(key, false)
-	if r == nil {
-		r = s.nobody
-	}
-	r.Value(at, out)
+// Values puts into out, a column a slot, what is known of a key at some instants.
+// It changes nothing that a later Values could see. Instants may come in any
+// order. An arena that holds another key answers as for an unknown one. Lists, maps
+// and structs are appended in the order of the questions (aggregate.Run.Values).
+func (s *Store) Values(key event.Hash, a Ask, out []event.Column) { s.asked(key).Values(a, out) }
+
+// ValueWith is Values of one question with its own event, the given row of Own,
+// which is gone afterwards.
+func (s *Store) ValueWith(key event.Hash, a Ask, own int, out []event.Column) {
+	s.asked(key).ValueWith(a, s.Own, own, out)
 }
 
-// ValueWith is Value with the question's own event, the given row of Own, which is
-// gone afterwards.
-func (s *Store) ValueWith(key event.Hash, at event.Time, own int, out []event.Column) {
-	r := s.run(key, false)
-	if r == nil {
-		r = s.nobody
+// asked is the run that answers for a key.
+func (s *Store) asked(key event.Hash) *aggregate.Run {
+	if r := s.run(key, false); r != nil {
+		return r
 	}
-	r.ValueWith(at, s.Own, own, out)
+	return s.nobody
 }
 
 // Close ends an arena's last run, so that Counts is complete. A table has
@@ -139,16 +142,8 @@ func (s *Store) Close() {
 	}
 }
 
-// Answers returns empty columns for the slots of the store's view, with room for
-// n answers.
-func (s *Store) Answers(n int) []event.Column {
-	out := make([]event.Column, len(s.view.Layout.Slots))
-	for i := range out {
-		out[i] = event.Make(s.view.Layout.Slots[i].Type)
-		out[i].Grow(n)
-	}
-	return out
-}
+// Answers returns columns for n answers of the slots of the store's view.
+func (s *Store) Answers(n int) []event.Column { return s.view.Layout.Answers(n) }
 
 // Intern recodes text columns in the store's symbols, in place. It looks up
 // each row's code by the hash that the dictionary holds and copies no text that
@@ -224,13 +219,16 @@ func (s *State) Value(b *event.Batch) []event.Column {
 		store, k := s.stores[l.View], l.Key
 		slots[i] = store.Answers(q.Len)
 		own := store.bring(q, l.View)
+		row := []int32{0}
 		for r := range q.Len {
+			row[0] = int32(r)
+			a := Ask{Times: q.Times[r : r+1], Rows: row}
 			if q.NoTime != nil && q.NoTime[r] || q.NoKey[k] != nil && q.NoKey[k][r] {
-				store.nobody.Value(q.Times[r], slots[i])
+				store.nobody.Values(a, slots[i])
 			} else if at := own.At(r, q.Keys[k][r]); at >= 0 {
-				store.ValueWith(q.Keys[k][r], q.Times[r], at, slots[i])
+				store.ValueWith(q.Keys[k][r], a, at, slots[i])
 			} else {
-				store.Value(q.Keys[k][r], q.Times[r], slots[i])
+				store.Values(q.Keys[k][r], a, slots[i])
 			}
 		}
 	}

@@ -11,16 +11,17 @@
 //
 // Invariants:
 //
-//	T1  A query is asked when all events with visible <= at are in, and none
-//	    whose visible is later. Whether an event that is in counts, only
-//	    Window.Bounds says.
+//	T1  A query is asked when all events with visible <= at are in, and of those
+//	    whose visible is later at most such as happened after the end of its every
+//	    window. Whether an event that is in counts, only Window.Bounds says.
 //	T2  No value, count or order of rows depends on the number of workers, on
 //	    the number of partitions, or on how rows were cut into batches.
 //	T3  Every goroutine is waited for by the function that started it.
 //	T4  What memory holds beside the shelf is a few bits of each row of the
 //	    spine, and the partitions and blocks that are in hands.
 //
-// Read visible.go, step.go, backfill.go, spine.go, partition.go, asked.go,
-// sweep.go and output.go, in that order; hands.go and resume.go say what memory and a killed run change,
+// Read visible.go, step.go, backfill.go, spine.go, partition.go, asked.go, sweep.go,
+// walk.go and output.go, in that order; hands.go and resume.go say what memory and a
+// killed run change,
 // which is no value.
 package timetravel

@@ -89,7 +89,7 @@ func (r *run) newLookupSweep(lookup int) *lookupSweep {
 	f.answers = make([]shelf.Stored, 1<<r.bits)
 	store := features.NewArena(r.Plan.Views[s.view])
 	f.nobody = store.Answers(1)
-	store.Value(event.Hash{}, 0, f.nobody)
+	store.Values(event.Hash{}, features.Ask{Times: []event.Time{0}, Rows: []int32{0}}, f.nobody)
 	return s
 }
 
@@ -195,6 +195,7 @@ type sweeper struct {
 
 	own       []int // of the partition's questions: see bring
 	ownPlaces []int32
+	ask       features.Ask // the stretch that is being asked
 }
 
 // query is a question of the partition: gathered once, so that nothing is looked up
@@ -466,45 +467,4 @@ func (s *sweeper) overlap() error {
 		}
 	}
 	return nil
-}
-
-// sortAnswers puts a partition's answers in the order of the spine's rows, so that
-// those of one block of the output lie together. walk leaves them by key; without
-// this every block of the output would jump about in every partition.
-func (s *sweeper) sortAnswers(out []event.Column) {
-	order := resize(&s.ids, len(s.queries))
-	for i := range s.queries {
-		order[s.queries[i].place] = int32(i)
-	}
-	for c := range out {
-		out[c] = permuted(&out[c], order)
-	}
-}
-
-// walk steps through every key's events and queries. Both sides of a key rise
-// in time, so that one pass serves them, each event is applied once, and the
-// run never goes back (T1). Events known only after the key's last query are
-// never applied; keys that nobody asks are not here at all. Close makes the
-// last key's counts complete.
-func (s *sweeper) walk(ctx context.Context, out []event.Column) {
-	ahead, until := s.Plan.Lookups[s.lookup].Ahead, s.until
-	for id := range s.local.len() {
-		key := s.local.keys[id]
-		e, end := int(s.eStarts[id]), int(s.eStarts[id+1])
-		for k := int(s.qStarts[id]); k < int(s.qStarts[id+1]); k++ {
-			if ctx.Err() != nil {
-				return // a hot key may have many queries, and each may be long
-			}
-			at := s.queries[k].at
-			from, known := e, s.Visibility.cutoff(at)
-			if ahead {
-				known = event.MaxTime
-			}
-			for e < end && s.order[e].visible <= known && (len(until) == 0 || s.order[e].visible < until[k]) {
-				e++
-			}
-			step(s.store, s.gather, from, e, question{key, at, s.ownOf(k)}, out)
-		}
-	}
-	s.store.Close()
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -122,20 +121,9 @@ func backfill(c *cli.Context) error {
 	return nil
 }
 
-// frugal keeps the peak of memory low until what it returns is called: a run holds
-// few pointers and much memory, so that collecting at a quarter more costs next
-// to nothing.
-func frugal() func() {
-	if os.Getenv("GOGC") != "" {
-		return func() {}
-	}
-	before := debug.SetGCPercent(25)
-	return func() { debug.SetGCPercent(before) }
-}
-
 // run makes the training set, its manifest and its run report.
 func (j *backfillJob) run(ctx context.Context) (*manifest, *runReport, error) {
-	defer frugal()()
+	defer frugal(j.memory)()
 	start := time.Now()
 	def, err := readDefinition(j.spec)
 	if err != nil {

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/timeseam/timeseam/features/event"
@@ -105,6 +106,9 @@ type Layout struct {
 	Ordered bool // some slot's value can depend on the order of ties
 
 	windows []Window
+	ends    []int  // of each window, the first that ends as it does
+	last    Window // of these, the one that ends last
+	order   []int  // the slots as they are answered
 	tracks  []trackSpec
 	folds   []foldSpec
 	inner   [][]foldSpec // of each fold, those that every group of it has
@@ -121,7 +125,20 @@ func (l *Layout) Prepare() {
 		s.track = place(&l.tracks, newTrackSpec(s), trackSpec.equal)
 		l.placeFold(s)
 		l.Ordered = l.Ordered || s.Aggregate.Ordered()
+		l.order = append(l.order, i)
 	}
+	for i, w := range l.windows {
+		l.ends = append(l.ends, slices.IndexFunc(l.windows, w.endsWith))
+		if i == 0 || l.last.endsBefore(w) {
+			l.last = w
+		}
+	}
+	// One fold after the other, short windows first: what a fold has found of one
+	// window is at hand for the next, which mostly holds it.
+	slices.SortStableFunc(l.order, func(a, b int) int {
+		s, t := &l.Slots[a], &l.Slots[b]
+		return cmp.Or(cmp.Compare(s.fold, t.fold), cmp.Compare(s.track, t.track), cmp.Compare(s.Window.span(), t.Window.span()))
+	})
 }
 
 // placeFold finds a slot's fold. Slots that answer by one column over one track
@@ -167,4 +184,12 @@ func (l *Layout) Reach(first, last event.Time) (lo, hi event.Time) {
 		lo, hi = min(lo, low), max(hi, high)
 	}
 	return lo, hi
+}
+
+// End returns the time from which on no event can matter to a question at an
+// instant, nor to one at an earlier one: it is the end of the window that ends
+// last.
+func (l *Layout) End(at event.Time) event.Time {
+	_, hi := l.last.Bounds(at)
+	return hi
 }
