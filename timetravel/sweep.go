@@ -214,6 +214,7 @@ type sweeper struct {
 	local   keyTable
 	queries []query // by key, each key's by instant
 	qStarts []int32 // by local key; one more than keys
+	keys    []event.Hash
 	ids     []int32 // local key of each of the partition's events, -1: nobody asks
 	eStarts []int32
 	order   []source // the events by key, each key's by visible
@@ -273,7 +274,7 @@ func (s *sweeper) partition(ctx context.Context, p int) ([]event.Column, error) 
 		return nil, ctx.Err() // a part of the answers is none
 	}
 	s.sortAnswers(out)
-	s.store.Renew() // the answers keep the symbols they speak
+	s.store.Renew(out)
 	s.counts.Add(&s.store.Counts)
 	return out, nil
 }
@@ -292,9 +293,12 @@ func (s *sweeper) groupQueries(rows []uint32) {
 	keys := s.spine.keys[s.query]
 	s.local.reset(len(rows))
 	s.qStarts = append(s.qStarts[:0], 0)
-	ids := resize(&s.ids, len(rows))
+	ids, own := resize(&s.ids, len(rows)), resize(&s.keys, len(rows))
 	for i, row := range rows {
-		id := s.local.add(keys[row])
+		own[i] = keys[row] // alone, so that memory brings many at a time
+	}
+	for i, key := range own {
+		id := s.local.add(key)
 		ids[i] = id
 		if int(id)+2 > len(s.qStarts) {
 			s.qStarts = append(s.qStarts, 0)
@@ -310,16 +314,45 @@ func (s *sweeper) groupQueries(rows []uint32) {
 	until := s.untilOf(s.lookup)
 	for id := range s.local.len() {
 		own := queries[s.qStarts[id]:s.qStarts[id+1]]
-		slices.SortFunc(own, func(a, b query) int {
-			if until != nil && a.at == b.at && until[a.row] != until[b.row] {
-				return cmp.Compare(until[a.row], until[b.row]) // what is known to the one that comes first must not be too much
-			}
-			return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.row, b.row))
-		})
+		sortQueries(own, until)
 		for i := 1; i < len(own); i++ {
 			if own[i].at == own[i-1].at {
 				s.counts[event.QueryDuplicate]++
 			}
+		}
+	}
+}
+
+// before is the order of a key's queries.
+func (q *query) before(p *query, until []event.Time) bool {
+	switch {
+	case q.at != p.at:
+		return q.at < p.at
+	case until != nil && until[q.row] != until[p.row]:
+		return until[q.row] < until[p.row] // what is known to the one that comes first must not be too much
+	}
+	return q.row < p.row
+}
+
+// sortQueries sorts by insertion, as most keys have few queries, unless that takes
+// more than some moves a query. No two are equal.
+func sortQueries(own []query, until []event.Time) {
+	budget := 8 * len(own)
+	for i := 1; i < len(own); i++ {
+		x := own[i]
+		j := i
+		for ; j > 0 && x.before(&own[j-1], until); j-- {
+			own[j] = own[j-1]
+		}
+		own[j] = x
+		if budget -= i - j; budget < 0 {
+			slices.SortFunc(own, func(a, b query) int {
+				if a.before(&b, until) {
+					return -1
+				}
+				return 1
+			})
+			return
 		}
 	}
 }
@@ -348,13 +381,14 @@ func resize[T any](v *[]T, n int) []T {
 // headers are new, as Intern will put other codes into them.
 func (s *sweeper) cut(p int) ([]shelf.Piece, error) {
 	group, section := groupOf(p, s.bits)
-	var parts []shelf.Piece
-	size := int64(0)
+	size, n := int64(0), 0
 	for _, part := range s.chunks[s.view] {
 		for i := range part {
 			size += part[i][group].Bytes(section)
 		}
+		n += len(part)
 	}
+	parts := make([]shelf.Piece, 0, n)
 	s.buffer = s.buffer[:0]
 	shelf.Reserve(&s.buffer, int(size))
 	for _, part := range s.chunks[s.view] {
@@ -378,11 +412,17 @@ func (s *sweeper) cut(p int) ([]shelf.Piece, error) {
 // never add a key.
 func (s *sweeper) groupEvents(chunks []shelf.Piece) {
 	s.eStarts = append(s.eStarts[:0], make([]int32, s.local.len()+1)...)
-	s.ids = s.ids[:0]
-	for _, c := range chunks {
-		for _, key := range c.Keys {
+	all := 0
+	for i := range chunks {
+		all += chunks[i].Len
+	}
+	ids := resize(&s.ids, all)
+	at := 0
+	for i := range chunks {
+		for _, key := range chunks[i].Keys {
 			id := s.local.find(key)
-			s.ids = append(s.ids, id)
+			ids[at] = id
+			at++
 			if id >= 0 {
 				s.eStarts[id+1]++
 			} else {
@@ -392,10 +432,11 @@ func (s *sweeper) groupEvents(chunks []shelf.Piece) {
 	}
 	next := accumulate(s.eStarts)
 	order := resize(&s.order, int(next[len(next)-1]))
-	at, ahead := 0, s.Plan.Lookups[s.lookup].Ahead
+	ahead := s.Plan.Lookups[s.lookup].Ahead
+	at = 0
 	for c := range chunks {
 		for row, t := range chunks[c].Times {
-			if id := s.ids[at]; id >= 0 {
+			if id := ids[at]; id >= 0 {
 				visible := t // a label is told by what happened, whenever it was heard of
 				if !ahead {
 					visible = s.Visibility.visible(t, arrivedAt(&chunks[c], row))
@@ -458,71 +499,6 @@ func sortSources(own []source, budget int) {
 			slices.SortStableFunc(own, func(a, b source) int { return cmp.Compare(a.visible, b.visible) })
 			return
 		}
-	}
-}
-
-// collect gathers the ordered events into columns, text in the store's symbols.
-// Codes of different batches speak different dictionaries; after Intern equal
-// texts have equal codes, so that runs compare and count distinct by code.
-// Column by column, each vector is written once from front to back.
-func (s *sweeper) collect(chunks []shelf.Piece) {
-	for i := range chunks {
-		s.store.Intern(chunks[i].Columns)
-	}
-	times := resize(&s.gather.Times, len(s.order))
-	for k, o := range s.order {
-		times[k] = chunks[o.chunk].Times[o.row]
-	}
-	layout := s.Plan.Views[s.view].Layout
-	if s.gather.Columns == nil {
-		s.gather.Columns = make([]event.Column, len(layout.Columns))
-	}
-	for i, t := range layout.Columns {
-		c := &s.gather.Columns[i]
-		c.Type, c.Dict = t, nil
-		if t.Text() {
-			c.Dict = &s.store.Symbols().Dict
-		}
-		s.collectColumn(c, chunks, i)
-	}
-}
-
-// collectColumn gathers one column by its kind, and its null flags only if some
-// chunk has any: a column without flags spares the run an index.
-func (s *sweeper) collectColumn(c *event.Column, chunks []shelf.Piece, i int) {
-	switch c.Type.Kind {
-	case event.Double:
-		collect(s.order, &c.Floats, func(k int) []float64 { return chunks[k].Columns[i].Floats }, len(chunks))
-	case event.Decimal:
-		collect(s.order, &c.Decimals, func(k int) []event.Int128 { return chunks[k].Columns[i].Decimals }, len(chunks))
-	case event.String, event.Bytes:
-		collect(s.order, &c.Codes, func(k int) []uint32 { return chunks[k].Columns[i].Codes }, len(chunks))
-	default:
-		collect(s.order, &c.Ints, func(k int) []int64 { return chunks[k].Columns[i].Ints }, len(chunks))
-	}
-	c.Null = c.Null[:0]
-	for k := range chunks {
-		if chunks[k].Columns[i].Null != nil {
-			null := resize(&c.Null, len(s.order))
-			for n, o := range s.order {
-				null[n] = chunks[o.chunk].Columns[i].IsNull(int(o.row))
-			}
-			return
-		}
-	}
-	c.Null = nil
-}
-
-// collect gathers one vector. The chunks' vectors are looked up before the
-// loop, which then is two loads a row.
-func collect[T any](order []source, to *[]T, from func(chunk int) []T, chunks int) {
-	vectors := make([][]T, chunks)
-	for k := range vectors {
-		vectors[k] = from(k)
-	}
-	out := resize(to, len(order))
-	for k, o := range order {
-		out[k] = vectors[o.chunk][o.row]
 	}
 }
 
