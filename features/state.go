@@ -35,6 +35,9 @@ type Store struct {
 	arena   *aggregate.Run
 	key     event.Hash
 	nobody  *aggregate.Run // the run of a key that has no events
+	texts   *event.Symbols // of an arena's answers
+	seen    byte           // of texts that were only looked at
+	known   []uint32       // scratch: of each text, its code in others and one, or 0
 }
 
 // NewTable returns a store that keeps every key's run. Its memory grows with
@@ -62,17 +65,30 @@ func newStore(v *PlannedView) *Store {
 	return s
 }
 
-// Symbols is what the text of events given to Apply is coded in. After Renew
-// they are others.
+// Symbols is what the text of events given to Apply is coded in, until Renew.
 func (s *Store) Symbols() *event.Symbols { return s.symbols }
 
-// Renew gives an arena new symbols. Answers given before keep the old ones.
-// Symbols only grow; without this an arena would end up with every text of the
-// history (I5). Answers of a partition must stay readable until they are
-// written, so the old symbols are left to them and not emptied.
-func (s *Store) Renew() {
+// Renew empties an arena and its symbols, after it gave answers texts of their own:
+// these outlive the events that they are of. Symbols only grow; without this an
+// arena would end up with every text of the history (I5).
+func (s *Store) Renew(answers []event.Column) {
 	s.close()
-	s.symbols = event.NewSymbols()
+	if s.texts == nil {
+		s.texts = event.NewSymbols()
+	}
+	s.known = append(s.known[:0], make([]uint32, s.symbols.Len())...)
+	var own []*event.Column
+	for i := range answers {
+		own = s.own(&answers[i], own)
+	}
+	if len(own) > 0 {
+		texts := s.texts.Texts()
+		for _, c := range own {
+			c.Dict = texts
+		}
+		s.texts.Reset()
+	}
+	s.symbols.Reset()
 	s.nobody.Reset(s.symbols)
 	s.arena.Reset(s.symbols)
 	s.key = event.Hash{}
@@ -144,27 +160,6 @@ func (s *Store) Close() {
 
 // Answers returns columns for n answers of the slots of the store's view.
 func (s *Store) Answers(n int) []event.Column { return s.view.Layout.Answers(n) }
-
-// Intern recodes text columns in the store's symbols, in place. It looks up
-// each row's code by the hash that the dictionary holds and copies no text that
-// is known already. Codes of the batch are replaced, not written over, as
-// others may read them.
-func (s *Store) Intern(columns []event.Column) {
-	for i := range columns {
-		c := &columns[i]
-		if !c.Type.Text() || c.Dict == &s.symbols.Dict || c.Len() == 0 {
-			continue
-		}
-		codes := make([]uint32, len(c.Codes))
-		hashes := c.Dict.Hashes()
-		for r, code := range c.Codes {
-			if !c.IsNull(r) {
-				codes[r] = s.symbols.Intern(c.Dict.At(code), hashes[code])
-			}
-		}
-		c.Codes, c.Dict = codes, &s.symbols.Dict
-	}
-}
 
 // State is what a plan has accumulated: a table for each of its views. It takes
 // events in any order and answers queries from them alone. It belongs to one

@@ -11,7 +11,8 @@
 //
 //	F1  What comes back is what was put, bit for bit: values, nulls, and texts.
 //	    Dictionaries may be others.
-//	F2  Pieces in memory take no more than the room that a shelf was given.
+//	F2  Pieces in memory take no more than the room that a shelf was given; a
+//	    dictionary that several share takes it once, until the last is gone.
 //
 // Read shelf.go, then piece.go.
 package shelf

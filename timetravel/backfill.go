@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"sync"
 	"time"
 
 	"github.com/timeseam/timeseam/features"
@@ -144,18 +145,19 @@ func (b *Backfill) Run(ctx context.Context) (*Report, error) {
 // is no lock.
 type run struct {
 	*Backfill
-	report *Report
-	spine  spine
-	bits   int              // keys are partitioned by this many of their hash's highest bits
-	chunks [][][]chunk      // by view, by part of its input, in the order of reading
-	last   []event.Time     // up to when events are known to be there, by view: the greatest time of one, where nothing else tells
-	sieves []sieve          // by view
-	asked  []asked          // by key of the plan
-	own    [][]shelf.Stored // by lookup: questions that are events themselves
-	found  []found          // by lookup
-	starts []int            // block b is rows starts[b] to starts[b+1]-1 of the output
-	shelf  *shelf.Shelf
-	hands  *hands
+	report  *Report
+	spine   spine
+	bits    int              // keys are partitioned by this many of their hash's highest bits
+	chunks  [][][]chunk      // by view, by part of its input, in the order of reading
+	last    []event.Time     // up to when events are known to be there, by view: the greatest time of one, where nothing else tells
+	sieves  []sieve          // by view
+	asked   []asked          // by key of the plan
+	own     [][]shelf.Stored // by lookup: questions that are events themselves
+	found   []found          // by lookup
+	starts  []int            // block b is rows starts[b] to starts[b+1]-1 of the output
+	shelf   *shelf.Shelf
+	hands   *hands
+	scratch sync.Pool // of readScratch
 	// finished is what the run that is taken up had done of the sweep.
 	finished []finished
 }

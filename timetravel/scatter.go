@@ -14,47 +14,46 @@ func permuted[I int32 | uint32](c *event.Column, order []I) event.Column {
 		return event.Column{Type: c.Type, Dict: c.Dict, Null: take(c.Null, order), Ints: take(c.Ints, order),
 			Floats: take(c.Floats, order), Decimals: take(c.Decimals, order), Codes: take(c.Codes, order)}
 	}
-	p := c.Like()
-	for _, i := range order {
-		p.Append(c, int(i))
+	p := event.Column{Type: c.Type, Null: take(c.Null, order), Rows: len(order)}
+	if c.Elem != nil {
+		lists(&p, c, order)
+	}
+	for i := range c.Fields {
+		p.Fields = append(p.Fields, permuted(&c.Fields[i], order))
 	}
 	return p
 }
 
-// texts makes columns of text that have a dictionary of their own.
-type texts struct {
-	codes []uint32 // scratch: of each entry, its code in the new dictionary and one, or 0
-	used  []uint32
+// lists fills the lists or maps of a column with those of another, in another order.
+func lists[I int32 | uint32](p, c *event.Column, order []I) {
+	p.Rows, p.Offsets = 0, append(make([]int32, 0, len(order)+1), 0)
+	elements := make([]int32, 0, c.Elem.Len())
+	for _, i := range order {
+		for k := c.Offsets[i]; k < c.Offsets[i+1]; k++ {
+			elements = append(elements, k)
+		}
+		p.Offsets = append(p.Offsets, int32(len(elements)))
+	}
+	elem := permuted(c.Elem, elements)
+	p.Elem = &elem
 }
 
-// permuted is the rows of a column in another order, with the texts that they name,
-// which stand in the order in which they will be asked for. A batch's own dictionary
-// would be held for a few rows of each partition, and read at random.
-func (t *texts) permuted(c *event.Column, order []int32) event.Column {
-	if len(t.codes) < c.Dict.Len() {
-		t.codes = make([]uint32, c.Dict.Len())
-	}
-	codes := make([]uint32, len(order))
-	t.used = t.used[:0]
-	size := 0
-	for k, i := range order {
+// compact is a column of text of which only some rows are asked for, with a
+// dictionary of their texts. The batch's own would be held for few of them.
+func compact(c *event.Column, rows []int32) event.Column {
+	codes, known := make([]uint32, len(c.Codes)), make([]uint32, c.Dict.Len())
+	d := event.NewDict()
+	for _, i := range rows {
+		if c.IsNull(int(i)) {
+			continue
+		}
 		code := c.Codes[i]
-		if int(code) >= c.Dict.Len() {
-			continue // of a null, where there are no texts
+		if known[code] == 0 {
+			known[code] = d.Add(c.Dict.At(code)) + 1
 		}
-		if t.codes[code] == 0 {
-			t.used = append(t.used, code)
-			t.codes[code] = uint32(len(t.used))
-			size += int(c.Dict.Offsets[code+1] - c.Dict.Offsets[code])
-		}
-		codes[k] = t.codes[code] - 1
+		codes[i] = known[code] - 1
 	}
-	d := &event.Dict{Offsets: make([]uint32, 1, len(t.used)+1), Bytes: make([]byte, 0, size)}
-	for _, code := range t.used {
-		d.Add(c.Dict.At(code))
-		t.codes[code] = 0
-	}
-	return event.Column{Type: c.Type, Dict: d, Null: take(c.Null, order), Codes: codes}
+	return event.Column{Type: c.Type, Dict: d, Null: c.Null, Codes: codes}
 }
 
 // take copies the values at the given places; a vector that is not there stays

@@ -188,7 +188,8 @@ type sweeper struct {
 	until   []event.Time // until when events are each query's own; empty: they are anybody's
 	ranks   []int64      // by place, while that is found out
 	qStarts []int32      // by local key; one more than keys
-	ids     []int32      // local key of each of the partition's events, -1: nobody asks
+	keys    []event.Hash
+	ids     []int32 // local key of each of the partition's events, -1: nobody asks
 	eStarts []int32
 	order   []source // the events by key, each key's by visible
 	gather  features.Events
@@ -251,7 +252,7 @@ func (s *sweeper) partition(ctx context.Context, p int) ([]event.Column, error) 
 		return nil, ctx.Err() // a part of the answers is none
 	}
 	s.sortAnswers(out)
-	s.store.Renew() // the answers keep the symbols they speak
+	s.store.Renew(out)
 	s.counts.Add(&s.store.Counts)
 	return out, nil
 }
@@ -280,13 +281,14 @@ func resize[T any](v *[]T, n int) []T {
 // headers are new, as Intern will put other codes into them.
 func (s *sweeper) cut(p int) ([]shelf.Piece, error) {
 	group, section := groupOf(p, s.bits)
-	var parts []shelf.Piece
-	size := int64(0)
+	size, n := int64(0), 0
 	for _, part := range s.chunks[s.view] {
 		for i := range part {
 			size += part[i][group].Bytes(section)
 		}
+		n += len(part)
 	}
+	parts := make([]shelf.Piece, 0, n)
 	s.buffer = s.buffer[:0]
 	shelf.Reserve(&s.buffer, int(size))
 	for _, part := range s.chunks[s.view] {
@@ -310,11 +312,17 @@ func (s *sweeper) cut(p int) ([]shelf.Piece, error) {
 // never add a key.
 func (s *sweeper) groupEvents(chunks []shelf.Piece) {
 	s.eStarts = append(s.eStarts[:0], make([]int32, s.local.len()+1)...)
-	s.ids = s.ids[:0]
-	for _, c := range chunks {
-		for _, key := range c.Keys {
+	all := 0
+	for i := range chunks {
+		all += chunks[i].Len
+	}
+	ids := resize(&s.ids, all)
+	at := 0
+	for i := range chunks {
+		for _, key := range chunks[i].Keys {
 			id := s.local.find(key)
-			s.ids = append(s.ids, id)
+			ids[at] = id
+			at++
 			if id >= 0 {
 				s.eStarts[id+1]++
 			} else {
@@ -324,10 +332,11 @@ func (s *sweeper) groupEvents(chunks []shelf.Piece) {
 	}
 	next := accumulate(s.eStarts)
 	order := resize(&s.order, int(next[len(next)-1]))
-	at, ahead := 0, s.Plan.Lookups[s.lookup].Ahead
+	ahead := s.Plan.Lookups[s.lookup].Ahead
+	at = 0
 	for c := range chunks {
 		for row, t := range chunks[c].Times {
-			if id := s.ids[at]; id >= 0 {
+			if id := ids[at]; id >= 0 {
 				visible := t // a label is told by what happened, whenever it was heard of
 				if !ahead {
 					visible = s.Visibility.visible(t, arrivedAt(&chunks[c], row))
@@ -390,71 +399,6 @@ func sortSources(own []source, budget int) {
 			slices.SortStableFunc(own, func(a, b source) int { return cmp.Compare(a.visible, b.visible) })
 			return
 		}
-	}
-}
-
-// collect gathers the ordered events into columns, text in the store's symbols.
-// Codes of different batches speak different dictionaries; after Intern equal
-// texts have equal codes, so that runs compare and count distinct by code.
-// Column by column, each vector is written once from front to back.
-func (s *sweeper) collect(chunks []shelf.Piece) {
-	for i := range chunks {
-		s.store.Intern(chunks[i].Columns)
-	}
-	times := resize(&s.gather.Times, len(s.order))
-	for k, o := range s.order {
-		times[k] = chunks[o.chunk].Times[o.row]
-	}
-	layout := s.Plan.Views[s.view].Layout
-	if s.gather.Columns == nil {
-		s.gather.Columns = make([]event.Column, len(layout.Columns))
-	}
-	for i, t := range layout.Columns {
-		c := &s.gather.Columns[i]
-		c.Type, c.Dict = t, nil
-		if t.Text() {
-			c.Dict = &s.store.Symbols().Dict
-		}
-		s.collectColumn(c, chunks, i)
-	}
-}
-
-// collectColumn gathers one column by its kind, and its null flags only if some
-// chunk has any: a column without flags spares the run an index.
-func (s *sweeper) collectColumn(c *event.Column, chunks []shelf.Piece, i int) {
-	switch c.Type.Kind {
-	case event.Double:
-		collect(s.order, &c.Floats, func(k int) []float64 { return chunks[k].Columns[i].Floats }, len(chunks))
-	case event.Decimal:
-		collect(s.order, &c.Decimals, func(k int) []event.Int128 { return chunks[k].Columns[i].Decimals }, len(chunks))
-	case event.String, event.Bytes:
-		collect(s.order, &c.Codes, func(k int) []uint32 { return chunks[k].Columns[i].Codes }, len(chunks))
-	default:
-		collect(s.order, &c.Ints, func(k int) []int64 { return chunks[k].Columns[i].Ints }, len(chunks))
-	}
-	c.Null = c.Null[:0]
-	for k := range chunks {
-		if chunks[k].Columns[i].Null != nil {
-			null := resize(&c.Null, len(s.order))
-			for n, o := range s.order {
-				null[n] = chunks[o.chunk].Columns[i].IsNull(int(o.row))
-			}
-			return
-		}
-	}
-	c.Null = nil
-}
-
-// collect gathers one vector. The chunks' vectors are looked up before the
-// loop, which then is two loads a row.
-func collect[T any](order []source, to *[]T, from func(chunk int) []T, chunks int) {
-	vectors := make([][]T, chunks)
-	for k := range vectors {
-		vectors[k] = from(k)
-	}
-	out := resize(to, len(order))
-	for k, o := range order {
-		out[k] = vectors[o.chunk][o.row]
 	}
 }
 

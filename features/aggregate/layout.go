@@ -109,6 +109,7 @@ type Layout struct {
 	ends    []int  // of each window, the first that ends as it does
 	last    Window // of these, the one that ends last
 	order   []int  // the slots as they are answered
+	carried []bool // of each column: texts that are given out and not told apart
 	tracks  []trackSpec
 	folds   []foldSpec
 	inner   [][]foldSpec // of each fold, those that every group of it has
@@ -139,7 +140,35 @@ func (l *Layout) Prepare() {
 		s, t := &l.Slots[a], &l.Slots[b]
 		return cmp.Or(cmp.Compare(s.fold, t.fold), cmp.Compare(s.track, t.track), cmp.Compare(s.Window.span(), t.Window.span()))
 	})
+	l.carry()
 }
+
+// carry finds the texts that a run only carries to its answers. Their codes need be
+// no identity, so that a driver may leave them in the dictionaries that they came
+// in; of all others folds, ids and orders make sure of an equal text at every turn.
+// What breaks ties by content alone is compared byte by byte, and rarely.
+func (l *Layout) carry() {
+	l.carried = make([]bool, len(l.Columns))
+	for i, t := range l.Columns {
+		l.carried[i] = t.Text() && i != l.ID && !slices.Contains(l.Version, i) && !slices.ContainsFunc(l.OrderBy, func(o Order) bool { return o.Column == i })
+	}
+	for i := range l.Slots {
+		s := &l.Slots[i]
+		told := s.Args
+		switch {
+		case s.Aggregate == First || s.Aggregate == Last || s.Aggregate == Lag:
+			told = nil
+		case s.Aggregate.Decided():
+			told = s.Args[len(s.Args)-1:]
+		}
+		for _, c := range slices.Concat(told, s.By) {
+			l.carried[c] = false
+		}
+	}
+}
+
+// Carries reports whether a column is text that is given out and not told apart.
+func (l *Layout) Carries(column int) bool { return l.carried[column] }
 
 // placeFold finds a slot's fold. Slots that answer by one column over one track
 // share its groups, and within each group their folds.
