@@ -219,6 +219,10 @@ type sweeper struct {
 	order   []source // the events by key, each key's by visible
 	gather  features.Events
 
+	heldBuffer []byte   // of what is read from a snapshot
+	heldRows   []int32  // scratch of takeOver
+	bases      [][]byte // by local key: what is left of events that are folded; empty: of none anything
+
 	own       []int // of the partition's questions: see bring
 	ownPlaces []int32
 }
@@ -258,10 +262,15 @@ func (s *sweeper) partition(ctx context.Context, p int) ([]event.Column, error) 
 		return out, nil
 	}
 	s.groupQueries(rows)
-	chunks, err := s.cut(p)
+	chunks, err := s.takeOver(p)
 	if err != nil {
 		return nil, err
 	}
+	read, err := s.cut(p)
+	if err != nil {
+		return nil, err
+	}
+	chunks = append(chunks, read...)
 	s.groupEvents(chunks)
 	s.orderEvents(chunks)
 	s.collect(chunks)
@@ -269,8 +278,8 @@ func (s *sweeper) partition(ctx context.Context, p int) ([]event.Column, error) 
 		return nil, err
 	}
 	s.bring()
-	if s.walk(ctx, out); ctx.Err() != nil {
-		return nil, ctx.Err() // a part of the answers is none
+	if err := s.walk(ctx, out); err != nil {
+		return nil, err // a part of the answers is none
 	}
 	s.sortAnswers(out)
 	s.store.Renew() // the answers keep the symbols they speak
@@ -424,7 +433,7 @@ func arrivedAt(r *shelf.Piece, row int) event.Time {
 func (s *sweeper) orderEvents(chunks []shelf.Piece) {
 	for id := range s.local.len() {
 		own := s.order[s.eStarts[id]:s.eStarts[id+1]]
-		if len(own) == 0 {
+		if len(own) == 0 && !s.hasBase(id) {
 			s.counts[event.QueryUnknownKey] += int64(s.qStarts[id+1] - s.qStarts[id])
 		}
 		ordered, known, latest := true, event.MinTime, event.MinTime
@@ -555,14 +564,17 @@ func (s *sweeper) sortAnswers(out []event.Column) {
 // run never goes back (T1). Events known only after the key's last query are
 // never applied; keys that nobody asks are not here at all. Close makes the
 // last key's counts complete.
-func (s *sweeper) walk(ctx context.Context, out []event.Column) {
+func (s *sweeper) walk(ctx context.Context, out []event.Column) error {
 	ahead, until := s.Plan.Lookups[s.lookup].Ahead, s.untilOf(s.lookup)
 	for id := range s.local.len() {
 		key := s.local.keys[id]
 		e, end := int(s.eStarts[id]), int(s.eStarts[id+1])
+		if err := s.resumeKey(id); err != nil {
+			return err
+		}
 		for k := int(s.qStarts[id]); k < int(s.qStarts[id+1]); k++ {
 			if ctx.Err() != nil {
-				return // a hot key may have many queries, and each may be long
+				return ctx.Err() // a hot key may have many queries, and each may be long
 			}
 			row, at := s.queries[k].row, s.queries[k].at
 			from, known := e, s.Visibility.cutoff(at)
@@ -576,4 +588,5 @@ func (s *sweeper) walk(ctx context.Context, out []event.Column) {
 		}
 	}
 	s.store.Close()
+	return ctx.Err()
 }
