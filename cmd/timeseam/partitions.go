@@ -111,6 +111,9 @@ func instant(t event.Time) time.Time { return time.UnixMicro(int64(t)).UTC() }
 
 // read is the table that is, or was, read of a source.
 func (in *inputs) read(source string) *sources.Table {
+	if t := in.rest[source]; t != nil {
+		return t
+	}
 	if f := in.fetched[source]; f != nil {
 		return f.table
 	}
@@ -223,6 +226,9 @@ func (in *inputs) spineAsked(set *features.TrainingSet) (asked event.Span, ok bo
 // spine's statistics tell; it reports whether they do.
 func (in *inputs) foresee(plan *features.Plan, complete map[string]*completeEntry) bool {
 	asked, known := in.spineAsked(plan.TrainingSet)
+	if in.interval != nil {
+		asked, known = *in.interval, true
+	}
 	if known {
 		askedBeyond(plan, complete, asked)
 	}
