@@ -366,6 +366,9 @@ func zeroNulls[T any](v []T, null []bool) []T {
 	return w
 }
 
+// Arrives reports whether the plan asks when events arrived.
+func (v *PlannedView) Arrives() bool { return v.arrival != nil }
+
 // KeysOf is the key of every row of a batch of the view's input, also of those
 // that the view does not take, and which rows have none. Whoever looks for the
 // events of one key compares hashes by it, as a run does.

@@ -158,6 +158,30 @@ func (s *Store) Close() {
 	}
 }
 
+// Leave appends what is left of a key's run once it has forgotten all that no question
+// at an instant from at on can tell apart. Resume takes it back.
+func (s *Store) Leave(key event.Hash, at event.Time, b []byte) []byte {
+	r := s.run(key, true)
+	r.Forget(at)
+	return r.Snapshot(b)
+}
+
+// LeaveLater appends what Leave would, of a run that Leave left before and to which
+// nothing has come since. All its rows were settled then.
+func LeaveLater(left []byte, at event.Time, b []byte) ([]byte, error) {
+	return aggregate.SnapshotLater(b, left, at)
+}
+
+// Resume makes a key's run what Leave appended, of a store of a plan with the same
+// digest. Nothing of the key was applied before.
+func (s *Store) Resume(key event.Hash, b []byte) error {
+	rest, err := s.run(key, true).Restore(b, s.symbols)
+	if err == nil && len(rest) > 0 {
+		err = errSnapshot
+	}
+	return err
+}
+
 // Answers returns columns for n answers of the slots of the store's view.
 func (s *Store) Answers(n int) []event.Column { return s.view.Layout.Answers(n) }
 

@@ -155,8 +155,8 @@ func (k *packer) text(c *event.Column, i, j int) {
 	codes, used := make([]uint32, j-i), []uint32{}
 	offsets, size := []uint32{0}, uint32(0)
 	for row, code := range c.Codes[i:j] {
-		if int(code) >= c.Dict.Len() {
-			continue // of a null, where the dictionary is empty
+		if c.IsNull(i + row) {
+			continue // whatever text its code is, the rows do not name it
 		}
 		if k.codes[code] == 0 {
 			used = append(used, code)

@@ -248,6 +248,14 @@ func (t *Table) none() *Table {
 	return &Table{Path: t.Path, text: t.text, window: t.window, columns: t.columns, places: t.places, marks: t.marks, span: t.span, Files: []File{}}
 }
 
+// WithoutFiles is the table without some of its files. It shares what it has with the table
+// it is of.
+func (t *Table) WithoutFiles(left func(f *File) bool) *Table {
+	w := t.Within(event.Always())
+	w.Files = slices.DeleteFunc(slices.Clone(t.Files), func(f File) bool { return left(&f) })
+	return w
+}
+
 // Partition is a span of time that folders stand for.
 type Partition struct {
 	event.Span
@@ -334,7 +342,7 @@ func covered(folders string, marked map[string]bool) bool {
 }
 
 // Folder is the times of the folder that a part's file lies in.
-func (p *part) Folder() (event.Span, bool) { return p.file.folder() }
+func (p *part) Folder() (event.Span, bool) { return p.file.Folder() }
 
 // Place names the file and the row, from 1 on, of a row of the last batch.
 func (p *part) Place(row int) string {
@@ -342,14 +350,15 @@ func (p *part) Place(row int) string {
 }
 
 // Folder is the times of the folder that a part's file lies in.
-func (p *textPart) Folder() (event.Span, bool) { return p.file.folder() }
+func (p *textPart) Folder() (event.Span, bool) { return p.file.Folder() }
 
 // Place names the file and the row, from 1 on, of a row of the last batch.
 func (p *textPart) Place(row int) string {
 	return fmt.Sprintf("%s, row %d", p.file.Path, p.rows-int64(p.last)+int64(row)+1)
 }
 
-func (f *File) folder() (event.Span, bool) {
+// Folder is the times of the folder that a file lies in; ok is false where it bounds none.
+func (f *File) Folder() (times event.Span, ok bool) {
 	if f.bound == nil {
 		return event.Span{}, false
 	}

@@ -30,7 +30,8 @@ type Backfill struct {
 	Visibility Visibility
 	// History opens an input's history as parts that may be read beside each
 	// other; together they hold every row once. Of what no question can reach, the
-	// times outside of reach, they may lack rows.
+	// times outside of reach, they may lack rows; where Seam is set, of a file of which
+	// they have any, only those before reach.
 	History func(in features.Input, reach event.Span) ([]event.Source, error)
 	// Complete is up to when the events of a source are all there, by its name.
 	// Of a source that is not here the newest event tells.
@@ -67,6 +68,9 @@ type Backfill struct {
 	// Hands is how many bytes the partitions that are worked on may take together;
 	// 0: any.
 	Hands int64
+	// Seam: the run begins with what another left, or leaves something to the next;
+	// Within is then its interval. nil: neither.
+	Seam *Seam
 	// Workers is how many goroutines compute; at least one.
 	Workers int
 	// Events is about how many events there are: it only chooses the number of partitions.
@@ -81,7 +85,7 @@ type Backfill struct {
 // Progress is how far a stage of a run has come. Done never falls for a stage
 // that one goroutine runs; reports of several may overtake each other.
 type Progress struct {
-	Stage string // "spine", "history", "sweep", "write"
+	Stage string // "spine", "history", "snapshot", "sweep", "write"
 	Done  int64  // rows, or partitions of a sweep
 	Total int64  // 0: not known
 }
@@ -122,10 +126,16 @@ func (b *Backfill) Run(ctx context.Context) (*Report, error) {
 		r.blockRows = outputRows
 	}
 	r.bits = min(max(bits.Len64(uint64(r.Events/partitionEvents)), 1), maxBits)
+	if err := r.Seam.fits(r); err != nil {
+		return nil, err
+	}
 	for _, stage := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{"spine", r.readSpine}, {"history", r.readHistory}, {"censor", r.leaveCensored}, {"sample", r.sampleByLabel}, {"sweep", r.sweep}, {"write", r.write}} {
+	}{{"spine", r.readSpine}, {"history", r.readHistory}, {"snapshot", r.leaveSnapshot}, {"censor", r.leaveCensored}, {"sample", r.sampleByLabel}, {"sweep", r.sweep}, {"write", r.write}} {
+		if stage.name == "snapshot" && r.Seam == nil {
+			continue
+		}
 		start := time.Now()
 		if err := stage.do(ctx); err != nil {
 			return nil, err
@@ -150,6 +160,7 @@ type run struct {
 	bits    int              // keys are partitioned by this many of their hash's highest bits
 	chunks  [][][]chunk      // by view, by part of its input, in the order of reading
 	last    []event.Time     // up to when events are known to be there, by view: the greatest time of one, where nothing else tells
+	newest  []event.Time     // the greatest time of an event, by view
 	sieves  []sieve          // by view
 	asked   []asked          // by key of the plan
 	own     [][]shelf.Stored // by lookup: questions that are events themselves
@@ -273,7 +284,7 @@ func (r *run) refuse() error {
 	for i := range r.report.Counts {
 		n += r.report.Counts[i][event.OutOfType]
 	}
-	if r.Strict && n > 0 {
+	if n += r.Seam.outOfType(); r.Strict && n > 0 {
 		return fmt.Errorf("%d values are outside their type; without strict they are null and counted", n)
 	}
 	return nil

@@ -7,6 +7,7 @@
 //   - visible: the instant at which an event becomes known (visible.go).
 //   - sweep: a run over history, one partition of keys after the other.
 //   - step: the one place that calls Apply and Value (step.go).
+//   - seam: where a run begins with what another left (seam.go, leave.go).
 //   - own: the event that a question is itself, where that counts (own.go).
 //
 // Invariants:
@@ -21,7 +22,6 @@
 //	    spine, and the partitions and blocks that are in hands.
 //
 // Read visible.go, step.go, backfill.go, spine.go, partition.go, asked.go, sweep.go,
-// walk.go and output.go, in that order; hands.go and resume.go say what memory and a
-// killed run change,
-// which is no value.
+// walk.go and output.go, in that order; hands.go, resume.go and seam.go say what memory,
+// a killed run and the run of an interval before change, which is no value.
 package timetravel

@@ -65,7 +65,12 @@ func (s *sweeper) collectTexts(c *event.Column, chunks []shelf.Piece, i int) {
 	}
 	vectors := make([]vector, len(chunks))
 	for k := range vectors {
-		add := s.store.Borrow(chunks[k].Columns, i)
+		add := uint32(0)
+		if s.whole {
+			s.store.Intern(chunks[k].Columns[i : i+1])
+		} else {
+			add = s.store.Borrow(chunks[k].Columns, i)
+		}
 		vectors[k] = vector{chunks[k].Columns[i].Codes, add}
 	}
 	out := resize(&c.Codes, len(s.order))

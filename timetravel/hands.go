@@ -61,16 +61,7 @@ const (
 func (r *run) weightOf(lookup, p int) (n int64) {
 	of := r.Plan.Lookups[lookup]
 	view := r.Plan.Views[of.View]
-	columns := int64(0)
-	for _, t := range view.Layout.Columns {
-		columns += HeldBytes(t)
-	}
-	group, section := groupOf(p, r.bits)
-	for _, part := range r.chunks[of.View] {
-		for i := range part {
-			n += int64(part[i][group].Len(section)) * (eventWeight + 3*columns)
-		}
-	}
+	n = r.eventsWeight(of.View, p)
 	answer := int64(0)
 	for i := range view.Layout.Slots {
 		answer += HeldBytes(view.Layout.Slots[i].Type)
@@ -93,6 +84,22 @@ func HeldBits(p *features.Plan) int64 {
 	}
 	section := int64(12 * 8 << maxBits)
 	return bits + (int64(len(p.Lookups))*section+int64(len(p.Queries.Keys))*section>>(maxBits-askBits)+outputRows-1)/outputRows
+}
+
+// eventsWeight is what of that the events of a view take.
+func (r *run) eventsWeight(view, p int) int64 {
+	columns := int64(0)
+	for _, t := range r.Plan.Views[view].Layout.Columns {
+		columns += HeldBytes(t)
+	}
+	group, section := groupOf(p, r.bits)
+	size, n := r.heldSize(view, p)
+	for _, part := range r.chunks[view] {
+		for i := range part {
+			n += int64(part[i][group].Len(section))
+		}
+	}
+	return size + n*(eventWeight+3*columns)
 }
 
 // ElementsGuessed is how many elements a list or a map has, as nobody can tell.

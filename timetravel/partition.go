@@ -61,6 +61,12 @@ func (r *run) readHistory(ctx context.Context) error {
 	}
 	r.chunks = make([][][]chunk, len(r.Plan.Views))
 	r.last = slices.Repeat([]event.Time{event.MinTime}, len(r.Plan.Views))
+	for v := range r.last {
+		if r.begins(v) {
+			r.last[v] = r.Seam.Views[v].Newest
+		}
+	}
+	r.newest = slices.Clone(r.last)
 	r.sieves = make([]sieve, len(r.Plan.Views))
 	for v := range r.sieves {
 		var err error
@@ -111,6 +117,7 @@ func (r *run) readInput(ctx context.Context, in int) error {
 		for i := range p.counts {
 			r.report.Counts[r.firstOf(views[i])].Add(&p.counts[i])
 			r.last[views[i]] = max(r.last[views[i]], p.last[i])
+			r.newest[views[i]] = r.last[views[i]]
 		}
 	}
 	for i := 0; known && i < len(views); i++ {
@@ -122,7 +129,7 @@ func (r *run) readInput(ctx context.Context, in int) error {
 // openInput opens what the questions can reach of an input.
 func (r *run) openInput(in int) ([]event.Source, error) {
 	_, known := r.Complete[r.Plan.Inputs[in].Source.Name.Value]
-	return r.History(r.Plan.Inputs[in], Reach(r.Plan, in, r.report.Asked, known))
+	return r.History(r.Plan.Inputs[in], Reach(r.Plan, in, r.interval(), known))
 }
 
 // firstOf is a view's first lookup.
@@ -255,11 +262,18 @@ func (r *run) chunk(view int, b *event.Batch, of *partReader, place int) (chunk,
 	if r.spine.first > r.spine.last {
 		hi = lo // no query has an instant
 	}
+	if err := r.folded(view, rows.Times, of); err != nil {
+		return chunk{}, 0, err
+	}
+	ahead := r.seamed(view) // what comes after the questions is left to the next run
+	if ahead {
+		lo, _ = v.Layout.Reach(r.Seam.Interval.From, r.Seam.Interval.From)
+	}
 	sieve := r.sieves[view]
 	p.begin(r.bits, len(rows.Times))
 	for i, t := range rows.Times {
 		of.last[place] = max(of.last[place], t)
-		if t >= lo && t < hi && sieve.passes(rows.Keys[i]) {
+		if t >= lo && (t < hi || ahead) && sieve.passes(rows.Keys[i]) {
 			p.count(i, rows.Keys[i])
 		}
 	}

@@ -22,10 +22,11 @@ const (
 	sieveMost = 1 << 20
 )
 
-// sieveOf is the sieve for the events of a view; nil: all pass.
+// sieveOf is the sieve for the events of a view; nil: all pass. What is left to
+// another run has events of all keys.
 func (r *run) sieveOf(view int) (sieve, error) {
 	n := r.spine.stays.count()
-	if n > sieveMost || int64(n)*sieveFrom > r.Events {
+	if r.seamed(view) || n > sieveMost || int64(n)*sieveFrom > r.Events {
 		return nil, nil
 	}
 	s := make(sieve, 1<<bits.Len(uint(n/4)))

@@ -193,6 +193,11 @@ type sweeper struct {
 	eStarts []int32
 	order   []source // the events by key, each key's by visible
 	gather  features.Events
+	whole   bool // events leave with their texts: none is borrowed
+
+	heldBuffer []byte   // of what is read from a snapshot
+	heldRows   []int32  // scratch of takeOver
+	bases      [][]byte // by local key: what is left of events that are folded; empty: of none anything
 
 	own       []int // of the partition's questions: see bring
 	ownPlaces []int32
@@ -235,10 +240,15 @@ func (s *sweeper) partition(ctx context.Context, p int) ([]event.Column, error) 
 		}
 		return out, nil
 	}
-	chunks, err := s.cut(p)
+	chunks, err := s.takeOver(p)
 	if err != nil {
 		return nil, err
 	}
+	read, err := s.cut(p)
+	if err != nil {
+		return nil, err
+	}
+	chunks = append(chunks, read...)
 	s.groupEvents(chunks)
 	s.orderEvents(chunks)
 	s.collect(chunks)
@@ -248,8 +258,8 @@ func (s *sweeper) partition(ctx context.Context, p int) ([]event.Column, error) 
 	if err := s.bring(p); err != nil {
 		return nil, err
 	}
-	if s.walk(ctx, out); ctx.Err() != nil {
-		return nil, ctx.Err() // a part of the answers is none
+	if err := s.walk(ctx, out); err != nil {
+		return nil, err // a part of the answers is none
 	}
 	s.sortAnswers(out)
 	s.store.Renew(out)
@@ -365,7 +375,7 @@ func arrivedAt(r *shelf.Piece, row int) event.Time {
 func (s *sweeper) orderEvents(chunks []shelf.Piece) {
 	for id := range s.local.len() {
 		own := s.order[s.eStarts[id]:s.eStarts[id+1]]
-		if len(own) == 0 {
+		if len(own) == 0 && !s.hasBase(id) {
 			s.counts[event.QueryUnknownKey] += int64(s.qStarts[id+1] - s.qStarts[id])
 		}
 		ordered, known, latest := true, event.MinTime, event.MinTime

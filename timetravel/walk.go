@@ -11,12 +11,15 @@ import (
 // run never goes back (T1). Events known only after the key's last query are
 // never applied; keys that nobody asks are not here at all. Close makes the
 // last key's counts complete.
-func (s *sweeper) walk(ctx context.Context, out []event.Column) {
+func (s *sweeper) walk(ctx context.Context, out []event.Column) error {
 	for id := range s.local.len() {
 		e, end := int(s.eStarts[id]), int(s.eStarts[id+1])
+		if err := s.resumeKey(id); err != nil {
+			return err
+		}
 		for k := int(s.qStarts[id]); k < int(s.qStarts[id+1]); {
 			if ctx.Err() != nil {
-				return // a hot key may have many queries, and each may be long
+				return ctx.Err() // a hot key may have many queries, and each may be long
 			}
 			from := e
 			own := s.ownOf(k)
@@ -25,6 +28,7 @@ func (s *sweeper) walk(ctx context.Context, out []event.Column) {
 		}
 	}
 	s.store.Close()
+	return ctx.Err()
 }
 
 // stretchMost is how many queries are asked at once at most: enough for what they

@@ -7,6 +7,8 @@ import (
 
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/sink"
+	"github.com/timeseam/timeseam/store"
 	"github.com/urfave/cli/v2"
 )
 
@@ -17,6 +19,9 @@ func explainCommand() *cli.Command {
 		ArgsUsage: "SPEC",
 		Flags: []cli.Flag{
 			setFlag("the training set meant; not needed where the definition has one"),
+			&cli.StringFlag{Name: "data-interval-start", Usage: "of a run over an interval: from this instant on", EnvVars: environment("data-interval-start")},
+			&cli.StringFlag{Name: "data-interval-end", Usage: "and before this one", EnvVars: environment("data-interval-end")},
+			&cli.StringFlag{Name: snapshotsFlag, Usage: "the folder of snapshots that the run would begin with", EnvVars: environment(snapshotsFlag)},
 			&cli.StringFlag{Name: "memory", Usage: "what the run may take, such as 2GiB", DefaultText: "half of the machine's or its container's", EnvVars: environment("memory")},
 			jsonFlag("print as JSON"),
 		},
@@ -32,6 +37,7 @@ type explanation struct {
 	Digest      string           `json:"digest"`
 	Visibility  visibility       `json:"visibility"`
 	Spine       explainedTable   `json:"spine"`
+	Snapshot    *snapshotEntry   `json:"snapshot,omitempty"`
 	Inputs      []explainedTable `json:"inputs"`
 	Views       []explainedView  `json:"views"`
 	Columns     []columnEntry    `json:"columns"`
@@ -94,9 +100,17 @@ func explain(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	x := newExplanation(plan, in)
+	begun, err := explainSeam(c, plan, in)
+	if err != nil {
+		return err
+	}
+	defer begun.Close()
+	x := newExplanation(plan, in, begun)
 	if x.Estimate, err = newEstimate(plan, in, limit); err != nil {
 		return err
+	}
+	if x.Snapshot != nil {
+		x.Estimate.ReadBytes += x.Snapshot.Bytes
 	}
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, x)
@@ -105,12 +119,40 @@ func explain(c *cli.Context) error {
 	return nil
 }
 
-func newExplanation(plan *features.Plan, in *inputs) *explanation {
+// explainSeam opens what a run over an interval would begin with; nil: of no interval
+// or folder is anything said.
+func explainSeam(c *cli.Context, plan *features.Plan, in *inputs) (*seam, error) {
+	start, end, dir := c.String("data-interval-start"), c.String("data-interval-end"), c.String(snapshotsFlag)
+	if start == "" && end == "" && dir == "" {
+		return nil, nil
+	}
+	v, err := sink.ParseInterval(start, end)
+	if err != nil {
+		return nil, wrong{err}
+	}
+	in.interval = &event.Span{From: v.Start, To: v.End}
+	if dir == "" {
+		return nil, nil
+	}
+	if store.Is(dir) {
+		return nil, errSnapshotsStored(dir)
+	}
+	return openSeam(dir, v, plan, in)
+}
+
+func newExplanation(plan *features.Plan, in *inputs, begun *seam) *explanation {
 	set := plan.TrainingSet
 	x := &explanation{Definition: plan.Definition.Name.Value, TrainingSet: set.Name.Value, Digest: plan.Digest(), Notes: []string{},
 		Visibility: newVisibility(plan)}
 	complete := in.complete(plan, nil)
+	in.ahead = begun != nil
 	x.Foreseen = in.foresee(plan, complete)
+	for _, i := range plan.Inputs {
+		if name := i.Source.Name.Value; begun != nil {
+			begun.rest(in, name, in.read(name))
+		}
+	}
+	x.Snapshot = begun.entry()
 	table := func(name, path string, columns event.Schema) explainedTable {
 		t := in.read(name)
 		if name == "" {
@@ -157,6 +199,9 @@ func (x *explanation) print(w io.Writer) {
 	}
 	fmt.Fprintln(w, "\nReads")
 	x.Spine.print(w, "spine")
+	if x.Snapshot != nil {
+		fmt.Fprintf(w, "  snapshot: %s\n", x.Snapshot.words())
+	}
 	for _, i := range x.Inputs {
 		i.print(w, "source "+i.Name)
 		if i.Partitions != nil {

@@ -43,6 +43,7 @@ type manifest struct {
 	Inner       []columnEntry    `json:"inner_columns"`    // computed for others, not given out
 	Output      *outputEntry     `json:"output,omitempty"` // nil: standard output
 	Spine       spineEntry       `json:"spine"`
+	Snapshot    *snapshotEntry   `json:"snapshot,omitempty"` // nil: none was asked for
 	Inputs      []inputEntry     `json:"inputs"`
 	Ties        []tieEntry       `json:"ties"`
 	Counts      []countsEntry    `json:"counts"`
@@ -304,6 +305,9 @@ func (m *manifest) print(w io.Writer, r *runReport) {
 				fmt.Fprintf(w, "source %s: %d %s\n", i.Source, n.count, strings.ReplaceAll(n.reason.String(), "_", " "))
 			}
 		}
+	}
+	if m.Snapshot != nil {
+		fmt.Fprintf(w, "snapshot: %s\n", m.Snapshot.words())
 	}
 	for _, i := range m.Inputs {
 		if p := i.Partitions; p != nil && p.Pruned > 0 {

@@ -94,7 +94,7 @@ type keep struct {
 // newKeep divides the memory of a run. Half of what is left beside program,
 // workers and sink is for partitions, and what the sink will have; the rest
 // is the shelf's.
-func (j *backfillJob) newKeep(plan *features.Plan, in *inputs) (*keep, error) {
+func (j *backfillJob) newKeep(plan *features.Plan, in *inputs, begun *seam) (*keep, error) {
 	if j.memory == 0 {
 		j.memory = machineMemory("/") / 2
 	}
@@ -108,7 +108,7 @@ func (j *backfillJob) newKeep(plan *features.Plan, in *inputs) (*keep, error) {
 	}
 	left := int64(float64(j.memory-k.beside) / collected)
 	k.hands = max(left/2+int64(float64(writing)/collected), memoryWorker*int64(j.workers))
-	if err := j.resumed(k, plan, in); err != nil {
+	if err := j.resumed(k, plan, in, begun); err != nil {
 		return nil, err
 	}
 	if k.shelf == nil {
@@ -221,7 +221,7 @@ const resumeSuffix = ".resume"
 
 // resumed opens the journal of a run that is to be taken up, or that one may be taken
 // up from. A run that is not to be removes what one before it has left.
-func (j *backfillJob) resumed(k *keep, plan *features.Plan, in *inputs) error {
+func (j *backfillJob) resumed(k *keep, plan *features.Plan, in *inputs, begun *seam) error {
 	if j.target == nil || strings.Contains(j.target.Path(), "://") && j.tempDir == "" {
 		if j.resume {
 			return wrongf("--resume needs a folder for what the run writes down; say --temp-dir, or write a file of this machine")
@@ -246,7 +246,9 @@ func (j *backfillJob) resumed(k *keep, plan *features.Plan, in *inputs) error {
 	if !j.resume {
 		return os.RemoveAll(dir)
 	}
-	identity, err := json.Marshal(j.identity(plan, in))
+	id := j.identity(plan, in)
+	id.Snapshot = begun.entry()
+	identity, err := json.Marshal(id)
 	if err != nil {
 		return errors.Join(err, k.unlock())
 	}
@@ -260,6 +262,10 @@ func (j *backfillJob) resumed(k *keep, plan *features.Plan, in *inputs) error {
 // under a name that is that output's alone, from whichever folder it is named.
 func (j *backfillJob) resumeFolder() (string, error) {
 	out := j.target.Path()
+	if j.tempDir == "" && j.target.Interval != nil {
+		// It is no interval of the folder, and none of its readers' business.
+		return filepath.Join(filepath.Dir(out), "_"+filepath.Base(out)+resumeSuffix), nil
+	}
 	if j.tempDir == "" {
 		return filepath.Clean(out) + resumeSuffix, nil
 	}
@@ -282,6 +288,7 @@ type identity struct {
 	Definition      [sha256.Size]byte
 	Interval        *sink.Interval
 	Complete        map[string]event.Time
+	Snapshot        *snapshotEntry
 	Files           []string
 }
 

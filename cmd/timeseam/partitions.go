@@ -90,6 +90,9 @@ func (in *inputs) newFetched(plan *features.Plan, s *features.Source, reach even
 	if len(s.PartitionedBy) > 0 {
 		f.table, f.partitions = withinPartitions(s, f.table, reach)
 	}
+	if in.ahead {
+		reach.To = event.MaxTime // what comes after the questions is left to the next run
+	}
 	f.prune(plan, s, reach)
 	return f
 }
@@ -128,6 +131,9 @@ func instant(t event.Time) time.Time { return time.UnixMicro(int64(t)).UTC() }
 
 // read is the table that is, or was, read of a source.
 func (in *inputs) read(source string) *sources.Table {
+	if t := in.rest[source]; t != nil {
+		return t
+	}
 	if f := in.fetched[source]; f != nil {
 		return f.table
 	}
@@ -240,6 +246,9 @@ func (in *inputs) spineAsked(set *features.TrainingSet) (asked event.Span, ok bo
 // statistics tell; it reports whether they do.
 func (in *inputs) foresee(plan *features.Plan, complete map[string]*completeEntry) bool {
 	asked, known := in.spineAsked(plan.TrainingSet)
+	if in.interval != nil {
+		asked, known = *in.interval, true
+	}
 	if known {
 		askedBeyond(plan, complete, asked)
 	}

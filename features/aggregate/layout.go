@@ -200,6 +200,23 @@ func place[T any](list *[]T, v T, equal func(a, b T) bool) int {
 	return len(*list) - 1
 }
 
+// Settled returns the time below which, for every instant from at on, no window tells
+// an event from another: Forget folds those away. Of a layout whose windows all have
+// a length it is the lower end of Reach, below which none counts.
+func (l *Layout) Settled(at event.Time) event.Time {
+	settled := event.MaxTime
+	for _, w := range l.windows {
+		settled = min(settled, w.settled(at))
+	}
+	return settled
+}
+
+// Endless reports whether some window reaches back without end, so that what is
+// forgotten must be told by bases, or by the rows that a rows window keeps.
+func (l *Layout) Endless() bool {
+	return slices.ContainsFunc(l.windows, func(w Window) bool { return w.Length == 0 })
+}
+
 // Reach returns the times lo <= time < hi outside of which no event can matter to
 // queries at instants from first to last. The backfill leaves events outside of
 // it unread by any run (events_outside_windows, S17.1), so it must be no

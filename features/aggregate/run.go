@@ -366,11 +366,7 @@ func (r *Run) indistinct(i int) bool {
 // so it is called now and then and not for every event (I5).
 func (r *Run) Forget(at event.Time) {
 	r.settle()
-	settled := event.MaxTime
-	for _, w := range r.layout.windows {
-		settled = min(settled, w.settled(at))
-	}
-	n, _ := slices.BinarySearch(r.times, settled)
+	n, _ := slices.BinarySearch(r.times, r.layout.Settled(at))
 	if kept := r.kept(n); kept != nil {
 		r.drop(n, kept)
 	}
