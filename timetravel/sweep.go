@@ -193,8 +193,7 @@ type sweeper struct {
 	order   []source // the events by key, each key's by visible
 	gather  features.Events
 
-	own       []int // of the partition's questions: see bring
-	ownPlaces []int32
+	own []int // of the partition's questions: see bring
 }
 
 // query is a question of the partition: gathered once, so that nothing is looked up
