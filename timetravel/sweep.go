@@ -199,9 +199,8 @@ type sweeper struct {
 	heldRows   []int32  // scratch of takeOver
 	bases      [][]byte // by local key: what is left of events that are folded; empty: of none anything
 
-	own       []int // of the partition's questions: see bring
-	ownPlaces []int32
-	ask       features.Ask // the stretch that is being asked
+	own []int        // of the partition's questions: see bring
+	ask features.Ask // the stretch that is being asked
 }
 
 // query is a question of the partition: gathered once, so that nothing is looked up
