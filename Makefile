@@ -11,7 +11,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSITYGW_VERSION := v1.8.0
 VERSITYGW         := .cache/versitygw-$(VERSITYGW_VERSION)/versitygw
 
-.PHONY: build test race bench bench-peers fuzz platforms lint fixtures integration-all integration-s3 clean help
+.PHONY: build test race bench bench-peers bench-scale fuzz platforms lint fixtures integration-all integration-s3 clean help
 
 build: ## the program, one static file: bin/timeseam
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/timeseam ./cmd/timeseam
@@ -23,10 +23,13 @@ race: ## the tests of meaning and of the driver under the race detector
 	go test -race -short -timeout 20m ./features/... ./shelf ./store/... ./timetravel/...
 
 bench: ## Go benchmarks of the hot packages, then workloads A, B and C on SIZES
-	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem ./features/... ./timetravel/... ./sources/... ./sink/... && python3 fixtures/peers/bench.py --ours-only $(SIZES)
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem ./features/... ./shelf ./timetravel/... ./sources/... ./sink/... && python3 fixtures/peers/bench.py --ours-only $(SIZES)
 
 bench-peers: ## A, B and C on SIZES side by side with pinned DuckDB and Polars
 	python3 fixtures/peers/bench.py $(SIZES)
+
+bench-scale: ## how B grows with events, windows, their length, hot keys, threads, ids; in pairs of runs
+	python3 fixtures/peers/scale.py
 
 fuzz: ## each fuzzer for FUZZTIME
 	.ci/fuzz $(FUZZTIME)

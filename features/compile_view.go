@@ -186,6 +186,7 @@ func (v *viewCompiler) plan() bool {
 		v.c.fault(v.def.Source, 0, 0, fmt.Sprintf("view %s reads no column of source %s", v.def.Name.Value, v.src.def.Name.Value), "a value that is always the same needs no source: write it in a derived view")
 		return false
 	}
+	v.refutations()
 	return true
 }
 

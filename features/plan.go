@@ -61,6 +61,8 @@ type PlannedView struct {
 	time    *expr.Expr
 	arrival *expr.Expr // nil: nobody asks when events arrived
 	where   *expr.Expr // nil: every event
+	timed   int        // 1 and the column of the input that is its time; 0: none alone
+	refuter *refuter   // of where
 	columns []*expr.Expr
 	own     bool     // the rows of the spine are events of it
 	ends    *ends    // nil: versions end with the next one

@@ -17,6 +17,8 @@ type Rows struct {
 	Times   []event.Time
 	Arrived []event.Time   // nil: the plan does not ask
 	Columns []event.Column // the run's columns; text in the batch's dictionaries
+
+	hashes []event.Hash // scratch
 }
 
 // Rows evaluates what the view takes of a batch of its input. Rows without time
@@ -28,6 +30,13 @@ type Rows struct {
 // is told from (S10.2). It may be called from several goroutines, with batches
 // and counts of their own.
 func (v *PlannedView) Rows(b *event.Batch, n *event.Counts) Rows {
+	var r Rows
+	v.Take(b, n, &r)
+	return r
+}
+
+// Take is Rows for who goes through many batches: vectors of *r are used again.
+func (v *PlannedView) Take(b *event.Batch, n *event.Counts, r *Rows) {
 	if v.where != nil {
 		passed := newSelection(b.Len)
 		passed.keep(v.where.Eval(b, n))
@@ -36,19 +45,23 @@ func (v *PlannedView) Rows(b *event.Batch, n *event.Counts) Rows {
 	taken := newSelection(b.Len)
 	at := v.time.Eval(b, n)
 	n[event.NoTime] += taken.dropNulls(at.Null)
-	hashes, null := event.Keys(evaluate(v.keys, b, n), b.Len, nil)
+	var null []bool
+	r.hashes, null = event.Keys(evaluate(v.keys, b, n), b.Len, r.hashes)
 	n[event.NoKey] += taken.dropNulls(null)
 	var arrived event.Column
 	if v.arrival != nil {
 		arrived = v.arrival.Eval(b, n)
 		n[event.NoArrival] += taken.dropNulls(arrived.Null)
 	}
-	r := Rows{Keys: pick(taken, hashes), Times: make([]event.Time, taken.len())}
+	r.Keys = pick(taken, r.hashes)
+	r.Times = resized(r.Times, taken.len())
 	for i, t := range pick(taken, at.Ints) {
 		r.Times[i] = event.Time(t)
 	}
-	if v.arrival != nil {
-		r.Arrived = make([]event.Time, taken.len())
+	if v.arrival == nil {
+		r.Arrived = nil
+	} else {
+		r.Arrived = resized(r.Arrived, taken.len())
 		for i, t := range pick(taken, arrived.Ints) {
 			r.Arrived[i] = event.Time(t)
 			if r.Arrived[i] < r.Times[i] {
@@ -57,7 +70,14 @@ func (v *PlannedView) Rows(b *event.Batch, n *event.Counts) Rows {
 		}
 	}
 	r.Columns = v.kept(taken.batch(b), n)
-	return r
+}
+
+// resized is a vector of n values, in the memory of v if that has room.
+func resized[T any](v []T, n int) []T {
+	if cap(v) < n {
+		return make([]T, n)
+	}
+	return v[:n]
 }
 
 // kept evaluates what the view's runs keep of events. Negative zero becomes zero
@@ -345,6 +365,9 @@ func zeroNulls[T any](v []T, null []bool) []T {
 	}
 	return w
 }
+
+// Arrives reports whether the plan asks when events arrived.
+func (v *PlannedView) Arrives() bool { return v.arrival != nil }
 
 // KeysOf is the key of every row of a batch of the view's input, also of those
 // that the view does not take, and which rows have none. Whoever looks for the

@@ -16,6 +16,9 @@ import (
 // the store's symbols.
 type Events = aggregate.Events
 
+// Ask is questions to one key, see Store.Values.
+type Ask = aggregate.Ask
+
 // Store holds the runs of one view. As a table it keeps a run for every key; as
 // an arena it keeps one, for one key after the other. It belongs to one
 // goroutine. The table is for questions in any order of keys: memory for all of
@@ -32,6 +35,9 @@ type Store struct {
 	arena   *aggregate.Run
 	key     event.Hash
 	nobody  *aggregate.Run // the run of a key that has no events
+	texts   *event.Symbols // of an arena's answers
+	seen    byte           // of texts that were only looked at
+	known   []uint32       // scratch: of each text, its code in others and one, or 0
 }
 
 // NewTable returns a store that keeps every key's run. Its memory grows with
@@ -59,17 +65,30 @@ func newStore(v *PlannedView) *Store {
 	return s
 }
 
-// Symbols is what the text of events given to Apply is coded in. After Renew
-// they are others.
+// Symbols is what the text of events given to Apply is coded in, until Renew.
 func (s *Store) Symbols() *event.Symbols { return s.symbols }
 
-// Renew gives an arena new symbols. Answers given before keep the old ones.
-// Symbols only grow; without this an arena would end up with every text of the
-// history (I5). Answers of a partition must stay readable until they are
-// written, so the old symbols are left to them and not emptied.
-func (s *Store) Renew() {
+// Renew empties an arena and its symbols, after it gave answers texts of their own:
+// these outlive the events that they are of. Symbols only grow; without this an
+// arena would end up with every text of the history (I5).
+func (s *Store) Renew(answers []event.Column) {
 	s.close()
-	s.symbols = event.NewSymbols()
+	if s.texts == nil {
+		s.texts = event.NewSymbols()
+	}
+	s.known = append(s.known[:0], make([]uint32, s.symbols.Len())...)
+	var own []*event.Column
+	for i := range answers {
+		own = s.own(&answers[i], own)
+	}
+	if len(own) > 0 {
+		texts := s.texts.Texts()
+		for _, c := range own {
+			c.Dict = texts
+		}
+		s.texts.Reset()
+	}
+	s.symbols.Reset()
 	s.nobody.Reset(s.symbols)
 	s.arena.Reset(s.symbols)
 	s.key = event.Hash{}
@@ -82,6 +101,7 @@ func (s *Store) run(key event.Hash, make bool) *aggregate.Run {
 		r := s.table[key]
 		if r == nil && make {
 			r = aggregate.NewRun(s.view.Layout, s.symbols, &s.Counts)
+			r.Share(s.nobody)
 			s.table[key] = r
 		}
 		return r
@@ -108,25 +128,24 @@ func (s *Store) Apply(key event.Hash, e Events, i, j int) {
 	s.run(key, true).Insert(e, i, j)
 }
 
-// Value appends to out, a column a slot, what is known of a key at an instant.
-// It changes nothing that a later Value could see. Instants may come in any
-// order. An arena that holds another key answers as for an unknown one.
-func (s *Store) Value(key event.Hash, at event.Time, out []event.Column) {
-	r := s.run(key, false)
-	if r == nil {
-		r = s.nobody
-	}
-	r.Value(at, out)
+// Values puts into out, a column a slot, what is known of a key at some instants.
+// It changes nothing that a later Values could see. Instants may come in any
+// order. An arena that holds another key answers as for an unknown one. Lists, maps
+// and structs are appended in the order of the questions (aggregate.Run.Values).
+func (s *Store) Values(key event.Hash, a Ask, out []event.Column) { s.asked(key).Values(a, out) }
+
+// ValueWith is Values of one question with its own event, the given row of Own,
+// which is gone afterwards.
+func (s *Store) ValueWith(key event.Hash, a Ask, own int, out []event.Column) {
+	s.asked(key).ValueWith(a, s.Own, own, out)
 }
 
-// ValueWith is Value with the question's own event, the given row of Own, which is
-// gone afterwards.
-func (s *Store) ValueWith(key event.Hash, at event.Time, own int, out []event.Column) {
-	r := s.run(key, false)
-	if r == nil {
-		r = s.nobody
+// asked is the run that answers for a key.
+func (s *Store) asked(key event.Hash) *aggregate.Run {
+	if r := s.run(key, false); r != nil {
+		return r
 	}
-	r.ValueWith(at, s.Own, own, out)
+	return s.nobody
 }
 
 // Close ends an arena's last run, so that Counts is complete. A table has
@@ -139,37 +158,32 @@ func (s *Store) Close() {
 	}
 }
 
-// Answers returns empty columns for the slots of the store's view, with room for
-// n answers.
-func (s *Store) Answers(n int) []event.Column {
-	out := make([]event.Column, len(s.view.Layout.Slots))
-	for i := range out {
-		out[i] = event.Make(s.view.Layout.Slots[i].Type)
-		out[i].Grow(n)
-	}
-	return out
+// Leave appends what is left of a key's run once it has forgotten all that no question
+// at an instant from at on can tell apart. Resume takes it back.
+func (s *Store) Leave(key event.Hash, at event.Time, b []byte) []byte {
+	r := s.run(key, true)
+	r.Forget(at)
+	return r.Snapshot(b)
 }
 
-// Intern recodes text columns in the store's symbols, in place. It looks up
-// each row's code by the hash that the dictionary holds and copies no text that
-// is known already. Codes of the batch are replaced, not written over, as
-// others may read them.
-func (s *Store) Intern(columns []event.Column) {
-	for i := range columns {
-		c := &columns[i]
-		if !c.Type.Text() || c.Dict == &s.symbols.Dict || c.Len() == 0 {
-			continue
-		}
-		codes := make([]uint32, len(c.Codes))
-		hashes := c.Dict.Hashes()
-		for r, code := range c.Codes {
-			if !c.IsNull(r) {
-				codes[r] = s.symbols.Intern(c.Dict.At(code), hashes[code])
-			}
-		}
-		c.Codes, c.Dict = codes, &s.symbols.Dict
-	}
+// LeaveLater appends what Leave would, of a run that Leave left before and to which
+// nothing has come since. All its rows were settled then.
+func LeaveLater(left []byte, at event.Time, b []byte) ([]byte, error) {
+	return aggregate.SnapshotLater(b, left, at)
 }
+
+// Resume makes a key's run what Leave appended, of a store of a plan with the same
+// digest. Nothing of the key was applied before.
+func (s *Store) Resume(key event.Hash, b []byte) error {
+	rest, err := s.run(key, true).Restore(b, s.symbols)
+	if err == nil && len(rest) > 0 {
+		err = errSnapshot
+	}
+	return err
+}
+
+// Answers returns columns for n answers of the slots of the store's view.
+func (s *Store) Answers(n int) []event.Column { return s.view.Layout.Answers(n) }
 
 // State is what a plan has accumulated: a table for each of its views. It takes
 // events in any order and answers queries from them alone. It belongs to one
@@ -224,13 +238,16 @@ func (s *State) Value(b *event.Batch) []event.Column {
 		store, k := s.stores[l.View], l.Key
 		slots[i] = store.Answers(q.Len)
 		own := store.bring(q, l.View)
+		row := []int32{0}
 		for r := range q.Len {
+			row[0] = int32(r)
+			a := Ask{Times: q.Times[r : r+1], Rows: row}
 			if q.NoTime != nil && q.NoTime[r] || q.NoKey[k] != nil && q.NoKey[k][r] {
-				store.nobody.Value(q.Times[r], slots[i])
+				store.nobody.Values(a, slots[i])
 			} else if at := own.At(r, q.Keys[k][r]); at >= 0 {
-				store.ValueWith(q.Keys[k][r], q.Times[r], at, slots[i])
+				store.ValueWith(q.Keys[k][r], a, at, slots[i])
 			} else {
-				store.Value(q.Keys[k][r], q.Times[r], slots[i])
+				store.Values(q.Keys[k][r], a, slots[i])
 			}
 		}
 	}

@@ -21,8 +21,9 @@ type Piece struct {
 // slice is rows i to j-1. It shares the vectors.
 func (p *Piece) slice(i, j int) Piece {
 	s := Piece{Len: j - i, Rows: cut(p.Rows, i, j), Keys: cut(p.Keys, i, j), Times: cut(p.Times, i, j), Arrived: cut(p.Arrived, i, j)}
+	s.Columns = make([]event.Column, len(p.Columns))
 	for c := range p.Columns {
-		s.Columns = append(s.Columns, sliceColumn(&p.Columns[c], i, j))
+		s.Columns[c] = sliceColumn(&p.Columns[c], i, j)
 	}
 	return s
 }
@@ -50,26 +51,35 @@ func cut[T any](v []T, i, j int) []T {
 	return v[i:j:j]
 }
 
-// size is about how many bytes the piece takes in memory.
-func (p *Piece) size() int64 {
-	n := 4*len(p.Rows) + 16*len(p.Keys) + 8*len(p.Times) + 8*len(p.Arrived)
-	for i := range p.Columns {
-		n += columnSize(&p.Columns[i])
+// sizes is about how many bytes pieces take in memory: each without dictionaries,
+// and these, which they may share, with their hashes.
+func sizes(pieces []Piece) (each []int64, dicts int64) {
+	seen := map[*event.Dict]bool{}
+	for k := range pieces {
+		p := &pieces[k]
+		n := 4*len(p.Rows) + 16*len(p.Keys) + 8*len(p.Times) + 8*len(p.Arrived)
+		for i := range p.Columns {
+			n += columnSize(&p.Columns[i], seen)
+		}
+		each = append(each, int64(n))
 	}
-	return int64(n)
+	for d := range seen {
+		dicts += int64(len(d.Bytes) + 20*len(d.Offsets))
+	}
+	return each, dicts
 }
 
-// columnSize counts a dictionary with its hashes.
-func columnSize(c *event.Column) int {
+// columnSize notes the dictionaries that the column uses.
+func columnSize(c *event.Column, dicts map[*event.Dict]bool) int {
 	n := len(c.Null) + 8*len(c.Ints) + 8*len(c.Floats) + 16*len(c.Decimals) + 4*len(c.Codes) + 4*len(c.Offsets)
 	if c.Dict != nil {
-		n += len(c.Dict.Bytes) + 20*len(c.Dict.Offsets)
+		dicts[c.Dict] = true
 	}
 	if c.Elem != nil {
-		n += columnSize(c.Elem)
+		n += columnSize(c.Elem, dicts)
 	}
 	for f := range c.Fields {
-		n += columnSize(&c.Fields[f])
+		n += columnSize(&c.Fields[f], dicts)
 	}
 	return n
 }
@@ -145,8 +155,8 @@ func (k *packer) text(c *event.Column, i, j int) {
 	codes, used := make([]uint32, j-i), []uint32{}
 	offsets, size := []uint32{0}, uint32(0)
 	for row, code := range c.Codes[i:j] {
-		if int(code) >= c.Dict.Len() {
-			continue // of a null, where the dictionary is empty
+		if c.IsNull(i + row) {
+			continue // whatever text its code is, the rows do not name it
 		}
 		if k.codes[code] == 0 {
 			used = append(used, code)

@@ -52,7 +52,8 @@ func New(room int64, open func() (File, error)) *Shelf {
 type Stored struct {
 	starts []int32 // section s is rows starts[s] to starts[s+1]-1
 	piece  Piece   // where it is in memory
-	size   int64   // that it takes there
+	size   int64   // that it takes there alone
+	shared *common // and with others; nil: nothing, or it was dropped
 	at     []int64 // where its sections lie in the file, and their end; nil: it is in memory
 	shape  shape
 	sum    uint32 // of its bytes in the file, where the shelf sums them
@@ -69,16 +70,40 @@ func (k *Stored) Bytes(section int) int64 {
 	return k.at[section+1] - k.at[section]
 }
 
+// common is what pieces share: it is held until the last of them is dropped.
+type common struct {
+	size int64
+	left atomic.Int32
+}
+
 // Put takes a piece over, of which nobody else may write to a vector. Section s is
 // its rows starts[s] to starts[s+1]-1.
 func (s *Shelf) Put(p Piece, starts []int32) (Stored, error) {
-	k := Stored{starts: starts, size: p.size(), shape: shapeOf(&p)}
-	if s.take(k.size) {
-		k.piece = p
-		return k, nil
+	k, err := s.PutAll([]Piece{p}, [][]int32{starts})
+	return k[0], err
+}
+
+// PutAll takes over pieces that share dictionaries, which take memory once. All stay
+// there or none does.
+func (s *Shelf) PutAll(pieces []Piece, starts [][]int32) ([]Stored, error) {
+	each, dicts := sizes(pieces)
+	all := dicts
+	for _, n := range each {
+		all += n
 	}
-	k.size = 0
-	return k, s.write(&k, &p)
+	room, shared := s.take(all), &common{size: dicts}
+	shared.left.Store(int32(len(pieces)))
+	stored := make([]Stored, len(pieces))
+	for i := range pieces {
+		k := &stored[i]
+		*k = Stored{starts: starts[i], shape: shapeOf(&pieces[i])}
+		if room {
+			k.piece, k.size, k.shared = pieces[i], each[i], shared
+		} else if err := s.write(k, &pieces[i]); err != nil {
+			return stored, err
+		}
+	}
+	return stored, nil
 }
 
 // take reserves memory, if there is room.
@@ -96,8 +121,11 @@ func (s *Shelf) take(n int64) bool {
 
 // Drop lets go of a piece.
 func (s *Shelf) Drop(k *Stored) {
-	if k.at == nil {
+	if k.shared != nil {
 		s.held.Add(-k.size)
+		if k.shared.left.Add(-1) == 0 {
+			s.held.Add(-k.shared.size)
+		}
 	}
 	*k = Stored{}
 }

@@ -1,7 +1,9 @@
 package shelf_test
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -268,5 +270,53 @@ func TestFullDiskIsTold(t *testing.T) {
 	defer s.Close()
 	if _, err := s.Put(newPiece(10, rand.New(rand.NewPCG(5, 5))), []int32{0, 10}); !errors.Is(err, shelf.ErrFile) || !errors.Is(err, os.ErrPermission) {
 		t.Errorf("a disk that takes nothing: %v", err)
+	}
+}
+
+// TestSharedOnce: dictionaries that pieces share take room once, until the last of
+// these is dropped (F2); pieces that do not fit together go to the file together.
+func TestSharedOnce(t *testing.T) {
+	const texts, size = 1000, 100 // about 120 kB with hashes
+	d := event.NewDict()
+	for i := range texts {
+		d.Add(fmt.Appendf(nil, "%0*d", size, i))
+	}
+	pieces, starts := make([]shelf.Piece, 4), make([][]int32, 4)
+	for k := range pieces {
+		pieces[k] = shelf.Piece{Len: 1, Columns: []event.Column{{Type: event.Of(event.String), Dict: d, Codes: []uint32{uint32(k)}}}}
+		starts[k] = []int32{0, 1}
+	}
+	s := shelf.New(200_000, temporary(t))
+	defer s.Close()
+	inMemory := func() []shelf.Stored {
+		stored, err := s.PutAll(pieces, starts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k := range stored {
+			var buffer []byte
+			p, err := s.Section(&stored[k], 0, &buffer)
+			if err != nil || !bytes.Equal(p.Columns[0].Text(0), d.At(uint32(k))) {
+				t.Errorf("piece %d has come back with %q (%v)", k, p.Columns[0].Text(0), err)
+			}
+			if in := stored[k].Bytes(0) == 0; in != (stored[0].Bytes(0) == 0) {
+				t.Errorf("piece %d is in memory: %v, unlike the first", k, in)
+			}
+		}
+		return stored
+	}
+	first := inMemory()
+	if first[0].Bytes(0) > 0 {
+		t.Fatal("four pieces that share a dictionary of 120 kB have no room in 200 kB")
+	}
+	for k := range first {
+		if again := inMemory(); again[0].Bytes(0) == 0 {
+			t.Errorf("the same once more has room, after %d of four were dropped", k)
+		}
+		s.Drop(&first[k])
+		s.Drop(&first[k]) // it is gone already
+	}
+	if again := inMemory(); again[0].Bytes(0) > 0 {
+		t.Error("after all were dropped there is no room")
 	}
 }

@@ -21,6 +21,7 @@ func BenchmarkParquet(b *testing.B) {
 		schema = append(schema, event.Field{Name: string(rune('a' + i)), Type: event.Of(kind)})
 	}
 	in := benchBatch(schema, batch)
+	b.ReportAllocs()
 	for b.Loop() {
 		f, err := NewParquet(filepath.Join(b.TempDir(), "out.parquet"), Options{Schema: schema})
 		if err != nil {
@@ -38,6 +39,7 @@ func BenchmarkParquet(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows/columns, "ns/value")
 }
 

@@ -33,11 +33,12 @@ type group struct {
 
 func newGroup(l *layout) *group {
 	g := &group{layout: l}
+	room := newVectors(l.rows)
 	for _, c := range l.carried {
 		g.carried = append(g.carried, carriedRows{carriedType: c})
 	}
 	for _, f := range l.stored.Fields()[len(l.carried):] {
-		g.build = append(g.build, array.NewBuilder(memory.DefaultAllocator, f.Type))
+		g.build = append(g.build, array.NewBuilder(room.of(f.Type), f.Type))
 	}
 	return g
 }
@@ -146,7 +147,8 @@ func trimmedData(d arrow.ArrayData) arrow.ArrayData {
 	}
 	for i, b := range buffers[:bitmaps] {
 		if n := int(bitutil.BytesForBits(int64(d.Len()))); b != nil && b.Len() > n {
-			buffers[i] = memory.NewBufferBytes(b.Bytes()[:n])
+			buffers[i] = memory.SliceBuffer(b, 0, n)
+			defer buffers[i].Release()
 		}
 	}
 	children := slices.Clone(d.Children())

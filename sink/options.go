@@ -17,6 +17,7 @@ type Options struct {
 	Carried      *arrow.Schema // the columns of Batch.Carried; nil: there are none
 	Compression  string        // Parquet: snappy (default), zstd, gzip, lz4, none; Arrow: none (default), zstd, lz4
 	RowGroupRows int           // rows encoded together; 0: 122,880
+	Workers      int           // columns encoded beside each other, where the format has them apart; 0: one
 }
 
 // layout is what follows from Options for every format.
@@ -27,11 +28,12 @@ type layout struct {
 	stored   *arrow.Schema // the types that are encoded; field for field as declared
 	rows     int           // in a group
 	text     int           // bytes of text in a group, more or less
+	workers  int
 }
 
 // newLayout checks o and lays out its columns.
 func newLayout(o Options) (*layout, error) {
-	l := &layout{computed: o.Schema, rows: o.RowGroupRows, text: textMax}
+	l := &layout{computed: o.Schema, rows: o.RowGroupRows, text: textMax, workers: max(o.Workers, 1)}
 	if l.rows == 0 {
 		l.rows = rowsDefault
 	}

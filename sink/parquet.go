@@ -2,15 +2,20 @@ package sink
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
+	"slices"
+	"sort"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/compress"
+	"github.com/apache/arrow-go/v18/parquet/metadata"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 )
 
@@ -30,17 +35,30 @@ func NewParquet(path string, o Options) (*File, error) {
 }
 
 func parquetOpener(l *layout, compression string) (opener, error) {
-	schema, err := parquetSchema(l)
+	stored, err := parquetSchema(l)
 	if err != nil {
 		return nil, err
 	}
-	props, err := parquetProperties(compression, schema)
+	props, err := parquetProperties(compression, stored)
 	if err != nil {
 		return nil, err
+	}
+	columns, err := parquetColumns(stored, props)
+	if err != nil {
+		return nil, err
+	}
+	// Of many files of a folder one is encoded at a time, so that they share presses.
+	presses := make(chan *press, l.workers)
+	for range l.workers {
+		p, err := newPress(props)
+		if err != nil {
+			return nil, err
+		}
+		presses <- p
 	}
 	return func(w io.Writer) (encoder, error) {
-		fw, err := pqarrow.NewFileWriter(schema, w, props, pqarrow.DefaultWriterProps())
-		return &parquetEncoder{fw: fw}, err
+		e := &parquetEncoder{w: w, columns: slices.Clone(columns), presses: presses, props: props}
+		return e, e.begin(stored)
 	}, nil
 }
 
@@ -129,31 +147,128 @@ func parquetSchema(l *layout) (*arrow.Schema, error) {
 	return arrow.NewSchema(fields, &meta), nil
 }
 
-// parquetEncoder writes one row group a group.
-type parquetEncoder struct{ fw *pqarrow.FileWriter }
+// parquetEncoder writes one row group a group. Its columns are encoded beside each
+// other and written in their order, so that the bytes are the same however many
+// presses there are (O1).
+type parquetEncoder struct {
+	w       io.Writer
+	at      int64 // bytes written
+	columns []parquetColumn
+	presses chan *press // those that are free
+	props   *parquet.WriterProperties
+	footer  *metadata.FileMetaDataBuilder
+	groups  int16
+}
 
-func (e *parquetEncoder) encode(rec arrow.RecordBatch) error {
-	if err := e.fw.NewRowGroupChecked(); err != nil {
+// parquetMagic is how a Parquet file begins and ends.
+const parquetMagic = "PAR1"
+
+func (e *parquetEncoder) begin(s *arrow.Schema) error {
+	stored, err := pqarrow.ToParquet(s, e.props, pqarrow.DefaultWriterProps())
+	if err != nil {
 		return err
 	}
-	for _, c := range rec.Columns() {
-		if c.DataType().ID() == arrow.DURATION {
-			c = durationCounts(c)
-			defer c.Release()
+	keys := metadata.NewKeyValueMetadata()
+	for i, key := range s.Metadata().Keys() {
+		if err := keys.Append(key, s.Metadata().Values()[i]); err != nil {
+			return err
 		}
-		if err := e.fw.WriteColumnData(c); err != nil {
+	}
+	e.footer = metadata.NewFileMetadataBuilder(stored, e.props, keys)
+	return e.write([]byte(parquetMagic))
+}
+
+func (e *parquetEncoder) write(p []byte) error {
+	n, err := e.w.Write(p)
+	e.at += int64(n)
+	return err
+}
+
+func (e *parquetEncoder) encode(rec arrow.RecordBatch) error {
+	if e.groups == math.MaxInt16 {
+		return fmt.Errorf("a Parquet file holds %d row groups and no more; divide the rows over files with --file-size", math.MaxInt16)
+	}
+	for i := range e.columns {
+		e.columns[i].choose(rec.Column(i))
+	}
+	group := e.footer.AppendRowGroup()
+	group.SetNumRows(int(rec.NumRows()))
+	var err error
+	for done := range e.chunks(rec) {
+		p := <-done
+		if err == nil {
+			err = e.take(p, group)
+		}
+		e.presses <- p
+	}
+	if err != nil {
+		return err
+	}
+	e.groups++
+	return group.Finish(0, e.groups-1)
+}
+
+// chunks encodes the columns of rec and gives the presses that do in the columns'
+// order; each is to be put back. As it is taken in that order too, there is always
+// one at work on the column that is waited for.
+func (e *parquetEncoder) chunks(rec arrow.RecordBatch) <-chan chan *press {
+	all := make(chan chan *press, cap(e.presses))
+	go func() {
+		defer close(all)
+		for i := range e.columns {
+			p, done := <-e.presses, make(chan *press, 1)
+			all <- done
+			go func() {
+				p.encode(&e.columns[i], rec.Column(i))
+				done <- p
+			}()
+		}
+	}()
+	return all
+}
+
+// take writes the chunks of a column where the file ends, and says in the footer
+// where that is.
+func (e *parquetEncoder) take(p *press, group *metadata.RowGroupMetaDataBuilder) error {
+	if p.err != nil {
+		return p.err
+	}
+	for _, leaf := range p.leaves {
+		made := leaf.Contents().MetaData
+		from := made.DataPageOffset
+		info := metadata.ChunkMetaInfo{NumValues: made.NumValues, IndexPageOffset: -1, CompressedSize: made.TotalCompressedSize, UncompressedSize: made.TotalUncompressedSize}
+		if made.DictionaryPageOffset != nil {
+			from = *made.DictionaryPageOffset
+			info.DictPageOffset = e.at
+		}
+		info.DataPageOffset = e.at + made.DataPageOffset - from
+		chunk := group.NextColumnChunk()
+		*chunk.Contents().MetaData = *made
+		if err := chunk.Finish(info, false, false, metadata.EncodingStats{}); err != nil {
+			return err
+		}
+		to := chunk.Contents().MetaData
+		to.Encodings, to.EncodingStats = made.Encodings, made.EncodingStats
+		// The library has them in the order of a map.
+		sort.Slice(to.EncodingStats, func(i, k int) bool {
+			a, b := to.EncodingStats[i], to.EncodingStats[k]
+			return cmp.Or(cmp.Compare(a.PageType, b.PageType), cmp.Compare(a.Encoding, b.Encoding)) < 0
+		})
+		if err := e.write(p.made.bytes[from : from+made.TotalCompressedSize]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// durationCounts is the same vectors under the type that Parquet has for them.
-func durationCounts(arr arrow.Array) arrow.Array {
-	d := arr.Data()
-	counts := array.NewData(arrow.PrimitiveTypes.Int64, d.Len(), d.Buffers(), nil, d.NullN(), d.Offset())
-	defer counts.Release()
-	return array.MakeFromData(counts)
+func (e *parquetEncoder) finish() error {
+	footer, err := e.footer.Finish()
+	if err != nil {
+		return err
+	}
+	n, err := footer.WriteTo(e.w, nil)
+	if err != nil {
+		return err
+	}
+	return e.write(append(binary.LittleEndian.AppendUint32(nil, uint32(n)), parquetMagic...))
 }
-
-func (e *parquetEncoder) finish() error { return e.fw.Close() }

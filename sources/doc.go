@@ -40,7 +40,8 @@
 //	    heldMost bytes together unless so many columns have windows of windowLeast.
 //
 // Read find.go (from a path to files), remote.go (the same in buckets), hive.go
-// (folders as columns), partition.go (folders as spans of time), content.go (where
+// (folders as columns), partition.go (folders as spans of time), prune.go (row groups
+// that nobody needs), content.go (where
 // a file's bytes come from), file.go (footers), table.go (from files to
 // one schema), leaf.go (which Parquet type is what), part.go (batches), cursor.go
 // (rows of one column), heads.go and page.go (pages), bits.go (encodings),

@@ -39,6 +39,7 @@ type File struct {
 	hive     []hivePair
 	folders  string // those that hive was read from
 	bound    *bound // nil: they bound no time
+	skips    []bool // row groups that are not read; nil: all are
 }
 
 // Version is another for a file that was written again: the tag of an object, or

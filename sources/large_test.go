@@ -23,7 +23,7 @@ import (
 )
 
 // writeArrow writes columns as one row group.
-func writeArrow(t *testing.T, record arrow.RecordBatch, options ...parquet.WriterProperty) string {
+func writeArrow(t testing.TB, record arrow.RecordBatch, options ...parquet.WriterProperty) string {
 	t.Helper()
 	at := filepath.Join(t.TempDir(), "large.parquet")
 	out := must(os.Create(at))

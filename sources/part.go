@@ -63,7 +63,7 @@ func newPart(t *Table, chosen []column, s span) *part {
 	}
 	most := int64(0)
 	for g := s.from; g < s.to; g++ {
-		most = max(most, p.meta(g).NumRows)
+		most = max(most, p.file.rowsOf(g))
 	}
 	for _, c := range chosen {
 		p.add(c, int(min(most, batchRows)))
@@ -165,6 +165,10 @@ func (p *part) read(ctx context.Context, b *event.Batch) error {
 		if p.group++; p.group >= p.span.to {
 			return io.EOF
 		}
+		if p.file.skipped(p.group) {
+			p.rows += p.meta(p.group).NumRows
+			continue
+		}
 		if err := p.open(ctx); err != nil {
 			return err
 		}
@@ -256,7 +260,7 @@ func (p *part) fetch() {
 	}
 	p.coming = nil
 	for g := p.group + 1; g < p.span.to; g++ {
-		if p.meta(g).NumRows > 0 {
+		if p.file.rowsOf(g) > 0 {
 			p.coming = p.ahead.feeds(p.chunks(g))
 			return
 		}

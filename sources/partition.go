@@ -234,12 +234,25 @@ func (t *Table) Partition(keys []string) error {
 // Within is the table of the files whose rows may have a time in a span, the others
 // left out. It shares what it has with the table it is of.
 func (t *Table) Within(s event.Span) *Table {
-	w := &Table{Path: t.Path, text: t.text, window: t.window, columns: t.columns, places: t.places, marks: t.marks, span: t.span, Files: []File{}}
+	w := t.none()
 	for i := range t.Files {
 		if b := t.Files[i].bound; b == nil || b.span.Meets(s) {
 			w.Files = append(w.Files, t.Files[i])
 		}
 	}
+	return w
+}
+
+// none is the table without its files.
+func (t *Table) none() *Table {
+	return &Table{Path: t.Path, text: t.text, window: t.window, columns: t.columns, places: t.places, marks: t.marks, span: t.span, Files: []File{}}
+}
+
+// WithoutFiles is the table without some of its files. It shares what it has with the table
+// it is of.
+func (t *Table) WithoutFiles(left func(f *File) bool) *Table {
+	w := t.Within(event.Always())
+	w.Files = slices.DeleteFunc(slices.Clone(t.Files), func(f File) bool { return left(&f) })
 	return w
 }
 
@@ -329,7 +342,7 @@ func covered(folders string, marked map[string]bool) bool {
 }
 
 // Folder is the times of the folder that a part's file lies in.
-func (p *part) Folder() (event.Span, bool) { return p.file.folder() }
+func (p *part) Folder() (event.Span, bool) { return p.file.Folder() }
 
 // Place names the file and the row, from 1 on, of a row of the last batch.
 func (p *part) Place(row int) string {
@@ -337,14 +350,15 @@ func (p *part) Place(row int) string {
 }
 
 // Folder is the times of the folder that a part's file lies in.
-func (p *textPart) Folder() (event.Span, bool) { return p.file.folder() }
+func (p *textPart) Folder() (event.Span, bool) { return p.file.Folder() }
 
 // Place names the file and the row, from 1 on, of a row of the last batch.
 func (p *textPart) Place(row int) string {
 	return fmt.Sprintf("%s, row %d", p.file.Path, p.rows-int64(p.last)+int64(row)+1)
 }
 
-func (f *File) folder() (event.Span, bool) {
+// Folder is the times of the folder that a file lies in; ok is false where it bounds none.
+func (f *File) Folder() (times event.Span, ok bool) {
 	if f.bound == nil {
 		return event.Span{}, false
 	}

@@ -238,11 +238,12 @@ func (t *Table) Schema() event.Schema {
 	return s
 }
 
-// Rows is the number of rows of all files. Of CSV and JSON lines it is known once
-// they were read to their ends; until then it is 0.
+// Rows is the number of rows of all files, without those of row groups that are left
+// out. Of CSV and JSON lines it is known once they were read to their ends; until
+// then it is 0.
 func (t *Table) Rows() (n int64) {
 	for i := range t.Files {
-		n += t.Files[i].Rows
+		n += t.Files[i].left()
 	}
 	return n
 }
@@ -323,22 +324,24 @@ type span struct{ file, from, to int }
 const partsPerWorker = 4
 
 // spans cuts the table into parts of at most about so many rows that each worker
-// gets some. Files are never joined, row groups never cut.
+// gets some. Files are never joined, row groups never cut; those that are left out
+// count nothing.
 func (t *Table) spans(workers int) []span {
 	most := max(t.Rows()/int64(max(workers, 1)*partsPerWorker), batchRows)
 	var spans []span
 	for i := range t.Files {
 		from, rows := 0, int64(0)
-		groups := t.Files[i].meta.RowGroups
-		for g := range groups {
-			if rows > 0 && rows+groups[g].NumRows > most && workers > 1 {
+		f := &t.Files[i]
+		for g := range f.meta.RowGroups {
+			n := f.rowsOf(g)
+			if rows > 0 && rows+n > most && workers > 1 {
 				spans = append(spans, span{i, from, g})
 				from, rows = g, 0
 			}
-			rows += groups[g].NumRows
+			rows += n
 		}
 		if rows > 0 {
-			spans = append(spans, span{i, from, len(groups)})
+			spans = append(spans, span{i, from, len(f.meta.RowGroups)})
 		}
 	}
 	return slices.Clip(spans)

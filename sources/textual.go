@@ -158,7 +158,7 @@ func (d *textual) readHead(file *File, s *stream) error {
 // Estimate is about how many rows there are, where Rows does not know.
 func (t *Table) Estimate() (n int64) {
 	for i := range t.Files {
-		n += max(t.Files[i].Rows, t.Files[i].rows)
+		n += max(t.Files[i].left(), t.Files[i].rows)
 	}
 	return n
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"sync"
 	"time"
 
 	"github.com/timeseam/timeseam/features"
@@ -20,15 +21,17 @@ import (
 // parts each from one goroutine at a time.
 //
 // Memory is that of the spine's instants, keys and answers and of the events
-// within reach of its queries, with the columns that the views keep of them;
-// the spine's own columns are never held, but for those that are computed, and of
-// questions that share an id one row each. A grid takes 4 bytes a row more.
+// within reach of its queries, with the columns that the views keep of them, as far
+// as the shelf has room; whatever room there is, HeldBits of a row, the partitions
+// and blocks that are worked on, and the entities of a grid. The spine's own columns
+// are never held, but for those that are computed.
 type Backfill struct {
 	Plan       *features.Plan
 	Visibility Visibility
 	// History opens an input's history as parts that may be read beside each
 	// other; together they hold every row once. Of what no question can reach, the
-	// times outside of reach, they may lack rows.
+	// times outside of reach, they may lack rows; where Seam is set, of a file of which
+	// they have any, only those before reach.
 	History func(in features.Input, reach event.Span) ([]event.Source, error)
 	// Complete is up to when the events of a source are all there, by its name.
 	// Of a source that is not here the newest event tells.
@@ -65,6 +68,9 @@ type Backfill struct {
 	// Hands is how many bytes the partitions that are worked on may take together;
 	// 0: any.
 	Hands int64
+	// Seam: the run begins with what another left, or leaves something to the next;
+	// Within is then its interval. nil: neither.
+	Seam *Seam
 	// Workers is how many goroutines compute; at least one.
 	Workers int
 	// Events is about how many events there are: it only chooses the number of partitions.
@@ -72,12 +78,14 @@ type Backfill struct {
 	// Progress is told how far a stage has come; nil: nobody asks. It is called
 	// from several goroutines.
 	Progress func(Progress)
+
+	blockRows int // outputRows; tests make it smaller
 }
 
 // Progress is how far a stage of a run has come. Done never falls for a stage
 // that one goroutine runs; reports of several may overtake each other.
 type Progress struct {
-	Stage string // "spine", "history", "sweep", "write"
+	Stage string // "spine", "history", "snapshot", "sweep", "write"
 	Done  int64  // rows, or partitions of a sweep
 	Total int64  // 0: not known
 }
@@ -110,22 +118,31 @@ type Stage struct {
 // and all events of a key must be there before its first query is answered
 // (T1). Cancelling ctx ends it with ctx's error.
 func (b *Backfill) Run(ctx context.Context) (*Report, error) {
-	r := &run{Backfill: b, report: &Report{Events: make([]int64, len(b.Plan.Inputs)), Read: make([]event.Counts, len(b.Plan.Inputs)), Taken: make([]int64, len(b.Plan.Lookups)), Counts: make([]event.Counts, len(b.Plan.Lookups)), Labels: make([]LabelCount, len(b.Plan.Labels))}}
+	r := &run{Backfill: b, report: &Report{Events: make([]int64, len(b.Plan.Inputs)), Read: make([]event.Counts, len(b.Plan.Inputs)), Taken: make([]int64, len(b.Plan.Lookups)), Counts: make([]event.Counts, len(b.Plan.Lookups)), Labels: make([]LabelCount, len(b.Plan.Labels)), Splits: map[string]int64{}}}
 	if r.shelf = b.Shelf; r.shelf == nil {
 		r.shelf = shelf.New(0, nil)
 	}
+	if r.blockRows = b.blockRows; r.blockRows == 0 {
+		r.blockRows = outputRows
+	}
 	r.bits = min(max(bits.Len64(uint64(r.Events/partitionEvents)), 1), maxBits)
+	if err := r.Seam.fits(r); err != nil {
+		return nil, err
+	}
 	for _, stage := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{"spine", r.readSpine}, {"history", r.readHistory}, {"censor", r.leaveCensored}, {"sample", r.sampleByLabel}, {"sweep", r.sweep}, {"write", r.write}} {
+	}{{"spine", r.readSpine}, {"history", r.readHistory}, {"snapshot", r.leaveSnapshot}, {"censor", r.leaveCensored}, {"sample", r.sampleByLabel}, {"sweep", r.sweep}, {"write", r.write}} {
+		if stage.name == "snapshot" && r.Seam == nil {
+			continue
+		}
 		start := time.Now()
 		if err := stage.do(ctx); err != nil {
 			return nil, err
 		}
 		r.report.Stages = append(r.report.Stages, Stage{stage.name, time.Since(start)})
 	}
-	r.report.Rows, r.report.Splits = int64(len(r.spine.times)), r.spine.splits()
+	r.report.Rows = int64(r.starts[len(r.starts)-1])
 	for i := range r.Plan.Labels {
 		r.report.Labels[i].Until = r.last[r.Plan.Labels[i].View]
 		r.countTouched(i)
@@ -138,17 +155,20 @@ func (b *Backfill) Run(ctx context.Context) (*Report, error) {
 // is no lock.
 type run struct {
 	*Backfill
-	report *Report
-	spine  spine
-	bits   int          // keys are partitioned by this many of their hash's highest bits
-	chunks [][][]chunk  // by view, by part of its input, in the order of reading
-	last   []event.Time // up to when events are known to be there, by view: the greatest time of one, where nothing else tells
-	sieves []sieve      // by view
-	asked  []asked      // by key of the plan
-	found  []found      // by lookup
-	starts []int        // block b of the output is rows starts[b] to starts[b+1]-1 of the spine
-	shelf  *shelf.Shelf
-	hands  *hands
+	report  *Report
+	spine   spine
+	bits    int              // keys are partitioned by this many of their hash's highest bits
+	chunks  [][][]chunk      // by view, by part of its input, in the order of reading
+	last    []event.Time     // up to when events are known to be there, by view: the greatest time of one, where nothing else tells
+	newest  []event.Time     // the greatest time of an event, by view
+	sieves  []sieve          // by view
+	asked   []asked          // by key of the plan
+	own     [][]shelf.Stored // by lookup: questions that are events themselves
+	found   []found          // by lookup
+	starts  []int            // block b is rows starts[b] to starts[b+1]-1 of the output
+	shelf   *shelf.Shelf
+	hands   *hands
+	scratch sync.Pool // of readScratch
 	// finished is what the run that is taken up had done of the sweep.
 	finished []finished
 }
@@ -160,38 +180,13 @@ func (r *run) tell(stage string, done, total int64) {
 	}
 }
 
-// spine is all queries, in the spine's order. It holds 8 bytes of instant and
-// 16 of every key a row; where rows are events that count, of every view what it
-// keeps of an event too. Keys are hashes of 128 bits that stand for the values
-// (S11.2): with n distinct keys two meet with probability n^2/2^129, for a
-// billion about one in 10^21.
-type spine struct {
-	times       []event.Time
-	noTime      []bool // nil: every query has its instant
-	keys        [][]event.Hash
-	noKey       [][]bool // by key; nil: every query has it
-	request     []event.Column
-	marks       []event.Column
-	events      []*features.OwnEvents // by view; nil: the rows are no events of it
-	own         []event.Column
-	symbols     *event.Symbols // of the texts of all these
-	ids         []event.Hash   // until copies are removed
-	noID        []bool
-	unlucky     []bool         // until the sample is drawn; nil: nobody waits for it
-	until       [][]event.Time // by lookup; nil: events are not attributed
-	rivals      rivals
-	ties        []int32 // of a grid, the order of questions of one instant; nil: the spine is none, or nobody asks
-	kept        Kept
-	first, last event.Time // of the instants there are
-}
-
 // splits counts the rows of each split: the one mark that is text.
-func (s *spine) splits() map[string]int64 {
+func splits(q *features.Queries) map[string]int64 {
 	counts := map[string]int64{}
-	for i := range s.marks {
-		c := &s.marks[i]
-		for row := range s.times {
-			if c.Type.Text() && !c.IsNull(row) {
+	for i := range q.Marks {
+		c := &q.Marks[i]
+		for row := 0; c.Type.Text() && row < q.Len; row++ {
+			if !c.IsNull(row) {
 				counts[string(c.Text(row))]++
 			}
 		}
@@ -209,23 +204,27 @@ func (r *run) readSpine(ctx context.Context) error {
 	}
 	src = Questions(r.Plan, src)
 	defer src.Close()
-	n := len(r.Plan.Queries.Keys)
 	s := &r.spine
-	s.keys, s.noKey = make([][]event.Hash, n), make([][]bool, n)
-	s.first, s.last = event.MaxTime, event.MinTime
+	s.touch, s.first, s.last = r.newTouching(), event.MaxTime, event.MinTime
+	questions, _ := src.(*grid)
+	if questions != nil {
+		questions.hands = r.Hands // of which no partition is worked on yet
+	}
 	var b event.Batch
 	for {
 		switch err := src.Read(ctx, &b); {
 		case errors.Is(err, io.EOF):
 			addCounted(&r.report.Spine, src)
-			if g, is := src.(*grid); is && r.touches() {
-				s.ties = g.ties(s.kept)
+			if s.chosen.rows%r.blockRows != 0 {
+				if err := r.seal(); err != nil {
+					return err
+				}
 			}
 			return r.settleSpine(ctx)
 		case err != nil:
 			return fmt.Errorf("read spine: %w", err)
 		}
-		if len(s.times)+b.Len > maxRows {
+		if s.stays.rows+b.Len > maxRows {
 			return fmt.Errorf("the spine has more than %d rows; cut it into several", maxRows)
 		}
 		clean := &b
@@ -233,10 +232,17 @@ func (r *run) readSpine(ctx context.Context) error {
 			clean = r.Plan.Queries.Clean(&b, &r.report.Spine)
 		}
 		chosen, rows := r.Plan.Choose(clean, r.Within, &r.report.Spine)
-		s.kept.add(b.Len, rows)
-		s.add(r.Plan.NewQueries(chosen, &r.report.Spine))
-		r.addRivals(clean, rows)
-		r.tell("spine", int64(len(s.times)), 0)
+		var ranks []int64
+		if questions != nil && r.touches() {
+			ranks = questions.ranks(rows)
+		}
+		if err := r.addQueries(r.Plan.NewQueries(chosen, &r.report.Spine), b.Len, rows, ranks); err != nil {
+			return err
+		}
+		if err := r.addRivals(clean, rows); err != nil {
+			return err
+		}
+		r.tell("spine", int64(s.stays.rows), 0)
 	}
 }
 
@@ -253,11 +259,14 @@ func (r *run) settleSpine(ctx context.Context) error {
 	if err := r.touch(ctx); err != nil {
 		return err
 	}
-	if _, waits := r.Plan.Sampled(); !waits {
-		r.sample(func(row int) bool { return r.spine.unlucky[row] })
+	if _, waits := r.Plan.Sampled(); !waits && r.spine.sampled {
+		if err := r.sample(func(when *shelf.Piece, i, _ int) bool { return flagged(when, i, flagUnlucky) }); err != nil {
+			return err
+		}
 	}
-	r.countQueries()
-	r.spine.hashEvents()
+	if err := r.countQueries(); err != nil {
+		return err
+	}
 	if s := &r.spine; s.first <= s.last {
 		r.report.Asked = event.Span{From: s.first, To: s.last.Later(1)}
 	}
@@ -275,7 +284,7 @@ func (r *run) refuse() error {
 	for i := range r.report.Counts {
 		n += r.report.Counts[i][event.OutOfType]
 	}
-	if r.Strict && n > 0 {
+	if n += r.Seam.outOfType(); r.Strict && n > 0 {
 		return fmt.Errorf("%d values are outside their type; without strict they are null and counted", n)
 	}
 	return nil
@@ -292,102 +301,3 @@ func addCounted(n *event.Counts, s event.Source) {
 
 // maxRows is the most rows that a spine may have: places in it are 32 bits.
 const maxRows = 1<<32 - 2
-
-// add appends a batch of queries, copying what the batch may reuse. first and
-// last leave out rows without an instant, whose times are zeros: 1970 would
-// widen the reach of every window.
-func (s *spine) add(q *features.Queries) {
-	before := len(s.times)
-	s.times = append(s.times, q.Times...)
-	s.noTime = appendFlags(s.noTime, before, q.NoTime, q.Len)
-	for k := range s.keys {
-		s.keys[k] = append(s.keys[k], q.Keys[k]...)
-		s.noKey[k] = appendFlags(s.noKey[k], before, q.NoKey[k], q.Len)
-	}
-	if s.symbols == nil {
-		s.symbols = event.NewSymbols()
-	}
-	s.addEvents(q.Events)
-	s.request, s.marks, s.own = s.append(s.request, q.Request, q.Len), s.append(s.marks, q.Marks, q.Len), s.append(s.own, q.Own, q.Len)
-	s.ids, s.noID, s.unlucky = append(s.ids, q.IDs...), appendFlags(s.noID, before, q.NoID, q.Len), append(s.unlucky, q.Unlucky...)
-	for i, t := range q.Times {
-		if q.NoTime == nil || !q.NoTime[i] {
-			s.first, s.last = min(s.first, t), max(s.last, t)
-		}
-	}
-}
-
-// append appends n rows of columns to those before, which are made with the first.
-// A text is held once, however many rows have it.
-func (s *spine) append(to, from []event.Column, n int) []event.Column {
-	if to == nil {
-		for i := range from {
-			c := event.Make(from[i].Type)
-			if c.Type.Text() {
-				c.Dict = &s.symbols.Dict
-			}
-			to = append(to, c)
-		}
-	}
-	if n == 0 {
-		return to // columns of no rows have no dictionaries
-	}
-	for i := range from {
-		c := &from[i]
-		if !c.Type.Text() {
-			for row := range n {
-				to[i].Append(c, row)
-			}
-			continue
-		}
-		hashes := c.Dict.Hashes()
-		for row := range n {
-			if c.IsNull(row) {
-				to[i].AppendNull()
-			} else {
-				to[i].AppendCode(s.symbols.Intern(c.Text(row), hashes[c.Codes[row]]))
-			}
-		}
-	}
-	return to
-}
-
-// appendFlags appends n flags, nil meaning all false, to the flags of before
-// rows. Flags are made only when one is needed; most spines have neither gap.
-func appendFlags(to []bool, before int, flags []bool, n int) []bool {
-	if to == nil && flags == nil {
-		return nil
-	}
-	if to == nil {
-		to = make([]bool, before)
-	}
-	if flags == nil {
-		flags = make([]bool, n)
-	}
-	return append(to, flags...)
-}
-
-// countQueries counts what is noteworthy of the spine itself. A row that lacks
-// several keys counts once: the reason is the row's (S17.1).
-func (r *run) countQueries() {
-	for _, no := range r.spine.noTime {
-		if no {
-			r.report.Spine[event.QueryNoTime]++
-		}
-	}
-	for i := range r.spine.times {
-		for k := range r.spine.noKey {
-			if r.spine.noKey[k] != nil && r.spine.noKey[k][i] {
-				r.report.Spine[event.QueryNoKey]++
-				break
-			}
-		}
-	}
-}
-
-// unasked reports whether query row has no instant or lacks key k, so that it is
-// answered as a key without events. Such a row takes no part in the sweep
-// (S11.4, S11.5).
-func (s *spine) unasked(k int, row uint32) bool {
-	return s.noTime != nil && s.noTime[row] || s.noKey[k] != nil && s.noKey[k][row]
-}

@@ -28,7 +28,7 @@ func drivers() []driver {
 	return []driver{
 		{"backfill", func(tb testing.TB, s *spec) answers { return s.backfill(tb, feed{workers: 1, batch: 1000, parts: 1}) }},
 		{"backfill of shuffled parts", func(tb testing.TB, s *spec) answers {
-			return s.backfill(tb, feed{workers: 3, batch: 7, parts: 4, seed: 1, events: 10_000_000, spill: true})
+			return s.backfill(tb, feed{workers: 3, batch: 7, parts: 4, seed: 1, events: 10_000_000, spill: true, block: 5})
 		}},
 		{"state fed in shuffled order, asked between", ofEventTime(func(tb testing.TB, s *spec) answers { return s.fed(tb, 2) })},
 		{"state restored from snapshots", ofEventTime(func(tb testing.TB, s *spec) answers { return s.restored(tb) })},
@@ -43,6 +43,7 @@ type feed struct {
 	events                int64  // how many the backfill is told there are
 	within                *features.Interval
 	spill                 bool // nothing is held in memory
+	block                 int  // rows of a block; 0: as many as usual
 }
 
 // shelf is where the feed's runs keep what they took in.
@@ -153,6 +154,7 @@ func (s *spec) backfill(tb testing.TB, f feed) answers {
 		Content: func() (event.Source, error) {
 			return &inMemory{p.Queries.Content, s.asked(p.Queries.Content), f.batch}, nil
 		}}
+	b.InBlocks(f.block)
 	if b.Shelf = f.shelf(); b.Shelf != nil {
 		defer b.Shelf.Close()
 	}

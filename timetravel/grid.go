@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"slices"
 	"sort"
 
@@ -16,20 +17,26 @@ import (
 // grid is a source of questions: one for each instant and each entity that was
 // active before it. Its first Read reads all events. Of an entity it holds the key
 // and the stretches of instants at which it is asked, which are never more than
-// the rows that come of them; of each row then 4 bytes.
+// the rows that come of them; of a row it holds nothing.
 type grid struct {
 	*features.GridPlan
 	plan   *features.QueryPlan
+	hands  int64 // bytes that the entities may take; 0: any
 	events event.Source
 	counts event.Counts
 
 	keys      keyTable
 	entities  []event.Column // what keys each
 	stretches [][]stretch    // of each, in order, none touching the next
-	rows      []int32        // entities by instant, each instant's in the order of their keys
-	ends      []int          // by instant, in rows
-	instant   int
-	next      int
+	parts     int            // how many stretches there are
+	order     []int32        // entities in the order of their keys
+	begin     turns          // places in order, by the instant from which they are asked
+	end       turns          // and by the first at which they no longer are
+	active    ordered        // places in order that are asked at the instant
+	instant   int            // -1: none yet
+	next      int            // place from which on the instant's rows are not given yet
+	given     []int32        // entities of the last batch
+	less      []int64        // of each entity, how many are less in the order of S5; nil: nobody has asked
 	made      bool
 }
 
@@ -77,12 +84,13 @@ func (g *grid) Read(ctx context.Context, b *event.Batch) error {
 		}
 	}
 	at := &b.Columns[len(b.Columns)-1]
-	for ; b.Len < gridRows && g.next < len(g.rows); g.next++ {
-		for g.next == g.ends[g.instant] {
-			g.instant++
-		}
+	g.given = g.given[:0]
+	for b.Len < gridRows && g.step() {
+		e := g.order[g.next]
+		g.next++
+		g.given = append(g.given, e)
 		for i := range g.entities {
-			b.Columns[i].Append(&g.entities[i], int(g.rows[g.next]))
+			b.Columns[i].Append(&g.entities[i], int(e))
 		}
 		at.AppendInt(int64(g.Instants[g.instant]))
 		b.Len++
@@ -103,11 +111,14 @@ func (g *grid) make(ctx context.Context) error {
 	var b event.Batch
 	for {
 		if err := g.events.Read(ctx, &b); errors.Is(err, io.EOF) {
-			return g.order()
+			return g.arrange()
 		} else if err != nil {
 			return err
 		}
 		g.add(g.Active(g.plan.Clean(&b, &g.counts), &g.counts))
+		if n := g.held(); g.hands > 0 && n > g.hands {
+			return &TooHot{Bytes: n, Hands: g.hands}
+		}
 	}
 }
 
@@ -127,8 +138,29 @@ func (g *grid) add(a features.Active) {
 				g.entities[c].Append(&a.Columns[c], i)
 			}
 		}
+		g.parts -= len(g.stretches[e])
 		g.stretches[e] = joined(g.stretches[e], stretch{a.From[i], a.To[i]})
+		g.parts += len(g.stretches[e])
 	}
+}
+
+// Bytes of an entity and of one of its stretches, beside what keys it.
+const (
+	entityWeight  = 16 + 12 + 24 + 4 + 8 // hash, its place, the list of stretches, the orders
+	stretchWeight = 8 + 16               // itself, with room to grow, and its turns
+)
+
+// held is about how many bytes the entities take, once they are arranged.
+func (g *grid) held() int64 {
+	n := len(g.stretches)*entityWeight + g.parts*stretchWeight
+	for i := range g.entities {
+		c := &g.entities[i]
+		n += len(g.stretches) * int(HeldBytes(c.Type))
+		if c.Dict != nil {
+			n += len(c.Dict.Bytes) + 4*len(c.Dict.Offsets)
+		}
+	}
+	return int64(n)
 }
 
 // joined is stretches with one more among them. Events mostly come in order of
@@ -163,62 +195,144 @@ func (g *grid) sorted(columns []int) []int32 {
 	return ranks
 }
 
-// order puts the rows in their order: by instant, and of one instant by the values
-// of the key (S5.3).
-func (g *grid) order() error {
+// turns is what changes at instants: at i, all[starts[i]:starts[i+1]].
+type turns struct{ starts, all []int32 }
+
+// newTurns orders places by the instant that of tells of each of their stretches.
+func (g *grid) newTurns(of func(stretch) int32) turns {
+	t := turns{starts: make([]int32, len(g.Instants)+2)}
+	n := 0
+	for _, stretches := range g.stretches {
+		for _, s := range stretches {
+			t.starts[of(s)+1]++
+			n++
+		}
+	}
+	next := accumulate(t.starts)
+	t.all = make([]int32, n)
+	for place, e := range g.order {
+		for _, s := range g.stretches[e] {
+			t.all[next[of(s)]] = int32(place)
+			next[of(s)]++
+		}
+	}
+	return t
+}
+
+func (t *turns) at(i int) []int32 { return t.all[t.starts[i]:t.starts[i+1]] }
+
+// arrange puts what the rows are made of in their order: by instant, and of one
+// instant by the values of the key (S5.3).
+func (g *grid) arrange() error {
 	columns := make([]int, len(g.entities))
 	for c := range columns {
 		columns[c] = c
 	}
-	ranks := g.sorted(columns)
-	counts := make([]int, len(g.Instants)+1)
+	g.order = g.sorted(columns)
+	g.begin, g.end = g.newTurns(func(s stretch) int32 { return s.from }), g.newTurns(func(s stretch) int32 { return s.to })
+	rows := 0
 	for _, stretches := range g.stretches {
 		for _, s := range stretches {
-			counts[s.from]++
-			counts[s.to]--
+			rows += int(s.to - s.from)
 		}
-	}
-	g.ends = make([]int, len(g.Instants))
-	active, rows := 0, 0
-	for i := range g.Instants {
-		active += counts[i]
-		counts[i] = rows // where the instant's rows begin
-		rows += active
-		g.ends[i] = rows
 	}
 	if rows > maxRows {
 		return fmt.Errorf("the grid has %d rows, more than %d; ask less often, or of a shorter time", rows, maxRows)
 	}
-	g.rows = make([]int32, rows)
-	for _, e := range ranks {
-		for _, s := range g.stretches[e] {
-			for i := s.from; i < s.to; i++ {
-				g.rows[counts[i]] = e
-				counts[i]++
-			}
-		}
-	}
+	g.active, g.instant, g.next = newOrdered(len(g.order)), -1, -1
 	return nil
 }
 
-// ties is the order of rows of one instant by content (S14.8), which is that of their
-// columns' names and not that of the rows: of each row that is kept, how many
-// entities are less than its own.
-func (g *grid) ties(kept Kept) []int32 {
-	columns := make([]int, len(g.entities))
-	for c := range columns {
-		columns[c] = c
-	}
-	slices.SortFunc(columns, func(a, b int) int { return cmp.Compare(g.GridPlan.Schema[a].Name, g.GridPlan.Schema[b].Name) })
-	less := make([]int32, len(g.stretches))
-	for rank, e := range g.sorted(columns) {
-		less[e] = int32(rank)
-	}
-	ties := []int32{}
-	for row, e := range g.rows {
-		if kept.Has(row) {
-			ties = append(ties, less[e])
+// step goes to the next row: of the instant, or of one after it. It reports whether
+// there is one.
+func (g *grid) step() bool {
+	for {
+		if g.instant >= 0 {
+			if g.next = g.active.from(g.next); g.next >= 0 {
+				return true
+			}
+		}
+		if g.instant+1 >= len(g.Instants) {
+			g.next = len(g.order) // and so ever after
+			return false
+		}
+		g.instant, g.next = g.instant+1, 0
+		for _, place := range g.end.at(g.instant) {
+			g.active.remove(int(place))
+		}
+		for _, place := range g.begin.at(g.instant) {
+			g.active.add(int(place))
 		}
 	}
-	return ties
+}
+
+// ranks is the order of the last batch's rows of one instant by content (S14.8), which
+// is that of their columns' names and not that of the rows: of each of those at the
+// given places, nil being all, how many entities are less than its own.
+func (g *grid) ranks(places []int32) []int64 {
+	if g.less == nil {
+		columns := make([]int, len(g.entities))
+		for c := range columns {
+			columns[c] = c
+		}
+		slices.SortFunc(columns, func(a, b int) int { return cmp.Compare(g.GridPlan.Schema[a].Name, g.GridPlan.Schema[b].Name) })
+		g.less = make([]int64, len(g.stretches))
+		for rank, e := range g.sorted(columns) {
+			g.less[e] = int64(rank)
+		}
+	}
+	given := g.given
+	if places != nil {
+		given = take(given, places)
+	}
+	return take(g.less, given)
+}
+
+// ordered is a set of numbers that finds the next one in a few steps: a bit each, and
+// above every 64 words of a level a word of the next, whose bits say which are not
+// empty.
+type ordered [][]uint64
+
+func newOrdered(n int) (s ordered) {
+	for n = max(n, 1); ; {
+		n = (n + 63) / 64
+		s = append(s, make([]uint64, n))
+		if n == 1 {
+			return s
+		}
+	}
+}
+
+func (s ordered) add(i int) {
+	for _, level := range s {
+		level[i/64] |= 1 << (i % 64)
+		i /= 64
+	}
+}
+
+func (s ordered) remove(i int) {
+	for _, level := range s {
+		if level[i/64] &^= 1 << (i % 64); level[i/64] != 0 {
+			return
+		}
+		i /= 64
+	}
+}
+
+// from is the least number that is not below i, or -1.
+func (s ordered) from(i int) int {
+	for l, level := range s {
+		if i/64 >= len(level) {
+			return -1
+		}
+		if word := level[i/64] >> (i % 64); word != 0 {
+			i += bits.TrailingZeros64(word)
+			for l--; l >= 0; l-- {
+				i = 64*i + bits.TrailingZeros64(s[l][i])
+			}
+			return i
+		}
+		i = i/64 + 1
+	}
+	return -1
 }

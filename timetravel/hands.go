@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
 )
 
@@ -60,24 +61,45 @@ const (
 func (r *run) weightOf(lookup, p int) (n int64) {
 	of := r.Plan.Lookups[lookup]
 	view := r.Plan.Views[of.View]
-	columns := int64(0)
-	for _, t := range view.Layout.Columns {
-		columns += HeldBytes(t)
-	}
-	group, section := groupOf(p, r.bits)
-	for _, part := range r.chunks[of.View] {
-		for i := range part {
-			n += int64(part[i][group].Len(section)) * (eventWeight + 3*columns)
-		}
-	}
+	n = r.eventsWeight(of.View, p)
 	answer := int64(0)
 	for i := range view.Layout.Slots {
 		answer += HeldBytes(view.Layout.Slots[i].Type)
 	}
-	if a := &r.asked[of.Key]; a.starts != nil {
-		n += int64(a.starts[p+1]-a.starts[p]) * (queryWeight + 2*answer)
+	if a := &r.asked[of.Key]; a.counts != nil {
+		n += int64(a.counts[p]) * (queryWeight + 2*answer)
 	}
 	return n
+}
+
+// HeldBits is how many bits memory holds of each row of the output wherever the row
+// lies: whether it was taken up, stays and is answered, which questions are copies or
+// have an instant in common, and where the sections of its questions and answers are.
+// A section has 12 bytes, and of a block there are up to 2^maxBits for each lookup's
+// answers, and a fourth of that for each key's questions.
+func HeldBits(p *features.Plan) int64 {
+	bits := int64(3)
+	if len(p.Queries.Content) > 0 {
+		bits += 3
+	}
+	section := int64(12 * 8 << maxBits)
+	return bits + (int64(len(p.Lookups))*section+int64(len(p.Queries.Keys))*section>>(maxBits-askBits)+outputRows-1)/outputRows
+}
+
+// eventsWeight is what of that the events of a view take.
+func (r *run) eventsWeight(view, p int) int64 {
+	columns := int64(0)
+	for _, t := range r.Plan.Views[view].Layout.Columns {
+		columns += HeldBytes(t)
+	}
+	group, section := groupOf(p, r.bits)
+	size, n := r.heldSize(view, p)
+	for _, part := range r.chunks[view] {
+		for i := range part {
+			n += int64(part[i][group].Len(section))
+		}
+	}
+	return size + n*(eventWeight+3*columns)
 }
 
 // ElementsGuessed is how many elements a list or a map has, as nobody can tell.
@@ -103,15 +125,18 @@ func HeldBytes(t event.Type) (n int64) {
 }
 
 // TooHot is a key, or several of one partition, whose events do not fit into the
-// memory that a run may take.
+// memory that a run may take; or the entities of a grid.
 type TooHot struct {
-	View  string
-	Bytes int64 // that would have to be there for it
-	Hands int64 // that are there
+	View  string // "": it is the grid
+	Bytes int64  // that would have to be there for it
+	Hands int64  // that are there
 }
 
 // Error says so.
 func (e *TooHot) Error() string {
+	if e.View == "" {
+		return fmt.Sprintf("the entities of the grid take %d MiB or more, and %d MiB are there for them", e.Bytes>>20, e.Hands>>20)
+	}
 	return fmt.Sprintf("the busiest keys of view %s take about %d MiB at once, and %d MiB are there for them", e.View, e.Bytes>>20, e.Hands>>20)
 }
 

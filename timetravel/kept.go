@@ -1,5 +1,7 @@
 package timetravel
 
+import "slices"
+
 // Kept is which rows of a spine are answered, in its order: all of them until
 // the first is left out. It takes a bit a row then.
 type Kept struct {
@@ -26,23 +28,35 @@ func (k *Kept) add(n int, places []int32) {
 	k.rows += n
 }
 
-// leave keeps, of the rows that are kept, those at the given places among them.
-func (k *Kept) leave(places []int32) {
+// drop leaves out a row.
+func (k *Kept) drop(row int) {
 	if k.bits == nil {
 		k.fill(0, k.rows)
 	}
-	seen, next := int32(0), 0
-	for row := range k.rows {
-		if k.bits[row/64]>>(row%64)&1 == 0 {
-			continue
-		}
-		if next < len(places) && places[next] == seen {
-			next++
-		} else {
-			k.bits[row/64] &^= 1 << (row % 64)
-		}
-		seen++
+	k.bits[row/64] &^= 1 << (row % 64)
+}
+
+// count is how many rows are kept.
+func (k Kept) count() int { return k.in(0, k.rows) }
+
+// clone returns one that is not changed with it.
+func (k Kept) clone() Kept { return Kept{rows: k.rows, bits: slices.Clone(k.bits)} }
+
+// among returns the rows that are kept of k and then, counted among those, of others.
+func (k Kept) among(others Kept) Kept {
+	if others.bits == nil {
+		return k
 	}
+	both, n := k.clone(), 0
+	for row := range k.rows {
+		if k.Has(row) {
+			if !others.Has(n) {
+				both.drop(row)
+			}
+			n++
+		}
+	}
+	return both
 }
 
 // fill keeps rows from to to-1.
@@ -80,10 +94,10 @@ func (k Kept) in(from, to int) (n int) {
 // blocks is where the blocks of the output start, counted in rows that are kept, and
 // where the last ends: a block is what is kept of so many rows of the spine, as
 // carried columns come.
-func (k Kept) blocks() []int {
+func (k Kept) blocks(rows int) []int {
 	starts := []int{0}
-	for raw := 0; raw < k.rows; raw += outputRows {
-		starts = append(starts, starts[len(starts)-1]+k.in(raw, min(raw+outputRows, k.rows)))
+	for raw := 0; raw < k.rows; raw += rows {
+		starts = append(starts, starts[len(starts)-1]+k.in(raw, min(raw+rows, k.rows)))
 	}
 	return starts
 }

@@ -39,7 +39,7 @@ func TestIntervalsMakeTheWhole(t *testing.T) {
 						want = append(want, whole[i])
 					}
 				}
-				got := s.backfill(t, feed{workers: 2, batch: 5, parts: 1, within: &within}).rows
+				got := s.backfill(t, feed{workers: 2, batch: 5, parts: 1, within: &within, block: 2}).rows
 				same := func(a, b []value) bool {
 					return slices.EqualFunc(a, b, func(x, y value) bool { return compare(x, y) == 0 })
 				}
@@ -72,7 +72,7 @@ func TestCensoredRowsAreLeftOut(t *testing.T) {
 	dropped.TrainingSets = slices.Clone(dropped.TrainingSets)
 	dropped.TrainingSets[0].Censored = features.Text{Pos: features.Pos{Line: 1, Column: 1}, Value: "drop"}
 	s.definition = &dropped
-	got := s.backfill(t, feed{workers: 2, batch: 2, parts: 1}).rows
+	got := s.backfill(t, feed{workers: 2, batch: 2, parts: 1, block: 3}).rows
 	if len(want) == 0 || len(want) == len(whole) {
 		t.Fatalf("%d of %d rows are known: the spec shows nothing", len(want), len(whole))
 	}

@@ -1,10 +1,12 @@
 package timetravel
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/shelf"
 )
 
 // LabelCount is how many rows a label tells of. The first four
@@ -22,11 +24,11 @@ type LabelCount struct {
 
 // censored reports whether a label of the row at t is not known yet: whether its
 // window reaches beyond what its source is known to hold (S14.7).
-func (r *run) censored(l *features.Label, row int) bool {
-	if r.spine.noTime != nil && r.spine.noTime[row] {
+func (r *run) censored(l *features.Label, at event.Time, noTime bool) bool {
+	if noTime {
 		return true
 	}
-	_, closed := l.Window.Bounds(r.spine.times[row])
+	_, closed := l.Window.Bounds(at)
 	return closed > r.last[l.View]
 }
 
@@ -37,59 +39,26 @@ func (r *run) leaveCensored(context.Context) error {
 	if r.Plan.TrainingSet == nil || !r.Plan.TrainingSet.Censored.Given() {
 		return nil
 	}
-	var left []int32
-	for row := range r.spine.times {
+	n, err := r.leave(func(when *shelf.Piece, i, _ int) bool {
 		known := true
-		for i := range r.Plan.Labels {
-			known = known && !r.censored(&r.Plan.Labels[i], row)
+		for l := range r.Plan.Labels {
+			known = known && !r.censored(&r.Plan.Labels[l], when.Times[i], flagged(when, i, flagNoTime))
 		}
-		if known {
-			left = append(left, int32(row))
-		}
-	}
-	r.report.Spine[event.RowCensored] += int64(len(r.spine.times) - len(left))
-	r.spine.leave(left)
-	return nil
-}
-
-// leave leaves the rows at the given places.
-func (s *spine) leave(places []int32) {
-	if len(places) == len(s.times) {
-		return
-	}
-	s.kept.leave(places)
-	for _, own := range s.events {
-		if own != nil {
-			own.Place = take(own.Place, places)
-		}
-	}
-	s.times, s.noTime, s.unlucky = take(s.times, places), take(s.noTime, places), take(s.unlucky, places)
-	for l := range s.until {
-		s.until[l] = take(s.until[l], places)
-	}
-	for k := range s.keys {
-		s.keys[k], s.noKey[k] = take(s.keys[k], places), take(s.noKey[k], places)
-	}
-	for _, columns := range [][]event.Column{s.request, s.marks, s.own} {
-		for i := range columns {
-			c := columns[i].Like()
-			for _, p := range places {
-				c.Append(&columns[i], int(p))
-			}
-			columns[i] = c
-		}
-	}
+		return !known
+	})
+	r.report.Spine[event.RowCensored] += n
+	return err
 }
 
 // mature blanks the labels of a block's rows that are not known yet, and counts
 // what the others tell.
-func (r *run) mature(b *block, from int) {
+func (r *run) mature(b *block, q *features.Queries) {
 	b.labels = make([]LabelCount, len(r.Plan.Labels))
 	for i := range r.Plan.Labels {
 		l := &r.Plan.Labels[i]
 		c := &b.columns[l.Output]
 		n := &b.labels[i]
-		*c, n.Censored = r.blanked(l, *c, from)
+		*c, n.Censored = r.blanked(l, *c, q)
 		negative := features.Negatives(*c)
 		for k := range b.rows {
 			switch {
@@ -105,12 +74,12 @@ func (r *run) mature(b *block, from int) {
 	}
 }
 
-// blanked is a label of the rows from one on, null where it is not known yet, and
-// of how many that is so.
-func (r *run) blanked(l *features.Label, c event.Column, from int) (out event.Column, censored int64) {
+// blanked is a label of some rows, null where it is not known yet, and of how many
+// that is so.
+func (r *run) blanked(l *features.Label, c event.Column, q *features.Queries) (out event.Column, censored int64) {
 	out = c.Like()
 	for k := range c.Len() {
-		if r.censored(l, from+k) {
+		if r.censored(l, q.Times[k], q.NoTime != nil && q.NoTime[k]) {
 			out.AppendNull()
 			censored++
 		} else {
@@ -121,19 +90,10 @@ func (r *run) blanked(l *features.Label, c event.Column, from int) (out event.Co
 }
 
 // sample leaves out the rows that a sample has no place for.
-func (r *run) sample(out func(row int) bool) {
-	if r.spine.unlucky == nil {
-		return
-	}
-	var left []int32
-	for row := range r.spine.times {
-		if !out(row) {
-			left = append(left, int32(row))
-		}
-	}
-	r.report.Spine[event.RowSampledOut] += int64(len(r.spine.times) - len(left))
-	r.spine.leave(left)
-	r.spine.unlucky = nil
+func (r *run) sample(out func(when *shelf.Piece, i, number int) bool) error {
+	n, err := r.leave(out)
+	r.report.Spine[event.RowSampledOut] += n
+	return err
 }
 
 // sampleByLabel draws the sample whose negatives later events tell. The label is
@@ -147,34 +107,50 @@ func (r *run) sampleByLabel(ctx context.Context) error {
 	l := &r.Plan.Labels[i]
 	taken, counts := r.report.Taken[l.Lookup], r.report.Counts[l.Lookup]
 	key := r.Plan.Lookups[l.Lookup].Key
-	starts := []int{0}
-	for from := 0; from < len(r.spine.times); from += outputRows {
-		starts = append(starts, min(from+outputRows, len(r.spine.times)))
+	r.begin()
+	if err := cmp.Or(r.ownEvents(l.Lookup), r.ask(key, false)); err != nil {
+		return err
 	}
-	r.begin(starts)
-	r.asked[key] = r.ask(key)
 	if err := r.newLookupSweep(l.Lookup).sweep(ctx); err != nil {
 		return err
 	}
-	out := make([]bool, len(r.spine.times))
-	slots := make([][]event.Column, len(r.Plan.Lookups))
-	var buffer []byte
-	for b := range len(starts) - 1 {
-		from, to := starts[b], starts[b+1]
-		var err error
-		if slots[l.Lookup], err = r.slots(l.Lookup, b, &buffer); err != nil {
+	out := newRowSet(r.spine.stays.rows)
+	var s slate
+	for b := range r.spine.blocks {
+		if err := r.draw(l, b, &s, out); err != nil {
 			return err
 		}
-		told, _ := r.blanked(l, r.Plan.Told(l, r.spine.slice(from, to), slots), from)
-		negative := features.Negatives(told)
-		for k := range to - from {
-			out[from+k] = negative(k) && r.spine.unlucky[from+k]
+	}
+	r.drop(r.found[l.Lookup].answers)
+	r.drop(r.own[l.Lookup])
+	r.drop(r.asked[key].pieces)
+	r.report.Taken[l.Lookup], r.report.Counts[l.Lookup] = taken, counts
+	return r.sample(func(_ *shelf.Piece, _, number int) bool { return out.has(number) })
+}
+
+// draw adds the rows of a block to out that the sample has no place for.
+func (r *run) draw(l *features.Label, block int, s *slate, out rowSet) (err error) {
+	if r.starts[block] == r.starts[block+1] {
+		return nil
+	}
+	slots := make([][]event.Column, len(r.Plan.Lookups))
+	if slots[l.Lookup], err = r.slots(l.Lookup, block, s); err != nil {
+		return err
+	}
+	q, err := r.rowsOf(block)
+	if err != nil {
+		return err
+	}
+	told, _ := r.blanked(l, r.Plan.Told(l, q, slots), q)
+	negative, k := features.Negatives(told), 0
+	b := &r.spine.blocks[block]
+	for number := b.first; number < b.first+b.rows; number++ {
+		if r.spine.stays.Has(number) {
+			if q.Unlucky[k] && negative(k) {
+				out.add(number)
+			}
+			k++
 		}
 	}
-	for p := range r.found[l.Lookup].answers {
-		r.shelf.Drop(&r.found[l.Lookup].answers[p])
-	}
-	r.sample(func(row int) bool { return out[row] })
-	r.report.Taken[l.Lookup], r.report.Counts[l.Lookup] = taken, counts
 	return nil
 }

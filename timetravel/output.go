@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"sync"
 
+	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
 )
 
@@ -19,10 +22,12 @@ const outputRows = 65_536
 // block is some rows of the output on their way to the sink. Its counts are its
 // own and are added in the spine's order.
 type block struct {
+	slate   *slate // whose vectors some columns are
 	rows    int
 	columns []event.Column
 	counts  event.Counts
 	labels  []LabelCount
+	splits  map[string]int64
 	err     error
 }
 
@@ -38,21 +43,28 @@ func (r *run) write(ctx context.Context) error {
 	var carry event.Source
 	if r.Carry != nil {
 		var err error
-		if carry, err = r.Carry(outputRows, r.spine.kept); err != nil {
+		if carry, err = r.Carry(r.blockRows, r.spine.kept); err != nil {
 			return err
 		}
 		defer carry.Close()
 	}
-	blocks, wait := r.blocks(ctx)
+	slates := make(chan *slate, r.Workers+1)
+	for range cap(slates) {
+		slates <- new(slate)
+	}
+	blocks, wait := r.blocks(ctx, slates)
 	defer wait()
 	defer cancel()
-	rows, done := len(r.spine.times), 0
+	rows, done := r.starts[len(r.starts)-1], 0
 	for pending := range blocks {
 		b := <-pending
 		if b.err != nil {
 			return b.err
 		}
 		r.report.Spine.Add(&b.counts)
+		for split, n := range b.splits {
+			r.report.Splits[split] += n
+		}
 		for i, n := range b.labels {
 			l := &r.report.Labels[i]
 			l.Positive, l.Negative, l.Null, l.Censored, l.Attributed = l.Positive+n.Positive, l.Negative+n.Negative, l.Null+n.Null, l.Censored+n.Censored, l.Attributed+n.Attributed
@@ -60,6 +72,7 @@ func (r *run) write(ctx context.Context) error {
 		if err := r.writeBlock(ctx, carry, b); err != nil {
 			return err
 		}
+		slates <- b.slate
 		done += b.rows
 		r.tell("write", int64(done), int64(rows))
 	}
@@ -90,60 +103,52 @@ func (r *run) carriedAll(ctx context.Context, carry event.Source) error {
 	return nil
 }
 
-// blocks computes all blocks that have rows, in order of their channels, at most
-// Workers of them ahead of the reader. wait returns when no more are being
-// computed. A channel of channels keeps the order of the spine while blocks finish
-// in any: the reader waits for the next one, not for whichever is done. `out`
-// bounds the blocks that wait, `work` those being computed; a pending channel holds
-// its one block, so that no goroutine hangs on a reader that has left.
-func (r *run) blocks(ctx context.Context) (<-chan chan block, func()) {
-	out := make(chan chan block, r.Workers)
-	finished := make(chan struct{})
-	go func() {
-		defer close(finished)
+// blocks computes all blocks that have rows, in order of their channels, as many at a
+// time as there are slates; each comes back when its block is written. wait returns
+// when no more are being computed. A channel of channels keeps the order of the spine
+// while blocks finish in any: the reader waits for the next one, not for whichever is
+// done. A pending channel holds its one block, so that no goroutine hangs on a reader
+// that has left.
+func (r *run) blocks(ctx context.Context, slates <-chan *slate) (<-chan chan block, func()) {
+	out := make(chan chan block, cap(slates))
+	var working sync.WaitGroup
+	working.Go(func() {
 		defer close(out)
-		work := make(chan *[]byte, r.Workers) // buffers, each in one pair of hands
-		for range r.Workers {
-			work <- new([]byte)
-		}
 		for b := range len(r.starts) - 1 {
-			if ctx.Err() != nil || r.starts[b] == r.starts[b+1] {
+			if r.starts[b] == r.starts[b+1] {
 				continue
 			}
-			pending := make(chan block, 1)
 			select {
-			case out <- pending:
+			case s := <-slates:
+				pending := make(chan block, 1)
+				out <- pending // there is room for as many as there are slates
+				working.Go(func() { pending <- r.block(b, s) })
 			case <-ctx.Done():
-				continue
+				return
 			}
-			buffer := <-work
-			go func() {
-				pending <- r.block(b, buffer)
-				work <- buffer
-			}()
 		}
-		for range r.Workers {
-			<-work // all are back
-		}
-	}()
-	return out, func() { <-finished }
+	})
+	return out, working.Wait
 }
 
 // block computes block number of the spine. It reads what the sweep has finished
-// and writes nothing shared, so that blocks may be computed beside each other.
-// Dictionaries of text are only read here.
-func (r *run) block(number int, buffer *[]byte) (b block) {
-	from, to := r.starts[number], r.starts[number+1]
+// and writes nothing shared but s, which is its own until it is written, so that blocks
+// may be computed beside each other. Dictionaries of text are only read here.
+func (r *run) block(number int, s *slate) (b block) {
+	b.slate = s
 	slots := make([][]event.Column, len(r.Plan.Lookups))
 	for l := range r.Plan.Lookups {
-		if slots[l], b.err = r.slots(l, number, buffer); b.err != nil {
+		if slots[l], b.err = r.slots(l, number, s); b.err != nil {
 			return b
 		}
 	}
-	q := r.spine.slice(from, to)
-	b.rows = to - from
+	var q *features.Queries
+	if q, b.err = r.rowsOf(number); b.err != nil {
+		return b
+	}
+	b.rows, b.splits = q.Len, splits(q)
 	b.columns = r.Plan.Finish(q, slots, &b.counts)
-	r.mature(&b, from)
+	r.mature(&b, q)
 	for i := range r.Plan.Labels {
 		b.labels[i].Attributed = touched(&r.Plan.Labels[i], slots)
 	}
@@ -151,15 +156,7 @@ func (r *run) block(number int, buffer *[]byte) (b block) {
 	if i, waits := r.Plan.Sampled(); waits {
 		weights = append(weights, r.Plan.Weigh(b.columns[r.Plan.Labels[i].Output], b.rows))
 	}
-	own := make([]event.Column, 0, len(r.spine.own)+len(b.columns)+len(r.Plan.Marks))
-	for i := range r.spine.own {
-		own = append(own, r.spine.own[i].Slice(from, to))
-	}
-	b.columns = append(own, b.columns...)
-	for i := range r.spine.marks {
-		b.columns = append(b.columns, r.spine.marks[i].Slice(from, to))
-	}
-	b.columns = append(b.columns, weights...)
+	b.columns = slices.Concat(q.Own, b.columns, q.Marks, weights)
 	return b
 }
 

@@ -1,83 +1,108 @@
 package timetravel
 
 import (
+	"slices"
+
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/shelf"
 )
 
-// addEvents appends what the rows of a batch are as events themselves (S4.7).
-func (s *spine) addEvents(own []*features.OwnEvents) {
-	if s.events == nil && own != nil {
-		s.events = make([]*features.OwnEvents, len(own))
+// addEvents appends what the rows of a batch are as events themselves (S4.7), of
+// those at the given places.
+func (f *filler) addEvents(to *shelf.Piece, own *features.OwnEvents, rows []int32) {
+	var places []int32
+	for i, row := range rows {
+		if k := own.Place[row]; k >= 0 {
+			to.Rows, to.Keys = append(to.Rows, uint32(f.when.Len+i)), append(to.Keys, own.Keys[k])
+			places = append(places, k)
+		}
 	}
-	for v, from := range own {
-		if from == nil {
+	to.Columns = f.append(to.Columns, own.Columns, places)
+}
+
+// ownEvents puts what the questions of a lookup are themselves as events of the key
+// that they ask on the shelf, in the order of their partitions: a payee's question
+// is not about what its payer does.
+func (r *run) ownEvents(lookup int) error {
+	of := r.Plan.Lookups[lookup]
+	r.own[lookup] = nil
+	var buffer []byte
+	for b := range r.spine.blocks {
+		block := &r.spine.blocks[b]
+		if block.rows == 0 || of.View >= len(block.events) || block.events[of.View].Len(0) == 0 {
 			continue
 		}
-		if s.events[v] == nil {
-			s.events[v] = &features.OwnEvents{}
+		p, err := r.whole(&buffer, &block.when, &block.keys[of.Key], &block.events[of.View])
+		if err != nil {
+			return err
 		}
-		to := s.events[v]
-		before := int32(len(to.Keys))
-		for _, place := range from.Place {
-			if place >= 0 {
-				place += before
+		when, keys, events := &p[0], p[1].Keys, &p[2]
+		var q shelf.Piece
+		var places []int32
+		row, at := uint32(r.starts[b]), 0 // of the output, of the row of the block
+		for i, place := range events.Rows {
+			for ; at < int(place); at++ {
+				if r.spine.stays.Has(block.first + at) {
+					row++
+				}
 			}
-			to.Place = append(to.Place, place)
-		}
-		to.Keys = append(to.Keys, from.Keys...)
-		to.Columns = s.append(to.Columns, from.Columns, len(from.Keys))
-	}
-}
-
-// hashEvents has the dictionaries make their hashes, in one goroutine: several
-// sweepers will read them.
-func (s *spine) hashEvents() {
-	for _, own := range s.events {
-		for i := 0; own != nil && i < len(own.Columns); i++ {
-			if d := own.Columns[i].Dict; d != nil {
-				d.Hashes()
+			if r.spine.stays.Has(block.first+at) && !unasked(when, at, of.Key) && events.Keys[i] == keys[at] {
+				q.Rows, q.Keys, places = append(q.Rows, row), append(q.Keys, keys[at]), append(places, int32(i))
 			}
 		}
+		for i := range events.Columns {
+			q.Columns = append(q.Columns, permuted(&events.Columns[i], places))
+		}
+		if err := r.deal(&q, &r.own[lookup]); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
-// ownOf is the spine's rows as events of a view; nil: they are none.
-func (s *spine) ownOf(view int) *features.OwnEvents {
-	if s.events == nil {
+// bring gives the store what the partition's questions are themselves as events of
+// the key that they ask, and notes of each its place there or -1.
+func (s *sweeper) bring(p int) error {
+	if len(s.run.own[s.lookup]) == 0 {
+		s.own = s.own[:0]
 		return nil
 	}
-	return s.events[view]
-}
-
-// bring gathers what the partition's questions are themselves as events of the
-// key that they ask, in the order in which they will be asked: the columns for
-// the store, and of each question its place there or -1.
-func (s *sweeper) bring() {
-	own := s.spine.ownOf(s.view)
-	if own == nil {
-		return
+	parts, err := s.sections(&s.asking, p, s.run.own[s.lookup])
+	if err != nil {
+		return err
 	}
-	keys, places := s.spine.keys[s.query], s.ownPlaces[:0]
-	mine := resize(&s.own, len(s.queries))
-	for k := range s.queries {
-		row := s.queries[k].row
-		if mine[k] = own.At(int(row), keys[row]); mine[k] >= 0 {
-			places, mine[k] = append(places, int32(mine[k])), len(places)
+	places, at, n := slices.Repeat([]int32{-1}, len(s.rows)), 0, int32(0)
+	var columns []event.Column
+	for _, part := range parts {
+		s.store.Intern(part.Columns)
+		if columns == nil {
+			for i := range part.Columns {
+				columns = append(columns, part.Columns[i].Like())
+			}
+		}
+		for k, row := range part.Rows {
+			for s.rows[at] != row { // both rise, and every one is asked
+				at++
+			}
+			places[at] = n
+			n++
+			for i := range columns {
+				columns[i].Append(&part.Columns[i], k)
+			}
 		}
 	}
-	s.ownPlaces = places
-	columns := make([]event.Column, len(own.Columns))
-	for i := range columns {
-		columns[i] = permuted(&own.Columns[i], places)
+	mine := resize(&s.own, len(s.queries))
+	for k := range s.queries {
+		mine[k] = int(places[s.queries[k].place])
 	}
-	s.store.Intern(columns)
 	s.store.Own.Columns = columns
+	return nil
 }
 
 // ownOf is the place in the store of the own event of the partition's question k.
 func (s *sweeper) ownOf(k int) int {
-	if s.spine.events == nil || s.spine.events[s.view] == nil {
+	if len(s.own) == 0 {
 		return -1
 	}
 	return s.own[k]

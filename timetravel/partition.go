@@ -27,8 +27,8 @@ const maxBits = 10
 // chunk is what a view takes of one batch, in pieces by group of partitions, and
 // these in sections by partition. A group's pieces go as soon as all of its
 // partitions are swept, so that events make room for answers. Pieces own their
-// vectors and dictionaries, as the source uses the batch again. Events that no query
-// can reach are gone already.
+// vectors, as the source uses the batch again, and share dictionaries, which last
+// (E2). Events that no query can reach are gone already.
 type chunk []shelf.Stored
 
 // groupBits is how many of a partition's highest bits are its group: at most.
@@ -61,9 +61,18 @@ func (r *run) readHistory(ctx context.Context) error {
 	}
 	r.chunks = make([][][]chunk, len(r.Plan.Views))
 	r.last = slices.Repeat([]event.Time{event.MinTime}, len(r.Plan.Views))
+	for v := range r.last {
+		if r.begins(v) {
+			r.last[v] = r.Seam.Views[v].Newest
+		}
+	}
+	r.newest = slices.Clone(r.last)
 	r.sieves = make([]sieve, len(r.Plan.Views))
 	for v := range r.sieves {
-		r.sieves[v] = r.sieveOf(v)
+		var err error
+		if r.sieves[v], err = r.sieveOf(v); err != nil {
+			return err
+		}
 	}
 	for in := range r.Plan.Inputs {
 		if err := r.readInput(ctx, in); err != nil {
@@ -108,6 +117,7 @@ func (r *run) readInput(ctx context.Context, in int) error {
 		for i := range p.counts {
 			r.report.Counts[r.firstOf(views[i])].Add(&p.counts[i])
 			r.last[views[i]] = max(r.last[views[i]], p.last[i])
+			r.newest[views[i]] = r.last[views[i]]
 		}
 	}
 	for i := 0; known && i < len(views); i++ {
@@ -119,7 +129,7 @@ func (r *run) readInput(ctx context.Context, in int) error {
 // openInput opens what the questions can reach of an input.
 func (r *run) openInput(in int) ([]event.Source, error) {
 	_, known := r.Complete[r.Plan.Inputs[in].Source.Name.Value]
-	return r.History(r.Plan.Inputs[in], Reach(r.Plan, in, r.report.Asked, known))
+	return r.History(r.Plan.Inputs[in], Reach(r.Plan, in, r.interval(), known))
 }
 
 // firstOf is a view's first lookup.
@@ -147,6 +157,13 @@ type partReader struct {
 	last     []event.Time   // the greatest time, by place in views
 	cleaned  event.Counts   // of the part itself
 	read     *atomic.Int64
+	scratch  *readScratch // while it is read
+}
+
+// readScratch is memory that a goroutine uses for one batch after the other.
+type readScratch struct {
+	rows  features.Rows
+	order partitioner
 }
 
 // Reach is the times outside of which no event of an input matters to questions of
@@ -201,6 +218,13 @@ func (r *run) astray(p *partReader, b *event.Batch) error {
 // the other parts too.
 func (r *run) readPart(ctx context.Context, p *partReader) error {
 	defer p.source.Close()
+	if p.scratch, _ = r.scratch.Get().(*readScratch); p.scratch == nil {
+		p.scratch = new(readScratch)
+	}
+	defer func() {
+		r.scratch.Put(p.scratch)
+		p.scratch = nil
+	}()
 	var b event.Batch
 	for {
 		if err := p.source.Read(ctx, &b); errors.Is(err, io.EOF) {
@@ -232,16 +256,24 @@ func (r *run) readPart(ctx context.Context, p *partReader) error {
 func (r *run) chunk(view int, b *event.Batch, of *partReader, place int) (chunk, int, error) {
 	n := &of.counts[place]
 	v := r.Plan.Views[view]
-	rows := v.Rows(b, n)
+	rows, p := &of.scratch.rows, &of.scratch.order
+	v.Take(b, n, rows)
 	lo, hi := v.Layout.Reach(r.spine.first, r.spine.last)
 	if r.spine.first > r.spine.last {
 		hi = lo // no query has an instant
 	}
-	p, sieve := partitioner{bits: r.bits}, r.sieves[view]
-	p.begin(len(rows.Times))
+	if err := r.folded(view, rows.Times, of); err != nil {
+		return chunk{}, 0, err
+	}
+	ahead := r.seamed(view) // what comes after the questions is left to the next run
+	if ahead {
+		lo, _ = v.Layout.Reach(r.Seam.Interval.From, r.Seam.Interval.From)
+	}
+	sieve := r.sieves[view]
+	p.begin(r.bits, len(rows.Times))
 	for i, t := range rows.Times {
 		of.last[place] = max(of.last[place], t)
-		if t >= lo && t < hi && sieve.passes(rows.Keys[i]) {
+		if t >= lo && (t < hi || ahead) && sieve.passes(rows.Keys[i]) {
 			p.count(i, rows.Keys[i])
 		}
 	}
@@ -250,49 +282,53 @@ func (r *run) chunk(view int, b *event.Batch, of *partReader, place int) (chunk,
 	if len(order) == 0 {
 		return chunk{}, 0, nil
 	}
-	c, err := r.groups(&rows, &p, order)
+	c, err := r.groups(rows, p, order)
 	return c, len(order), err
 }
 
-// groups puts rows, in the order of their partitions, on the shelf.
-func (r *run) groups(rows *features.Rows, p *partitioner, order []int32) (c chunk, err error) {
+// groups puts rows, in the order of their partitions, on the shelf. Groups share
+// dictionaries.
+func (r *run) groups(rows *features.Rows, p *partitioner, order []int32) (chunk, error) {
+	for i := range rows.Columns {
+		if c := &rows.Columns[i]; c.Type.Text() && c.Dict.Len() > 2*len(order) {
+			*c = compact(c, order)
+		}
+	}
 	per := 1 << max(r.bits-groupBits, 0)
-	c = make(chunk, (len(p.starts)-1)/per)
-	var texts texts
-	for g := range c {
+	groups := (len(p.starts) - 1) / per
+	pieces, sections := make([]shelf.Piece, groups), make([][]int32, groups)
+	for g := range pieces {
 		starts := slices.Clone(p.starts[g*per : (g+1)*per+1])
 		own := order[starts[0]:starts[per]]
 		for i, first := per, starts[0]; i >= 0; i-- {
 			starts[i] -= first
 		}
-		piece := shelf.Piece{Len: len(own), Keys: take(rows.Keys, own), Times: take(rows.Times, own), Arrived: take(rows.Arrived, own)}
+		pieces[g] = shelf.Piece{Len: len(own), Keys: take(rows.Keys, own), Times: take(rows.Times, own), Arrived: take(rows.Arrived, own)}
 		for i := range rows.Columns {
-			c := &rows.Columns[i]
-			if !c.Type.Text() {
-				piece.Columns = append(piece.Columns, permuted(c, own))
-				continue
-			}
-			piece.Columns = append(piece.Columns, texts.permuted(c, own))
+			pieces[g].Columns = append(pieces[g].Columns, permuted(&rows.Columns[i], own))
 		}
-		if c[g], err = r.shelf.Put(piece, starts); err != nil {
-			return nil, err
-		}
+		sections[g] = starts
 	}
-	return c, nil
+	return r.shelf.PutAll(pieces, sections)
 }
 
 // partitioner orders rows by the partition of their keys, by counting: O(rows), and
-// stable, so that within a partition they stay in the order of reading.
+// stable, so that within a partition they stay in the order of reading. Its vectors
+// are scratch.
 type partitioner struct {
 	bits   int
 	starts []int32 // partition p is rows starts[p] to starts[p+1]-1 of the order
+	next   []int32
 	rows   []int32 // that were counted
 	of     []uint16
+	sorted []int32
 }
 
 // begin makes room for n rows.
-func (p *partitioner) begin(n int) {
-	p.starts, p.rows, p.of = make([]int32, 1<<p.bits+1), make([]int32, 0, n), make([]uint16, 0, n)
+func (p *partitioner) begin(bits, n int) {
+	p.bits = bits
+	clear(resize(&p.starts, 1<<bits+1))
+	p.rows, p.of = slices.Grow(p.rows[:0], n), slices.Grow(p.of[:0], n)
 }
 
 // count takes a row into its partition.
@@ -307,8 +343,9 @@ func (p *partitioner) order() []int32 {
 	for k := range len(p.starts) - 1 {
 		p.starts[k+1] += p.starts[k]
 	}
-	next := slices.Clone(p.starts)
-	order := make([]int32, len(p.rows))
+	next := resize(&p.next, len(p.starts))
+	copy(next, p.starts)
+	order := resize(&p.sorted, len(p.rows))
 	for i, at := range p.of {
 		order[next[at]] = p.rows[i]
 		next[at]++

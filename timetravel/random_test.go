@@ -24,7 +24,22 @@ const randomUsual = 300
 // TestRandom holds the drivers to the naive evaluator on random definitions and
 // data whose times stand on every edge. A failure is shrunk and printed whole.
 func TestRandom(t *testing.T) {
-	first, runs := max(*seedFlag, 1), *randomRuns
+	first, runs := randomSeeds()
+	for i := range runs {
+		seed := first + uint64(i)
+		c := newRandomCase(seed)
+		report := c.failure(t)
+		if report == "" {
+			continue
+		}
+		c, report = c.shrink(t, report)
+		t.Fatalf("seed %d (run again with -run TestRandom -seed %d), shrunk:\n%s\n%s", seed, seed, report, c)
+	}
+}
+
+// randomSeeds is the seed of the first random definition, and how many are tried.
+func randomSeeds() (first uint64, runs int) {
+	first, runs = max(*seedFlag, 1), *randomRuns
 	switch {
 	case runs == 0 && *seedFlag != 0:
 		runs = 1
@@ -36,16 +51,7 @@ func TestRandom(t *testing.T) {
 	if *explore {
 		first = uint64(time.Now().UnixNano()) % 1_000_000_000
 	}
-	for i := range runs {
-		seed := first + uint64(i)
-		c := newRandomCase(seed)
-		report := c.failure(t)
-		if report == "" {
-			continue
-		}
-		c, report = c.shrink(t, report)
-		t.Fatalf("seed %d (run again with -run TestRandom -seed %d), shrunk:\n%s\n%s", seed, seed, report, c)
-	}
+	return first, runs
 }
 
 // randomCase is a definition with data, in pieces that can be left out.

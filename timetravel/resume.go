@@ -18,7 +18,8 @@ type Journal interface {
 // history is what a run has read of its histories, and where it lies.
 type history struct {
 	Chunks [][][]chunk
-	Newest []event.Time
+	Newest []event.Time // up to when events are known to be there
+	Last   []event.Time // the greatest times
 	Report Report
 	Caller []byte
 }
@@ -45,7 +46,7 @@ func (r *run) noteRead() error {
 	if r.Journal == nil {
 		return nil
 	}
-	h := history{Chunks: r.chunks, Newest: r.last, Report: *r.report}
+	h := history{Chunks: r.chunks, Newest: r.last, Last: r.newest, Report: *r.report}
 	if r.Noted != nil {
 		var err error
 		if h.Caller, err = r.Noted(); err != nil {
@@ -89,7 +90,7 @@ func (r *run) takeUp() (bool, error) {
 			return false, err
 		}
 	}
-	r.chunks, r.last = h.Chunks, h.Newest
+	r.chunks, r.last, r.newest = h.Chunks, h.Newest, h.Last
 	r.report.Events, r.report.Read, r.report.Counts = h.Report.Events, h.Report.Read, h.Report.Counts
 	for _, record := range records[1:] {
 		var f finished

@@ -3,28 +3,9 @@ package timetravel
 import (
 	"slices"
 
-	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
 	"github.com/timeseam/timeseam/shelf"
 )
-
-// slice returns rows from to to-1 of the spine as queries. Keys are left out:
-// Finish asks for none, as slots are answered already. Vectors are shared with
-// the spine and only read.
-func (s *spine) slice(from, to int) *features.Queries {
-	q := &features.Queries{Len: to - from, Times: s.times[from:to], At: event.Column{Type: event.Of(event.Timestamp), Ints: make([]int64, to-from)}}
-	for i, t := range q.Times {
-		q.At.Ints[i] = int64(t)
-	}
-	if s.noTime != nil {
-		q.NoTime = s.noTime[from:to]
-		q.At.Null = q.NoTime
-	}
-	for i := range s.request {
-		q.Request = append(q.Request, s.request[i].Slice(from, to))
-	}
-	return q
-}
 
 // permuted is the rows of a column in another order. It shares dictionaries.
 func permuted[I int32 | uint32](c *event.Column, order []I) event.Column {
@@ -33,47 +14,46 @@ func permuted[I int32 | uint32](c *event.Column, order []I) event.Column {
 		return event.Column{Type: c.Type, Dict: c.Dict, Null: take(c.Null, order), Ints: take(c.Ints, order),
 			Floats: take(c.Floats, order), Decimals: take(c.Decimals, order), Codes: take(c.Codes, order)}
 	}
-	p := c.Like()
-	for _, i := range order {
-		p.Append(c, int(i))
+	p := event.Column{Type: c.Type, Null: take(c.Null, order), Rows: len(order)}
+	if c.Elem != nil {
+		lists(&p, c, order)
+	}
+	for i := range c.Fields {
+		p.Fields = append(p.Fields, permuted(&c.Fields[i], order))
 	}
 	return p
 }
 
-// texts makes columns of text that have a dictionary of their own.
-type texts struct {
-	codes []uint32 // scratch: of each entry, its code in the new dictionary and one, or 0
-	used  []uint32
+// lists fills the lists or maps of a column with those of another, in another order.
+func lists[I int32 | uint32](p, c *event.Column, order []I) {
+	p.Rows, p.Offsets = 0, append(make([]int32, 0, len(order)+1), 0)
+	elements := make([]int32, 0, c.Elem.Len())
+	for _, i := range order {
+		for k := c.Offsets[i]; k < c.Offsets[i+1]; k++ {
+			elements = append(elements, k)
+		}
+		p.Offsets = append(p.Offsets, int32(len(elements)))
+	}
+	elem := permuted(c.Elem, elements)
+	p.Elem = &elem
 }
 
-// permuted is the rows of a column in another order, with the texts that they name,
-// which stand in the order in which they will be asked for. A batch's own dictionary
-// would be held for a few rows of each partition, and read at random.
-func (t *texts) permuted(c *event.Column, order []int32) event.Column {
-	if len(t.codes) < c.Dict.Len() {
-		t.codes = make([]uint32, c.Dict.Len())
-	}
-	codes := make([]uint32, len(order))
-	t.used = t.used[:0]
-	size := 0
-	for k, i := range order {
+// compact is a column of text of which only some rows are asked for, with a
+// dictionary of their texts. The batch's own would be held for few of them.
+func compact(c *event.Column, rows []int32) event.Column {
+	codes, known := make([]uint32, len(c.Codes)), make([]uint32, c.Dict.Len())
+	d := event.NewDict()
+	for _, i := range rows {
+		if c.IsNull(int(i)) {
+			continue
+		}
 		code := c.Codes[i]
-		if int(code) >= c.Dict.Len() {
-			continue // of a null, where there are no texts
+		if known[code] == 0 {
+			known[code] = d.Add(c.Dict.At(code)) + 1
 		}
-		if t.codes[code] == 0 {
-			t.used = append(t.used, code)
-			t.codes[code] = uint32(len(t.used))
-			size += int(c.Dict.Offsets[code+1] - c.Dict.Offsets[code])
-		}
-		codes[k] = t.codes[code] - 1
+		codes[i] = known[code] - 1
 	}
-	d := &event.Dict{Offsets: make([]uint32, 1, len(t.used)+1), Bytes: make([]byte, 0, size)}
-	for _, code := range t.used {
-		d.Add(c.Dict.At(code))
-		t.codes[code] = 0
-	}
-	return event.Column{Type: c.Type, Dict: d, Null: take(c.Null, order), Codes: codes}
+	return event.Column{Type: c.Type, Dict: d, Null: c.Null, Codes: codes}
 }
 
 // take copies the values at the given places; a vector that is not there stays
@@ -89,6 +69,25 @@ func take[T any, I int32 | uint32](from []T, order []I) []T {
 	return to
 }
 
+// slate is where the answers to a block are put together. The next block that is
+// begins with its vectors, and writes every row of them: new ones would be cleared
+// first, and collected, a block at a time. A sink keeps nothing of what it is given.
+type slate struct {
+	buffer  []byte           // what is read of the shelf
+	found   []bool           // rows that somebody was asked about
+	missing []uint32         // and the others
+	columns [][]event.Column // by lookup and slot; only their vectors count
+}
+
+// of is the columns of lookup l.
+func (s *slate) of(l, slots int) []event.Column {
+	s.columns = slices.Grow(s.columns, max(l+1-len(s.columns), 0))[:max(l+1, len(s.columns))]
+	if s.columns[l] == nil {
+		s.columns[l] = make([]event.Column, slots)
+	}
+	return s.columns[l]
+}
+
 // answers puts the answers of one lookup to a block of the spine in its order. Each
 // partition's stand in that order already, so that every vector is read from front
 // to back and written within a block, which a core's own cache holds.
@@ -101,62 +100,65 @@ type answers struct {
 }
 
 // answersOf reads lookup l's answers to block b.
-func (r *run) answersOf(l, b int, buffer *[]byte) (*answers, error) {
+func (r *run) answersOf(l, b int, t *slate) (*answers, error) {
 	f := &r.found[l]
 	a := &answers{from: uint32(r.starts[b]), rows: r.starts[b+1] - r.starts[b], nobody: f.nobody}
 	size := 0
 	for p := range f.answers {
 		size += int(f.answers[p].Bytes(b))
 	}
-	*buffer = (*buffer)[:0]
-	shelf.Reserve(buffer, size)
-	found := make([]bool, a.rows)
+	t.buffer = t.buffer[:0]
+	shelf.Reserve(&t.buffer, size)
+	clear(resize(&t.found, a.rows))
 	for p := range f.answers {
 		if f.answers[p].Len(b) == 0 {
 			continue
 		}
-		s, err := r.shelf.Section(&f.answers[p], b, buffer)
+		s, err := r.shelf.Section(&f.answers[p], b, &t.buffer)
 		if err != nil {
 			return nil, err
 		}
 		for _, row := range s.Rows {
-			found[row-a.from] = true
+			t.found[row-a.from] = true
 		}
 		a.sections = append(a.sections, s)
 	}
-	for i, is := range found {
+	t.missing = t.missing[:0]
+	for i, is := range t.found {
 		if !is {
-			a.missing = append(a.missing, uint32(i))
+			t.missing = append(t.missing, uint32(i))
 		}
 	}
+	a.missing = t.missing
 	return a, nil
 }
 
-// slots returns lookup l's answers to the rows of block b. buffer is what is read
-// into; nothing of it is in the columns.
-func (r *run) slots(l, b int, buffer *[]byte) ([]event.Column, error) {
-	a, err := r.answersOf(l, b, buffer)
+// slots returns lookup l's answers to the rows of block b, whose vectors are those of
+// the slate. What is read into its buffer is in none of them.
+func (r *run) slots(l, b int, t *slate) ([]event.Column, error) {
+	a, err := r.answersOf(l, b, t)
 	if err != nil {
 		return nil, err
 	}
-	columns := make([]event.Column, len(a.nobody))
+	kept, columns := t.of(l, len(a.nobody)), make([]event.Column, len(a.nobody))
 	for s := range columns {
-		columns[s] = a.column(s)
+		columns[s] = a.column(s, &kept[s])
 	}
 	return columns, nil
 }
 
-// column is slot s of every row. A query without key or instant gets what a key
-// without events gets (S15.1); Finish then nulls those without an instant (S11.4).
-func (a *answers) column(s int) event.Column {
+// column is slot s of every row, in the vectors of kept. A query without key or
+// instant gets what a key without events gets (S15.1); Finish then nulls those
+// without an instant (S11.4).
+func (a *answers) column(s int, kept *event.Column) event.Column {
 	c := event.Column{Type: a.nobody[s].Type}
 	switch c.Type.Kind {
 	case event.Double:
-		c.Floats = scatter(a, s, func(c *event.Column) []float64 { return c.Floats })
+		c.Floats = scatter(a, s, &kept.Floats, func(c *event.Column) []float64 { return c.Floats })
 	case event.Decimal:
-		c.Decimals = scatter(a, s, func(c *event.Column) []event.Int128 { return c.Decimals })
+		c.Decimals = scatter(a, s, &kept.Decimals, func(c *event.Column) []event.Int128 { return c.Decimals })
 	case event.Bool, event.Int, event.Date, event.Timestamp:
-		c.Ints = scatter(a, s, func(c *event.Column) []int64 { return c.Ints })
+		c.Ints = scatter(a, s, &kept.Ints, func(c *event.Column) []int64 { return c.Ints })
 	default:
 		return a.general(s)
 	}
@@ -164,32 +166,41 @@ func (a *answers) column(s int) event.Column {
 	for i := range a.sections {
 		null = null || a.sections[i].Columns[s].Null != nil
 	}
-	if !null {
-		return c
-	}
-	c.Null = make([]bool, a.rows)
-	for i := range a.sections {
-		if from := a.sections[i].Columns[s].Null; from != nil {
-			for k, row := range a.sections[i].Rows {
-				c.Null[row-a.from] = from[k]
-			}
-		}
-	}
-	for _, row := range a.missing {
-		c.Null[row] = a.nobody[s].IsNull(0)
-	}
-	if !slices.Contains(c.Null, true) {
-		c.Null = nil
+	if null {
+		c.Null = a.nulls(s, &kept.Null)
 	}
 	return c
 }
 
-// scatter is one vector of slot s.
-func scatter[T any](a *answers, s int, of func(*event.Column) []T) []T {
-	to := make([]T, a.rows)
+// nulls says of every row whether slot s is null; nil: none is.
+func (a *answers) nulls(s int, kept *[]bool) []bool {
+	to := resize(kept, a.rows)
+	any := false
 	for i := range a.sections {
-		from := of(&a.sections[i].Columns[s])
-		for k, row := range a.sections[i].Rows {
+		rows, from := a.sections[i].Rows, a.sections[i].Columns[s].Null
+		for k, row := range rows {
+			is := from != nil && from[k]
+			to[row-a.from] = is
+			any = any || is
+		}
+	}
+	for _, row := range a.missing {
+		to[row] = a.nobody[s].IsNull(0)
+		any = any || to[row]
+	}
+	if !any {
+		return nil
+	}
+	return to
+}
+
+// scatter is one vector of slot s.
+func scatter[T any](a *answers, s int, kept *[]T, of func(*event.Column) []T) []T {
+	to := resize(kept, a.rows)
+	for i := range a.sections {
+		rows := a.sections[i].Rows
+		from := of(&a.sections[i].Columns[s])[:len(rows)]
+		for k, row := range rows {
 			to[row-a.from] = from[k]
 		}
 	}

@@ -22,25 +22,37 @@ const (
 	sieveMost = 1 << 20
 )
 
-// sieveOf is the sieve for the events of a view; nil: all pass.
-func (r *run) sieveOf(view int) sieve {
-	n := len(r.spine.times)
-	if n > sieveMost || int64(n)*sieveFrom > r.Events {
-		return nil
+// sieveOf is the sieve for the events of a view; nil: all pass. What is left to
+// another run has events of all keys.
+func (r *run) sieveOf(view int) (sieve, error) {
+	n := r.spine.stays.count()
+	if r.seamed(view) || n > sieveMost || int64(n)*sieveFrom > r.Events {
+		return nil, nil
 	}
 	s := make(sieve, 1<<bits.Len(uint(n/4)))
 	for _, l := range r.Plan.Lookups {
 		if l.View != view {
 			continue
 		}
-		for row, key := range r.spine.keys[l.Key] {
-			if !r.spine.unasked(l.Key, uint32(row)) {
-				word, mask := s.place(key)
-				*word |= mask
+		var buffer []byte
+		for b := range r.spine.blocks {
+			block := &r.spine.blocks[b]
+			if block.rows == 0 {
+				continue
+			}
+			p, err := r.whole(&buffer, &block.when, &block.keys[l.Key])
+			if err != nil {
+				return nil, err
+			}
+			for i, key := range p[1].Keys {
+				if r.spine.stays.Has(block.first+i) && !unasked(&p[0], i, l.Key) {
+					word, mask := s.place(key)
+					*word |= mask
+				}
 			}
 		}
 	}
-	return s
+	return s, nil
 }
 
 // place is the word of a key, and its bits there. The word's number is of other bits

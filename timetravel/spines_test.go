@@ -85,7 +85,7 @@ func drawnAds(tb testing.TB, seed uint64, spine, label string) *spec {
 func checkDrawn(t *testing.T, s *spec) {
 	t.Helper()
 	want := naiveAnswers(s.definition, s.set, s.sources, s.spine)
-	for _, f := range []feed{{workers: 1, batch: 1000, parts: 1}, {workers: 3, batch: 7, parts: 3, seed: 5, events: 1_000_000}} {
+	for _, f := range []feed{{workers: 1, batch: 1000, parts: 1}, {workers: 3, batch: 7, parts: 3, seed: 5, events: 1_000_000, spill: true, block: 3}, {workers: 2, batch: 10, parts: 1, events: 20_000_000, block: 4}} {
 		if report := differences(s, s.backfill(t, f), want, nil); report != "" {
 			t.Fatalf("%s, %s:\n%s\nshown:\n%s\nclicks:\n%s\nspine:\n%s", s.name, f, report, s.sources["shown"], s.sources["clicks"], s.spine)
 		}
@@ -140,7 +140,7 @@ func TestLastTouch(t *testing.T) {
 		for i, middle := range []event.Time{9_000_000, 13_000_000, 14_000_000} {
 			var parts [][]value
 			for _, within := range []features.Interval{{From: event.MinTime, To: middle}, {From: middle, To: event.MaxTime}} {
-				parts = append(parts, s.backfill(t, feed{workers: 1 + i, batch: 4, parts: 1, within: &within}).rows...)
+				parts = append(parts, s.backfill(t, feed{workers: 1 + i, batch: 4, parts: 1, within: &within, block: 2 * i}).rows...)
 			}
 			got, want := parts, slices.Clone(whole.rows)
 			slices.SortFunc(got, compareAll)
@@ -185,7 +185,7 @@ func TestSampleByEvents(t *testing.T) {
 			kept++
 			want = append(want, append(slices.Clone(row), weight))
 		}
-		for _, f := range []feed{{workers: 1, batch: 1000, parts: 1}, {workers: 3, batch: 2, parts: 2, seed: 2}} {
+		for _, f := range []feed{{workers: 1, batch: 1000, parts: 1}, {workers: 3, batch: 2, parts: 2, seed: 2, spill: true, block: 3}} {
 			if got := some.backfill(t, f).rows; !slices.EqualFunc(got, want, sameAll) {
 				t.Fatalf("%s, %s: %v, want %v", some.name, f, got, want)
 			}

@@ -11,15 +11,6 @@ import (
 	"github.com/timeseam/timeseam/shelf"
 )
 
-// asked is the queries that have a key and an instant, ordered by the partition
-// of one of the plan's keys: partition p's are rows[starts[p]:starts[p+1]].
-// Views of one entity share it. Rows of a partition rise, which the sections of
-// answers rely on. It costs 4 bytes a query and key.
-type asked struct {
-	rows   []uint32
-	starts []int
-}
-
 // found is a lookup's answers: a piece a partition, in sections by block of the
 // output, with the rows that it answers in the spine's order.
 type found struct {
@@ -32,9 +23,9 @@ type found struct {
 // before, as every lookup has as many partitions. A view that is asked by two
 // keys is read once and swept twice.
 func (r *run) sweep(ctx context.Context) error {
-	r.begin(r.spine.kept.blocks())
-	for k := range r.spine.keys {
-		r.asked[k] = r.ask(k)
+	r.begin()
+	if err := r.askAll(); err != nil {
+		return err
 	}
 	if err := r.weigh(); err != nil {
 		return err
@@ -48,15 +39,20 @@ func (r *run) sweep(ctx context.Context) error {
 		if err := s.sweep(ctx); err != nil {
 			return err
 		}
+		r.drop(r.own[l])
+		if !slices.ContainsFunc(r.Plan.Lookups[l+1:], func(later features.Lookup) bool { return later.Key == lookup.Key }) {
+			r.drop(r.asked[lookup.Key].pieces)
+		}
 	}
 	return nil
 }
 
-// begin makes room for answers to all lookups, in blocks of the spine that start at
-// the given rows and end at the last.
-func (r *run) begin(starts []int) {
-	r.starts, r.hands = starts, newHands(0)
-	r.asked, r.found = make([]asked, len(r.spine.keys)), make([]found, len(r.Plan.Lookups))
+// begin makes room for questions and answers of all lookups, in blocks of what stays
+// of the spine.
+func (r *run) begin() {
+	r.spine.kept = r.spine.chosen.among(r.spine.stays)
+	r.starts, r.hands = r.spine.kept.blocks(r.blockRows), newHands(0)
+	r.asked, r.own, r.found = make([]asked, len(r.Plan.Queries.Keys)), make([][]shelf.Stored, len(r.Plan.Lookups)), make([]found, len(r.Plan.Lookups))
 }
 
 // dropGroup lets go of a group of events that was asked for the last time: its
@@ -67,31 +63,6 @@ func (r *run) dropGroup(view, group int) {
 			r.shelf.Drop(&part[i][group])
 		}
 	}
-}
-
-// ask orders the spine's rows by the partition of key k. By counting, in two
-// passes: the first finds how many each partition has, the second places them,
-// stable in the spine's order.
-func (r *run) ask(k int) asked {
-	a := asked{starts: make([]int, 1<<r.bits+1)}
-	for row, h := range r.spine.keys[k] {
-		if !r.spine.unasked(k, uint32(row)) {
-			a.starts[partitionOf(h, r.bits)+1]++
-		}
-	}
-	for p := range 1 << r.bits {
-		a.starts[p+1] += a.starts[p]
-	}
-	a.rows = make([]uint32, a.starts[1<<r.bits])
-	next := slices.Clone(a.starts)
-	for row, h := range r.spine.keys[k] {
-		if !r.spine.unasked(k, uint32(row)) {
-			p := partitionOf(h, r.bits)
-			a.rows[next[p]] = uint32(row)
-			next[p]++
-		}
-	}
-	return a
 }
 
 // lookupSweep answers one lookup. Sweepers are handed on through `free` rather
@@ -118,7 +89,7 @@ func (r *run) newLookupSweep(lookup int) *lookupSweep {
 	f.answers = make([]shelf.Stored, 1<<r.bits)
 	store := features.NewArena(r.Plan.Views[s.view])
 	f.nobody = store.Answers(1)
-	store.Value(event.Hash{}, 0, f.nobody)
+	store.Values(event.Hash{}, features.Ask{Times: []event.Time{0}, Rows: []int32{0}}, f.nobody)
 	return s
 }
 
@@ -170,7 +141,7 @@ func (s *lookupSweep) partition(ctx context.Context, p int) error {
 		return err
 	}
 	answers := &s.found[s.lookup].answers[p]
-	if *answers, err = s.keep(own.rows(p), out); err != nil {
+	if *answers, err = s.keep(own.rows, out); err != nil {
 		return err
 	}
 	s.counts[p], s.taken[p] = own.counts, int64(own.events)
@@ -209,25 +180,34 @@ type sweeper struct {
 	store               *features.Store
 	counts              event.Counts
 	events              int
-	buffer              []byte // of what is read from the shelf
+	buffer, asking      []byte // of what is read from the shelf: events, questions
 
 	local   keyTable
-	queries []query // by key, each key's by instant
-	qStarts []int32 // by local key; one more than keys
+	rows    []uint32     // of the output that ask, rising
+	queries []query      // by key, each key's by instant
+	until   []event.Time // until when events are each query's own; empty: they are anybody's
+	ranks   []int64      // by place, while that is found out
+	qStarts []int32      // by local key; one more than keys
+	keys    []event.Hash
 	ids     []int32 // local key of each of the partition's events, -1: nobody asks
 	eStarts []int32
 	order   []source // the events by key, each key's by visible
 	gather  features.Events
+	whole   bool // events leave with their texts: none is borrowed
 
-	own       []int // of the partition's questions: see bring
-	ownPlaces []int32
+	heldBuffer []byte   // of what is read from a snapshot
+	heldRows   []int32  // scratch of takeOver
+	bases      [][]byte // by local key: what is left of events that are folded; empty: of none anything
+
+	own []int        // of the partition's questions: see bring
+	ask features.Ask // the stretch that is being asked
 }
 
 // query is a question of the partition: gathered once, so that nothing is looked up
 // in the spine's order again.
 type query struct {
 	at    event.Time
-	row   uint32 // of the spine
+	row   uint32 // of the output
 	place int32  // among the partition's rows
 }
 
@@ -247,9 +227,11 @@ type source struct {
 func (s *sweeper) partition(ctx context.Context, p int) ([]event.Column, error) {
 	s.counts, s.events = event.Counts{}, 0
 	s.store.Counts = event.Counts{}
-	rows := s.rows(p)
-	out := s.store.Answers(len(rows))
-	if len(rows) == 0 {
+	if err := s.groupQueries(p); err != nil {
+		return nil, err
+	}
+	out := s.store.Answers(len(s.rows))
+	if len(s.rows) == 0 {
 		for _, part := range s.chunks[s.view] {
 			for i := range part {
 				s.counts[event.OutsideWindows] += int64(part[i].len(p, s.bits))
@@ -257,71 +239,31 @@ func (s *sweeper) partition(ctx context.Context, p int) ([]event.Column, error) 
 		}
 		return out, nil
 	}
-	s.groupQueries(rows)
-	chunks, err := s.cut(p)
+	chunks, err := s.takeOver(p)
 	if err != nil {
 		return nil, err
 	}
+	read, err := s.cut(p)
+	if err != nil {
+		return nil, err
+	}
+	chunks = append(chunks, read...)
 	s.groupEvents(chunks)
 	s.orderEvents(chunks)
 	s.collect(chunks)
 	if err := s.overlap(); err != nil {
 		return nil, err
 	}
-	s.bring()
-	if s.walk(ctx, out); ctx.Err() != nil {
-		return nil, ctx.Err() // a part of the answers is none
+	if err := s.bring(p); err != nil {
+		return nil, err
+	}
+	if err := s.walk(ctx, out); err != nil {
+		return nil, err // a part of the answers is none
 	}
 	s.sortAnswers(out)
-	s.store.Renew() // the answers keep the symbols they speak
+	s.store.Renew(out)
 	s.counts.Add(&s.store.Counts)
 	return out, nil
-}
-
-// rows is the queries of a partition.
-func (s *sweeper) rows(p int) []uint32 {
-	a := &s.asked[s.query]
-	return a.rows[a.starts[p]:a.starts[p+1]]
-}
-
-// groupQueries orders the partition's queries by key, each key's by instant and
-// row, and numbers the keys. Ties of instant are ordered by row, so that
-// nothing depends on the sort's own order. Equal neighbours are the
-// duplicate_queries (S11.3), each of which is answered.
-func (s *sweeper) groupQueries(rows []uint32) {
-	keys := s.spine.keys[s.query]
-	s.local.reset(len(rows))
-	s.qStarts = append(s.qStarts[:0], 0)
-	ids := resize(&s.ids, len(rows))
-	for i, row := range rows {
-		id := s.local.add(keys[row])
-		ids[i] = id
-		if int(id)+2 > len(s.qStarts) {
-			s.qStarts = append(s.qStarts, 0)
-		}
-		s.qStarts[id+1]++
-	}
-	next := accumulate(s.qStarts)
-	queries := resize(&s.queries, len(rows))
-	for i, row := range rows {
-		queries[next[ids[i]]] = query{s.spine.times[row], row, int32(i)}
-		next[ids[i]]++
-	}
-	until := s.untilOf(s.lookup)
-	for id := range s.local.len() {
-		own := queries[s.qStarts[id]:s.qStarts[id+1]]
-		slices.SortFunc(own, func(a, b query) int {
-			if until != nil && a.at == b.at && until[a.row] != until[b.row] {
-				return cmp.Compare(until[a.row], until[b.row]) // what is known to the one that comes first must not be too much
-			}
-			return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.row, b.row))
-		})
-		for i := 1; i < len(own); i++ {
-			if own[i].at == own[i-1].at {
-				s.counts[event.QueryDuplicate]++
-			}
-		}
-	}
 }
 
 // accumulate turns counts, shifted by one, into starts, and returns a copy of
@@ -348,13 +290,14 @@ func resize[T any](v *[]T, n int) []T {
 // headers are new, as Intern will put other codes into them.
 func (s *sweeper) cut(p int) ([]shelf.Piece, error) {
 	group, section := groupOf(p, s.bits)
-	var parts []shelf.Piece
-	size := int64(0)
+	size, n := int64(0), 0
 	for _, part := range s.chunks[s.view] {
 		for i := range part {
 			size += part[i][group].Bytes(section)
 		}
+		n += len(part)
 	}
+	parts := make([]shelf.Piece, 0, n)
 	s.buffer = s.buffer[:0]
 	shelf.Reserve(&s.buffer, int(size))
 	for _, part := range s.chunks[s.view] {
@@ -378,11 +321,17 @@ func (s *sweeper) cut(p int) ([]shelf.Piece, error) {
 // never add a key.
 func (s *sweeper) groupEvents(chunks []shelf.Piece) {
 	s.eStarts = append(s.eStarts[:0], make([]int32, s.local.len()+1)...)
-	s.ids = s.ids[:0]
-	for _, c := range chunks {
-		for _, key := range c.Keys {
+	all := 0
+	for i := range chunks {
+		all += chunks[i].Len
+	}
+	ids := resize(&s.ids, all)
+	at := 0
+	for i := range chunks {
+		for _, key := range chunks[i].Keys {
 			id := s.local.find(key)
-			s.ids = append(s.ids, id)
+			ids[at] = id
+			at++
 			if id >= 0 {
 				s.eStarts[id+1]++
 			} else {
@@ -392,10 +341,11 @@ func (s *sweeper) groupEvents(chunks []shelf.Piece) {
 	}
 	next := accumulate(s.eStarts)
 	order := resize(&s.order, int(next[len(next)-1]))
-	at, ahead := 0, s.Plan.Lookups[s.lookup].Ahead
+	ahead := s.Plan.Lookups[s.lookup].Ahead
+	at = 0
 	for c := range chunks {
 		for row, t := range chunks[c].Times {
-			if id := s.ids[at]; id >= 0 {
+			if id := ids[at]; id >= 0 {
 				visible := t // a label is told by what happened, whenever it was heard of
 				if !ahead {
 					visible = s.Visibility.visible(t, arrivedAt(&chunks[c], row))
@@ -424,7 +374,7 @@ func arrivedAt(r *shelf.Piece, row int) event.Time {
 func (s *sweeper) orderEvents(chunks []shelf.Piece) {
 	for id := range s.local.len() {
 		own := s.order[s.eStarts[id]:s.eStarts[id+1]]
-		if len(own) == 0 {
+		if len(own) == 0 && !s.hasBase(id) {
 			s.counts[event.QueryUnknownKey] += int64(s.qStarts[id+1] - s.qStarts[id])
 		}
 		ordered, known, latest := true, event.MinTime, event.MinTime
@@ -461,71 +411,6 @@ func sortSources(own []source, budget int) {
 	}
 }
 
-// collect gathers the ordered events into columns, text in the store's symbols.
-// Codes of different batches speak different dictionaries; after Intern equal
-// texts have equal codes, so that runs compare and count distinct by code.
-// Column by column, each vector is written once from front to back.
-func (s *sweeper) collect(chunks []shelf.Piece) {
-	for i := range chunks {
-		s.store.Intern(chunks[i].Columns)
-	}
-	times := resize(&s.gather.Times, len(s.order))
-	for k, o := range s.order {
-		times[k] = chunks[o.chunk].Times[o.row]
-	}
-	layout := s.Plan.Views[s.view].Layout
-	if s.gather.Columns == nil {
-		s.gather.Columns = make([]event.Column, len(layout.Columns))
-	}
-	for i, t := range layout.Columns {
-		c := &s.gather.Columns[i]
-		c.Type, c.Dict = t, nil
-		if t.Text() {
-			c.Dict = &s.store.Symbols().Dict
-		}
-		s.collectColumn(c, chunks, i)
-	}
-}
-
-// collectColumn gathers one column by its kind, and its null flags only if some
-// chunk has any: a column without flags spares the run an index.
-func (s *sweeper) collectColumn(c *event.Column, chunks []shelf.Piece, i int) {
-	switch c.Type.Kind {
-	case event.Double:
-		collect(s.order, &c.Floats, func(k int) []float64 { return chunks[k].Columns[i].Floats }, len(chunks))
-	case event.Decimal:
-		collect(s.order, &c.Decimals, func(k int) []event.Int128 { return chunks[k].Columns[i].Decimals }, len(chunks))
-	case event.String, event.Bytes:
-		collect(s.order, &c.Codes, func(k int) []uint32 { return chunks[k].Columns[i].Codes }, len(chunks))
-	default:
-		collect(s.order, &c.Ints, func(k int) []int64 { return chunks[k].Columns[i].Ints }, len(chunks))
-	}
-	c.Null = c.Null[:0]
-	for k := range chunks {
-		if chunks[k].Columns[i].Null != nil {
-			null := resize(&c.Null, len(s.order))
-			for n, o := range s.order {
-				null[n] = chunks[o.chunk].Columns[i].IsNull(int(o.row))
-			}
-			return
-		}
-	}
-	c.Null = nil
-}
-
-// collect gathers one vector. The chunks' vectors are looked up before the
-// loop, which then is two loads a row.
-func collect[T any](order []source, to *[]T, from func(chunk int) []T, chunks int) {
-	vectors := make([][]T, chunks)
-	for k := range vectors {
-		vectors[k] = from(k)
-	}
-	out := resize(to, len(order))
-	for k, o := range order {
-		out[k] = vectors[o.chunk][o.row]
-	}
-}
-
 // overlap is the error of the first key whose versions overlap.
 func (s *sweeper) overlap() error {
 	v := s.Plan.Views[s.view]
@@ -535,45 +420,4 @@ func (s *sweeper) overlap() error {
 		}
 	}
 	return nil
-}
-
-// sortAnswers puts a partition's answers in the order of the spine's rows, so that
-// those of one block of the output lie together. walk leaves them by key; without
-// this every block of the output would jump about in every partition.
-func (s *sweeper) sortAnswers(out []event.Column) {
-	order := resize(&s.ids, len(s.queries))
-	for i := range s.queries {
-		order[s.queries[i].place] = int32(i)
-	}
-	for c := range out {
-		out[c] = permuted(&out[c], order)
-	}
-}
-
-// walk steps through every key's events and queries. Both sides of a key rise
-// in time, so that one pass serves them, each event is applied once, and the
-// run never goes back (T1). Events known only after the key's last query are
-// never applied; keys that nobody asks are not here at all. Close makes the
-// last key's counts complete.
-func (s *sweeper) walk(ctx context.Context, out []event.Column) {
-	ahead, until := s.Plan.Lookups[s.lookup].Ahead, s.untilOf(s.lookup)
-	for id := range s.local.len() {
-		key := s.local.keys[id]
-		e, end := int(s.eStarts[id]), int(s.eStarts[id+1])
-		for k := int(s.qStarts[id]); k < int(s.qStarts[id+1]); k++ {
-			if ctx.Err() != nil {
-				return // a hot key may have many queries, and each may be long
-			}
-			row, at := s.queries[k].row, s.queries[k].at
-			from, known := e, s.Visibility.cutoff(at)
-			if ahead {
-				known = event.MaxTime
-			}
-			for e < end && s.order[e].visible <= known && (until == nil || s.order[e].visible < until[row]) {
-				e++
-			}
-			step(s.store, s.gather, from, e, question{key, at, s.ownOf(k)}, out)
-		}
-	}
-	s.store.Close()
 }

@@ -1,20 +1,48 @@
 package timetravel
 
 import (
-	"cmp"
 	"context"
+	"encoding/binary"
 	"slices"
 
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/shelf"
 )
 
-// rivals is the questions of the spine that are not of this run, as those of other
-// data intervals: an event that comes after one of them is its, and no row's.
-type rivals struct {
-	times []event.Time
-	keys  [][]event.Hash // by key of the plan
-	noKey [][]bool
+// touching is what tells, of the questions by one key, until when events are whose.
+type touching struct {
+	lost   rowSet         // of questions of one key and instant, all but the last in the order of S5
+	grid   bool           // the spine is one, and its order stands beside its rows
+	rivals []shelf.Stored // questions that are not of this run, as those of other data intervals: an event that comes after one of them is its, and no row's
+	held   shelf.Piece    // rivals on their way there
+}
+
+// rivalRank is below every rank: a rival takes nothing from the questions of its own
+// instant.
+const rivalRank = -1
+
+// rank is what is greatest in the question of an instant that has the events: where
+// row i of a block stands in a grid's order, and else whether it has not lost.
+func (t *touching) rank(when *shelf.Piece, i, number int) int64 {
+	switch {
+	case t.grid:
+		return when.Columns[len(when.Columns)-1].Ints[i]
+	case t.lost.has(number):
+		return 0
+	}
+	return 1
+}
+
+// newTouching is the keys by which events belong to one question alone; nil: none.
+func (r *run) newTouching() []*touching {
+	all := make([]*touching, len(r.Plan.Queries.Keys))
+	for _, l := range r.Plan.Lookups {
+		if l.LastTouch {
+			all[l.Key] = &touching{grid: r.Plan.Queries.Grid != nil}
+		}
+	}
+	return all
 }
 
 // touches reports whether events of some lookup belong to one question alone.
@@ -23,145 +51,161 @@ func (r *run) touches() bool {
 }
 
 // addRivals keeps the questions of a batch that were not chosen.
-func (r *run) addRivals(b *event.Batch, chosen []int32) {
+func (r *run) addRivals(b *event.Batch, chosen []int32) error {
 	if chosen == nil || !r.touches() {
-		return
+		return nil
 	}
 	var ignored event.Counts
 	q := r.Plan.NewQueries(r.Plan.Rivals(b, chosen), &ignored)
-	v := &r.spine.rivals
-	if v.keys == nil {
-		v.keys, v.noKey = make([][]event.Hash, len(q.Keys)), make([][]bool, len(q.Keys))
-	}
-	for k := range q.Keys {
-		v.keys[k] = append(v.keys[k], q.Keys[k]...)
-		v.noKey[k] = appendFlags(v.noKey[k], len(v.times), q.NoKey[k], q.Len)
-	}
-	v.times = append(v.times, q.Times...)
-}
-
-// toucher is a question that events may belong to.
-type toucher struct {
-	key event.Hash
-	at  event.Time
-	row int32 // of the spine; -1: a rival
-}
-
-// touch finds until when events are a question's own: until the next question with
-// its key (S14.8). Of questions of one instant they are the last one's in the
-// order of S5, and the others have none: their time is over before it began.
-// It is a function of the set of questions, whatever their order.
-func (r *run) touch(ctx context.Context) error {
-	if !r.touches() {
-		return nil
-	}
-	s := &r.spine
-	s.until = make([][]event.Time, len(r.Plan.Lookups))
-	for l, lookup := range r.Plan.Lookups {
-		if !lookup.LastTouch {
+	for k, t := range r.spine.touch {
+		if t == nil {
 			continue
 		}
-		same := slices.IndexFunc(r.Plan.Lookups[:l], func(o features.Lookup) bool { return o.LastTouch && o.Key == lookup.Key })
-		if same >= 0 {
-			s.until[l] = slices.Clone(s.until[same])
-			continue
+		for i, key := range q.Keys[k] {
+			if q.NoKey[k] == nil || !q.NoKey[k][i] {
+				t.held.Rows, t.held.Keys, t.held.Times = append(t.held.Rows, noRow), append(t.held.Keys, key), append(t.held.Times, q.Times[i])
+			}
 		}
-		var err error
-		if s.until[l], err = r.untilNext(ctx, lookup.Key); err != nil {
-			return err
+		if len(t.held.Keys) >= r.blockRows {
+			if err := r.dealRivals(t); err != nil {
+				return err
+			}
 		}
 	}
-	s.rivals, s.ties = rivals{}, nil
 	return nil
 }
 
-// untilNext is of each row when the next question with its key is asked.
-func (r *run) untilNext(ctx context.Context, key int) ([]event.Time, error) {
-	all := r.touchers(key)
-	until, groups, n := make([]event.Time, len(r.spine.times)), slices.Repeat([]int32{-1}, len(r.spine.times)), 0
-	next := event.MaxTime
-	for i := len(all) - 1; i >= 0; {
-		// all[j+1:i+1] are of one key and instant.
-		j := i
-		for j >= 0 && all[j].key == all[i].key && all[j].at == all[i].at {
-			j--
-		}
-		for _, t := range all[j+1 : i+1] {
-			if t.row < 0 {
-				continue
-			}
-			until[t.row] = next
-			if i-j > 1 && r.spine.ties == nil {
-				groups[t.row] = int32(n)
-			}
-		}
-		if r.spine.ties != nil {
-			r.spine.untie(all[j+1:i+1], until)
-		} else if i-j > 1 {
-			n++
-		}
-		if next = all[i].at; j >= 0 && all[j].key != all[i].key {
-			next = event.MaxTime
-		}
-		i = j
-	}
-	if n == 0 {
-		return until, nil
-	}
-	last := func(a []event.Column, i int, b []event.Column, j int) int {
-		return r.Plan.Queries.CompareTies(b, j, a, i)
-	}
-	won, err := r.contest(ctx, groups, n, last)
-	if err != nil {
-		return nil, err
-	}
-	for row, g := range groups {
-		if g >= 0 && won[g].row != row {
-			until[row] = r.spine.times[row]
-		}
-	}
-	return until, nil
+// dealRivals puts the rivals that are held on the shelf.
+func (r *run) dealRivals(t *touching) error {
+	t.held.Columns = []event.Column{{Type: event.Of(event.Int), Ints: slices.Repeat([]int64{rivalRank}, len(t.held.Keys))}}
+	err := r.deal(&t.held, &t.rivals)
+	t.held = shelf.Piece{}
+	return err
 }
 
-// untie leaves of a grid's questions of one key and instant the greatest its events:
-// the time of the others is over before it began. Rivals are of other instants.
-func (s *spine) untie(of []toucher, until []event.Time) {
-	for i, last := 1, of[0]; i < len(of); i++ {
-		less := of[i]
-		if less.row >= 0 && last.row >= 0 && s.ties[less.row] > s.ties[last.row] {
-			less, last = last, less
-		}
-		if less.row >= 0 {
-			until[less.row] = less.at
-		}
-	}
-}
-
-// touchers is the questions that have a key and an instant, by key and time.
-func (r *run) touchers(key int) (all []toucher) {
-	s := &r.spine
-	for row, at := range s.times {
-		if !s.unasked(key, uint32(row)) {
-			all = append(all, toucher{s.keys[key][row], at, int32(row)})
-		}
-	}
-	for i, at := range s.rivals.times {
-		if s.rivals.noKey[key] == nil || !s.rivals.noKey[key][i] {
-			all = append(all, toucher{s.rivals.keys[key][i], at, -1})
-		}
-	}
-	slices.SortFunc(all, func(a, b toucher) int {
-		return cmp.Or(cmp.Compare(a.key.Hi, b.key.Hi), cmp.Compare(a.key.Lo, b.key.Lo), cmp.Compare(a.at, b.at), cmp.Compare(a.row, b.row))
-	})
-	return all
-}
-
-// untilOf is until when events are each row's own; nil: they are anybody's.
-func (r *run) untilOf(lookup int) []event.Time {
-	if r.spine.until == nil {
+// rivalsOf is the questions of others by key k.
+func (s *spine) rivalsOf(k int) []shelf.Stored {
+	if s.touch[k] == nil {
 		return nil
 	}
-	return r.spine.until[lookup]
+	return s.touch[k].rivals
+}
+
+// touch finds which of the questions of one key and instant the events are that come
+// after (S14.8): those of the last one in the order of S5. Until when they are, the
+// sweep tells, which has all questions of a key together.
+func (r *run) touch(ctx context.Context) error {
+	for k, t := range r.spine.touch {
+		if t == nil {
+			continue
+		}
+		if err := r.dealRivals(t); err != nil {
+			return err
+		}
+		if t.grid {
+			continue
+		}
+		c := &contest{run: r, order: func(a []event.Column, i int, b []event.Column, j int) int {
+			return r.Plan.Queries.CompareTies(b, j, a, i)
+		}}
+		c.identity = func(b *spineBlock, buffer *[]byte) ([]event.Hash, []bool, error) { return r.instants(b, k, buffer) }
+		if err := c.settle(ctx); err != nil {
+			return err
+		}
+		t.lost = c.lost
+	}
+	r.spine.touchers = r.spine.stays.clone()
+	return nil
+}
+
+// instants hashes key k and instant of the rows of a block; none tells which are not
+// asked.
+func (r *run) instants(b *spineBlock, k int, buffer *[]byte) (of []event.Hash, none []bool, err error) {
+	p, err := r.whole(buffer, &b.when, &b.keys[k])
+	if err != nil {
+		return nil, nil, err
+	}
+	of, none = make([]event.Hash, b.rows), make([]bool, b.rows)
+	var text [24]byte
+	for i, key := range p[1].Keys {
+		binary.LittleEndian.PutUint64(text[:], key.Hi)
+		binary.LittleEndian.PutUint64(text[8:], key.Lo)
+		binary.LittleEndian.PutUint64(text[16:], uint64(p[0].Times[i]))
+		of[i], none[i] = event.HashBytes(text[:]), unasked(&p[0], i, k)
+	}
+	return of, none, nil
+}
+
+// untilNext finds until when events are a question's own: until the next question
+// with its key. own is the questions of one key by instant and row; ranks is by
+// place, until by place in own. The time of those that are not the last of their
+// instant is over before it began, and the last comes behind them: what is known
+// to the one that comes first must not be too much. It is a function of the set of
+// questions, whatever their order.
+func untilNext(own []query, ranks []int64, until []event.Time) {
+	next := event.MaxTime
+	for i := len(own) - 1; i >= 0; {
+		j, last := i, i
+		for ; j >= 0 && own[j].at == own[i].at; j-- {
+			if ranks[own[j].place] > ranks[own[last].place] {
+				last = j
+			}
+			until[j] = own[j].at
+		}
+		winner := own[last]
+		copy(own[last:i], own[last+1:i+1])
+		own[i], until[i] = winner, next
+		next, i = winner.at, j
+	}
+}
+
+// attribute finds until when events are each query's own.
+func (s *sweeper) attribute() {
+	until := resize(&s.until, len(s.queries))
+	for id := range s.local.len() {
+		i, j := s.qStarts[id], s.qStarts[id+1]
+		untilNext(s.queries[i:j], s.ranks, until[i:j])
+	}
+}
+
+// leaveTouchers leaves, of the questions by a key, those that are answered. Places
+// were those among all, and are among these now.
+func (s *sweeper) leaveTouchers() {
+	places := slices.Repeat([]int32{-1}, len(s.ranks))
+	for _, q := range s.queries {
+		if q.row != noRow {
+			places[q.place] = 0
+		}
+	}
+	n := int32(0)
+	for i := range places {
+		if places[i] == 0 {
+			places[i] = n
+			n++
+		}
+	}
+	at := int32(0)
+	for id := range s.local.len() {
+		from, to := s.qStarts[id], s.qStarts[id+1]
+		s.qStarts[id] = at
+		for k := from; k < to; k++ {
+			q := s.queries[k]
+			if q.row == noRow {
+				continue
+			}
+			q.place = places[q.place]
+			s.queries[at] = q
+			if len(s.until) > 0 {
+				s.until[at] = s.until[k]
+			}
+			at++
+		}
+	}
+	s.qStarts[s.local.len()] = at
+	s.queries = s.queries[:at]
+	if len(s.until) > 0 {
+		s.until = s.until[:at]
+	}
 }
 
 // touched is how many events belong to the rows of a block.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +38,7 @@ func backfillCommand() *cli.Command {
 			&cli.StringFlag{Name: "memory", Usage: "what the run may take, such as 2GiB; what does not fit goes to a temporary file", DefaultText: "half of the machine's or its container's", EnvVars: environment("memory")},
 			&cli.StringFlag{Name: "temp-dir", Usage: "where temporary files are made", DefaultText: "beside the output", EnvVars: environment("temp-dir")},
 			&cli.BoolFlag{Name: "resume", Usage: "write down how far the run has come, and go on from where one that was killed had come to", EnvVars: environment("resume")},
+			&cli.StringFlag{Name: snapshotsFlag, Usage: "begin with what the run of the interval before left in this folder, and leave the same for the next", EnvVars: environment(snapshotsFlag)},
 			&cli.StringFlag{Name: "profile", Usage: "write a CPU profile to this file, for go tool pprof", EnvVars: environment("profile")},
 			&cli.BoolFlag{Name: "strict", Usage: "fail, and write nothing, if a value is outside its type", EnvVars: environment("strict")},
 			&cli.StringFlag{Name: "progress", Usage: "auto (bars on a terminal), plain (lines), none", Value: "auto", EnvVars: environment("progress")},
@@ -61,6 +61,7 @@ type backfillJob struct {
 	memory         int64  // bytes that the process may take
 	tempDir        string // "": beside the output
 	resume         bool
+	snapshots      string // the folder that has them; "": none is begun with or left
 	strict         bool
 	complete       *event.Time // what a person says of it; nil: nothing
 	progress       func(timetravel.Progress)
@@ -71,7 +72,7 @@ func backfill(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	job := backfillJob{spec: spec, set: c.String("training-set"), out: c.String("output"), workers: c.Int("workers"), strict: c.Bool("strict"), tempDir: c.String("temp-dir"), resume: c.Bool("resume")}
+	job := backfillJob{spec: spec, set: c.String("training-set"), out: c.String("output"), workers: c.Int("workers"), strict: c.Bool("strict"), tempDir: c.String("temp-dir"), resume: c.Bool("resume"), snapshots: c.String(snapshotsFlag)}
 	switch {
 	case job.out == "":
 		return wrongf("backfill needs an output; write -o training.parquet, -o training/ for a folder of files, or -o - for an Arrow stream")
@@ -93,6 +94,9 @@ func backfill(c *cli.Context) error {
 	}
 	if job.target != nil {
 		job.out = job.target.Path()
+	}
+	if err := snapshotsDir(job.snapshots, job.target); err != nil {
+		return err
 	}
 	if job.progress, err = newProgress(c.App.ErrWriter, c.String("progress"), term.IsTerminal(int(os.Stderr.Fd()))); err != nil {
 		return err
@@ -122,20 +126,9 @@ func backfill(c *cli.Context) error {
 	return nil
 }
 
-// frugal keeps the peak of memory low until what it returns is called: a run holds
-// few pointers and much memory, so that collecting at a quarter more costs next
-// to nothing.
-func frugal() func() {
-	if os.Getenv("GOGC") != "" {
-		return func() {}
-	}
-	before := debug.SetGCPercent(25)
-	return func() { debug.SetGCPercent(before) }
-}
-
 // run makes the training set, its manifest and its run report.
 func (j *backfillJob) run(ctx context.Context) (*manifest, *runReport, error) {
-	defer frugal()()
+	defer frugal(j.memory)()
 	start := time.Now()
 	def, err := readDefinition(j.spec)
 	if err != nil {
@@ -204,7 +197,7 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 		return nil, nil, err
 	}
 	spine := in.spines[j.set]
-	options := sink.Options{Schema: slices.Concat(plan.Queries.Own, plan.Outputs, plan.Marks)}
+	options := sink.Options{Schema: slices.Concat(plan.Queries.Own, plan.Outputs, plan.Marks), Workers: j.workers}
 	if plan.Queries.Grid == nil {
 		var err error
 		if options.Carried, err = spine.ArrowSchema(plan.Queries.Carried); err != nil {
@@ -217,31 +210,18 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	}
 	defer out.Close()
 	complete := in.complete(plan, j.complete)
-	keep, err := j.newKeep(plan, in)
+	seam, err := j.openSeam(plan, in)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer seam.Close()
+	keep, err := j.newKeep(plan, in, seam)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer keep.close()
-	b := &timetravel.Backfill{
-		Shelf: keep.shelf, Hands: keep.hands,
-		Plan: plan, Visibility: visibilityOf(plan.TrainingSet), Sink: out, Workers: j.workers, Strict: j.strict, Progress: j.progress, Complete: untils(complete),
-		History: func(i features.Input, reach event.Span) ([]event.Source, error) {
-			t, err := in.fetch(&i, reach)
-			if err != nil {
-				return nil, err
-			}
-			return t.Parts(names(i.Columns), j.workers)
-		},
-		Spine:   func() (event.Source, error) { return spine.Read(names(plan.Queries.Read())) },
-		Content: func() (event.Source, error) { return spine.Read(names(plan.Queries.Content)) },
-	}
-	if j.target != nil && j.target.Interval != nil {
-		b.Within = &features.Interval{From: j.target.Interval.Start, To: j.target.Interval.End}
-	}
-	for _, i := range plan.Inputs {
-		b.Events = max(b.Events, in.histories[i.Source.Name.Value].Estimate())
-	}
-	b.Events = max(b.Events, spine.Estimate())
+	b := j.bounded(plan, in, seam)
+	b.Shelf, b.Hands, b.Sink, b.Complete = keep.shelf, keep.hands, out, untils(complete)
 	if options.Carried != nil {
 		b.Carry = carrying(spine, plan.Queries.Carried)
 	}
@@ -254,12 +234,62 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	askedBeyond(plan, complete, report.Asked)
 	m, r := newManifest(plan, in, report), newRunReport(j, report, start)
 	m.known(in, complete)
+	m.Snapshot = seam.entry()
 	if j.target == nil {
 		return m, r, nil
 	}
 	written := out.(sink.Output)
 	m.Output = newOutputEntry(j.target, options, written)
-	return m, r, m.attach(ctx, written, r)
+	if err := m.attach(ctx, written, r); err != nil || seam == nil {
+		return m, r, err
+	}
+	return m, r, seam.commit(plan, in)
+}
+
+// bounded is the run over the inputs, but for where it keeps things and what it writes to.
+func (j *backfillJob) bounded(plan *features.Plan, in *inputs, seam *seam) *timetravel.Backfill {
+	spine := in.spines[j.set]
+	in.ahead = seam != nil
+	b := &timetravel.Backfill{
+		Plan: plan, Visibility: visibilityOf(plan.TrainingSet), Workers: j.workers, Strict: j.strict, Progress: j.progress, Events: spine.Estimate(),
+		History: func(i features.Input, reach event.Span) ([]event.Source, error) {
+			t, err := in.fetch(plan, &i, reach)
+			if err != nil {
+				return nil, err
+			}
+			if seam != nil {
+				t = seam.rest(in, i.Source.Name.Value, t)
+			}
+			return t.Parts(names(i.Columns), j.workers)
+		},
+		Spine:   func() (event.Source, error) { return spine.Read(names(plan.Queries.Read())) },
+		Content: func() (event.Source, error) { return spine.Read(names(plan.Queries.Content)) },
+	}
+	if j.target != nil && j.target.Interval != nil {
+		b.Within = &features.Interval{From: j.target.Interval.Start, To: j.target.Interval.End}
+	}
+	for _, i := range plan.Inputs {
+		b.Events = max(b.Events, in.histories[i.Source.Name.Value].Estimate())
+	}
+	if seam != nil {
+		b.Seam = &seam.Seam
+	}
+	return b
+}
+
+// openSeam opens what the run begins with and what it leaves; nil: neither is asked for.
+func (j *backfillJob) openSeam(plan *features.Plan, in *inputs) (*seam, error) {
+	if j.snapshots == "" {
+		return nil, nil
+	}
+	s, err := openSeam(j.snapshots, j.target.Interval, plan, in)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.leave(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // carrying opens the columns of a spine's table that the training set keeps.

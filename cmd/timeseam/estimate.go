@@ -24,8 +24,7 @@ type estimate struct {
 	How         []string `json:"how"`
 }
 
-// An event costs the hash of its key and its time beside its columns, a question
-// its instant and a hash for each key.
+// An event costs the hash of its key and its time beside its columns.
 const (
 	eventBytes = 16 + 8
 	keyBytes   = 16
@@ -34,7 +33,7 @@ const (
 // newEstimate estimates a run that may take so much memory.
 func newEstimate(plan *features.Plan, in *inputs, limit int64) (*estimate, error) {
 	e := &estimate{How: []string{
-		"bytes to read are the compressed columns of every row group, as the footers tell, and all of CSV and JSON lines; the spine is read twice",
+		"bytes to read are the compressed columns of every row group that is read, as the footers tell, and all of CSV and JSON lines; the spine is read twice",
 		"memory is the program and its workers, the output's groups of rows, the questions, and events, once for each view that takes them, or answers, as events make room for these; events that no window reaches are let go as they are read, so it is less where the history is longer than the windows",
 		"the output is the spine's own columns as large as they are, and a few bytes a value of a feature",
 	}}
@@ -60,57 +59,43 @@ func newEstimate(plan *features.Plan, in *inputs, limit int64) (*estimate, error
 	}
 	held := int64(0)
 	for i, input := range plan.Inputs {
-		t := in.histories[input.Source.Name.Value]
-		d, err := weigh(t)
-		if err != nil {
-			return nil, err
-		}
 		read := in.read(input.Source.Name.Value)
-		share := shareOf(read, t)
 		e.ReadRows += read.Estimate()
-		e.ReadBytes += int64(share * float64(d.bytesOf(names(input.Columns))))
+		e.ReadBytes += read.StoredBytes(names(input.Columns))
 		for _, v := range plan.Views {
 			if v.Input == i && plan.Self() == input.Source.Name.Value {
 				held += rows * keptBytes(v)
 			}
 			if v.Input == i {
-				held += read.Estimate()*keptBytes(v) + int64(share*float64(d.textBytes(input.Columns)))
+				held += read.Estimate()*keptBytes(v) + textBytes(read, input.Columns)
 			}
 		}
 	}
-	standing, writing := besideBytes(plan, rows, runtime.GOMAXPROCS(0))
-	e.limited(limit, memoryNeeds{standing, writing, held, answers})
+	n := memoryNeeds{events: held, answers: answers}
+	n.standing, n.writing = besideBytes(plan, rows, runtime.GOMAXPROCS(0))
+	asking, left := questionBytes(plan)
+	n.asking, n.questions = asking*rows, left*rows
+	e.limited(limit, n)
 	return e, nil
 }
 
-// memoryNeeds is what a run holds, of which events and answers can go to a file.
-type memoryNeeds struct{ standing, writing, events, answers int64 }
+// memoryNeeds is what a run holds, of which events, questions and answers can go to a
+// file; questions that are asked take more than those that wait to be written.
+type memoryNeeds struct{ standing, writing, events, answers, asking, questions int64 }
 
 // limited says what a run with a limit takes. Events are gone when the output is
 // written.
 func (e *estimate) limited(limit int64, n memoryNeeds) {
 	beside := n.standing + n.writing
-	sweep := int64(collected * float64(max(n.events, n.answers)))
-	whole := n.standing + max(sweep, int64(collected*float64(n.answers))+n.writing)
+	sweep := int64(collected * float64(n.asking+max(n.events, n.answers)))
+	whole := n.standing + max(sweep, int64(collected*float64(n.questions+n.answers))+n.writing)
 	e.MemoryBytes = min(whole, max(limit, beside))
 	e.SpillBytes = int64(float64(whole-e.MemoryBytes) / collected)
 	if limit < beside {
 		e.How = append(e.How, fmt.Sprintf("a run with --memory %dMiB would be refused", limit>>20))
 	} else if e.SpillBytes > 0 {
-		e.How = append(e.How, fmt.Sprintf("with --memory %dMiB about %s of events and answers go to a temporary file", limit>>20, sizeWords(e.SpillBytes)))
+		e.How = append(e.How, fmt.Sprintf("with --memory %dMiB about %s of events, questions and answers go to a temporary file", limit>>20, sizeWords(e.SpillBytes)))
 	}
-}
-
-// shareOf is how much of a table's bytes one of its partitions are.
-func shareOf(some, of *sources.Table) float64 {
-	read, whole := int64(0), int64(0)
-	for _, f := range some.Files {
-		read += f.Size
-	}
-	for _, f := range of.Files {
-		whole += f.Size
-	}
-	return float64(read) / float64(max(whole, 1))
 }
 
 // keptBytes is what a view holds of an event: the columns of its runs, of which text
@@ -142,16 +127,17 @@ func weigh(t *sources.Table) (w weight, err error) {
 
 // textBytes is about the dictionaries of the columns of text: what they take
 // compressed, twice.
-func (w weight) textBytes(columns event.Schema) (n int64) {
-	if w.Description == nil {
-		return w.whole
+func textBytes(t *sources.Table, columns event.Schema) int64 {
+	if t.Format() != "parquet" {
+		return t.StoredBytes(nil)
 	}
+	var texts []string
 	for _, f := range columns {
 		if f.Type.Text() {
-			n += 2 * w.bytesOf([]string{f.Name})
+			texts = append(texts, f.Name)
 		}
 	}
-	return n
+	return 2 * t.StoredBytes(texts)
 }
 
 // bytesOf is the bytes that are read for columns; nil: for all.

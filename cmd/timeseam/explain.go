@@ -7,6 +7,8 @@ import (
 
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/sink"
+	"github.com/timeseam/timeseam/store"
 	"github.com/urfave/cli/v2"
 )
 
@@ -17,6 +19,9 @@ func explainCommand() *cli.Command {
 		ArgsUsage: "SPEC",
 		Flags: []cli.Flag{
 			setFlag("the training set meant; not needed where the definition has one"),
+			&cli.StringFlag{Name: "data-interval-start", Usage: "of a run over an interval: from this instant on", EnvVars: environment("data-interval-start")},
+			&cli.StringFlag{Name: "data-interval-end", Usage: "and before this one", EnvVars: environment("data-interval-end")},
+			&cli.StringFlag{Name: snapshotsFlag, Usage: "the folder of snapshots that the run would begin with", EnvVars: environment(snapshotsFlag)},
 			&cli.StringFlag{Name: "memory", Usage: "what the run may take, such as 2GiB", DefaultText: "half of the machine's or its container's", EnvVars: environment("memory")},
 			jsonFlag("print as JSON"),
 		},
@@ -32,6 +37,7 @@ type explanation struct {
 	Digest      string           `json:"digest"`
 	Visibility  visibility       `json:"visibility"`
 	Spine       explainedTable   `json:"spine"`
+	Snapshot    *snapshotEntry   `json:"snapshot,omitempty"`
 	Inputs      []explainedTable `json:"inputs"`
 	Views       []explainedView  `json:"views"`
 	Columns     []columnEntry    `json:"columns"`
@@ -54,10 +60,11 @@ type explainedTable struct {
 	Bytes   int64    `json:"bytes"`                    // of the files; of them only the columns are read
 	Columns []string `json:"columns"`
 	Of      int      `json:"of_columns"`
-	Groups  int      `json:"row_groups"`     // all of which are read
+	Groups  int      `json:"row_groups"`     // that are read
 	Asks    string   `json:"asks,omitempty"` // of a spine that is made of a source: what the questions are
 
 	Partitions *partitionsEntry `json:"partitions,omitempty"`
+	Pruned     *prunedEntry     `json:"pruned,omitempty"`
 	Complete   *completeEntry   `json:"complete,omitempty"`
 }
 
@@ -93,9 +100,17 @@ func explain(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	x := newExplanation(plan, in)
+	begun, err := explainSeam(c, plan, in)
+	if err != nil {
+		return err
+	}
+	defer begun.Close()
+	x := newExplanation(plan, in, begun)
 	if x.Estimate, err = newEstimate(plan, in, limit); err != nil {
 		return err
+	}
+	if x.Snapshot != nil {
+		x.Estimate.ReadBytes += x.Snapshot.Bytes
 	}
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, x)
@@ -104,12 +119,40 @@ func explain(c *cli.Context) error {
 	return nil
 }
 
-func newExplanation(plan *features.Plan, in *inputs) *explanation {
+// explainSeam opens what a run over an interval would begin with; nil: of no interval
+// or folder is anything said.
+func explainSeam(c *cli.Context, plan *features.Plan, in *inputs) (*seam, error) {
+	start, end, dir := c.String("data-interval-start"), c.String("data-interval-end"), c.String(snapshotsFlag)
+	if start == "" && end == "" && dir == "" {
+		return nil, nil
+	}
+	v, err := sink.ParseInterval(start, end)
+	if err != nil {
+		return nil, wrong{err}
+	}
+	in.interval = &event.Span{From: v.Start, To: v.End}
+	if dir == "" {
+		return nil, nil
+	}
+	if store.Is(dir) {
+		return nil, errSnapshotsStored(dir)
+	}
+	return openSeam(dir, v, plan, in)
+}
+
+func newExplanation(plan *features.Plan, in *inputs, begun *seam) *explanation {
 	set := plan.TrainingSet
 	x := &explanation{Definition: plan.Definition.Name.Value, TrainingSet: set.Name.Value, Digest: plan.Digest(), Notes: []string{},
 		Visibility: newVisibility(plan)}
 	complete := in.complete(plan, nil)
+	in.ahead = begun != nil
 	x.Foreseen = in.foresee(plan, complete)
+	for _, i := range plan.Inputs {
+		if name := i.Source.Name.Value; begun != nil {
+			begun.rest(in, name, in.read(name))
+		}
+	}
+	x.Snapshot = begun.entry()
 	table := func(name, path string, columns event.Schema) explainedTable {
 		t := in.read(name)
 		if name == "" {
@@ -118,8 +161,8 @@ func newExplanation(plan *features.Plan, in *inputs) *explanation {
 		e := explainedTable{Name: name, Path: path, Files: len(t.Files), Rows: t.Estimate(), About: t.Format() != "parquet", Columns: names(columns), Of: len(t.Schema())}
 		for _, f := range t.Files {
 			e.Bytes += f.Size
-			e.Groups += f.RowGroups
 		}
+		e.Groups = t.GroupsRead()
 		return e
 	}
 	x.Spine = table("", set.Spine.Table.Path.Value, plan.Queries.Read())
@@ -130,7 +173,7 @@ func newExplanation(plan *features.Plan, in *inputs) *explanation {
 		e := table(i.Source.Name.Value, i.Source.History.Path.Value, i.Columns)
 		e.Complete = complete[e.Name]
 		if f := in.fetched[e.Name]; f != nil {
-			e.Partitions = &f.entry
+			e.Partitions, e.Pruned = f.partitions, f.pruned
 		}
 		x.Inputs = append(x.Inputs, e)
 	}
@@ -156,16 +199,20 @@ func (x *explanation) print(w io.Writer) {
 	}
 	fmt.Fprintln(w, "\nReads")
 	x.Spine.print(w, "spine")
+	if x.Snapshot != nil {
+		fmt.Fprintf(w, "  snapshot: %s\n", x.Snapshot.words())
+	}
 	for _, i := range x.Inputs {
 		i.print(w, "source "+i.Name)
 		if i.Partitions != nil {
 			i.Partitions.print(w, x.Foreseen)
 		}
+		i.printGroups(w, x.Foreseen)
 		if i.Complete != nil {
 			i.Complete.print(w, "      ")
 		}
 	}
-	fmt.Fprintln(w, "  Of each file all row groups are read, and of these only the columns named: what the definition does not use stays on the disk.")
+	fmt.Fprintln(w, "  Of each row group only the columns named are read: what the definition does not use stays on the disk.")
 	fmt.Fprintln(w, "\nViews")
 	for _, v := range x.Views {
 		key := "one for all"

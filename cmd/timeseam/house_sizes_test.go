@@ -23,7 +23,6 @@ var overlong = map[string]struct {
 	why string
 }{
 	"features/aggregate/exact.go roundFloat parameters": {5, "the parts of one number, highest first"},
-	"features/aggregate/exact.go squash parameters":     {6, "the parts of one number, highest first"},
 	"features/aggregate/fold.go fold":                   {5, "what a run asks of its folds, within one package"},
 	"features/compile.go compiler.fault parameters":     {5, "a place and what is said of it; most lines of the compiler call it"},
 	"features/expr/choose.go decide parameters":         {5, "the inside of one loop over rows"},

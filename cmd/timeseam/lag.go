@@ -88,7 +88,7 @@ func lag(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	defer frugal()()
+	defer frugal(0)()
 	most, err := sampleRows(c)
 	if err != nil {
 		return err

@@ -247,7 +247,7 @@ func (t *trial) unknown(ctx context.Context, x *changedValue, plans [2]*features
 		source := plan.Inputs[view.Input].Source.Name.Value
 		key, at := t.queries(plan).Keys[l.Key][of.row], t.at[of.row]
 		lo, hi := view.Layout.Reach(at, at)
-		table, err := t.in.fetch(&plan.Inputs[view.Input], event.Span{From: lo, To: hi})
+		table, err := t.in.fetch(plan, &plan.Inputs[view.Input], event.Span{From: lo, To: hi})
 		if err != nil {
 			return err
 		}

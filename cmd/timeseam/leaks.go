@@ -91,7 +91,7 @@ func leaks(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	defer frugal()()
+	defer frugal(0)()
 	most, err := sampleRows(c)
 	if err != nil {
 		return err

@@ -43,6 +43,7 @@ type manifest struct {
 	Inner       []columnEntry    `json:"inner_columns"`    // computed for others, not given out
 	Output      *outputEntry     `json:"output,omitempty"` // nil: standard output
 	Spine       spineEntry       `json:"spine"`
+	Snapshot    *snapshotEntry   `json:"snapshot,omitempty"` // nil: none was asked for
 	Inputs      []inputEntry     `json:"inputs"`
 	Ties        []tieEntry       `json:"ties"`
 	Counts      []countsEntry    `json:"counts"`
@@ -126,7 +127,7 @@ func newLabelEntry(l *features.EventLabel, n timetravel.LabelCount, asked event.
 	switch {
 	case n.Censored == 0 || asked.From >= asked.To || asked.To.Earlier(1) <= n.Until:
 	case e.Until == nil:
-		e.early = fmt.Sprintf("source %s has no events, so that nothing is known", l.Source.Value)
+		e.early = fmt.Sprintf("source %s has no events that a question reaches, so that nothing is known", l.Source.Value)
 	default:
 		e.early = fmt.Sprintf("source %s is known up to %s, and the spine asks up to %s", l.Source.Value, n.Until, asked.To.Earlier(1))
 	}
@@ -189,6 +190,7 @@ type inputEntry struct {
 	NaN       int64    `json:"nan_values"`
 	tableEntry
 	Partitions *partitionsEntry `json:"partitions,omitempty"` // of a source that says so
+	Pruned     *prunedEntry     `json:"pruned,omitempty"`     // what statistics left unread
 	Complete   *completeEntry   `json:"complete,omitempty"`   // where there is evidence of it
 }
 
@@ -304,9 +306,15 @@ func (m *manifest) print(w io.Writer, r *runReport) {
 			}
 		}
 	}
+	if m.Snapshot != nil {
+		fmt.Fprintf(w, "snapshot: %s\n", m.Snapshot.words())
+	}
 	for _, i := range m.Inputs {
 		if p := i.Partitions; p != nil && p.Pruned > 0 {
 			fmt.Fprintf(w, "source %s: %d of %d partitions read, %s left unread\n", i.Source, p.Read, p.There, plural(p.Pruned, "file"))
+		}
+		if i.Pruned != nil {
+			fmt.Fprintf(w, "source %s: %s\n", i.Source, i.Pruned)
 		}
 		if i.Complete != nil {
 			i.Complete.print(w, "source "+i.Source+": ")

@@ -92,9 +92,9 @@ type keep struct {
 }
 
 // newKeep divides the memory of a run. Half of what is left beside program,
-// workers, spine and sink is for partitions, and what the sink will have; the rest
+// workers and sink is for partitions, and what the sink will have; the rest
 // is the shelf's.
-func (j *backfillJob) newKeep(plan *features.Plan, in *inputs) (*keep, error) {
+func (j *backfillJob) newKeep(plan *features.Plan, in *inputs, begun *seam) (*keep, error) {
 	if j.memory == 0 {
 		j.memory = machineMemory("/") / 2
 	}
@@ -104,11 +104,11 @@ func (j *backfillJob) newKeep(plan *features.Plan, in *inputs) (*keep, error) {
 	standing, writing := besideBytes(plan, in.spines[j.set].Estimate(), j.workers)
 	k := &keep{beside: standing + writing, writing: writing, unlock: func() error { return nil }, undo: func() {}}
 	if j.memory < k.beside {
-		return nil, wrongf("--memory %dMiB; what the run holds beside events and answers takes %dMiB: its output's groups of rows, the spine's keys and the program; give more", j.memory>>20, k.beside>>20+1)
+		return nil, wrongf("--memory %dMiB; what the run holds beside events, questions and answers takes %dMiB: its output's groups of rows, where its questions lie and the program; give more", j.memory>>20, k.beside>>20+1)
 	}
 	left := int64(float64(j.memory-k.beside) / collected)
 	k.hands = max(left/2+int64(float64(writing)/collected), memoryWorker*int64(j.workers))
-	if err := j.resumed(k, plan, in); err != nil {
+	if err := j.resumed(k, plan, in, begun); err != nil {
 		return nil, err
 	}
 	if k.shelf == nil {
@@ -121,26 +121,32 @@ func (j *backfillJob) newKeep(plan *features.Plan, in *inputs) (*keep, error) {
 	return k, nil
 }
 
-// besideBytes is what a run of so many questions holds beside events and answers: from
-// its beginning, and once it writes. Groups that the sink holds and blocks on their way
-// there are no more than there are rows, which of a grid nobody can tell.
+// besideBytes is what a run of so many questions holds beside them, events and answers:
+// from its beginning, and once it writes. Groups that the sink holds and blocks on their
+// way there are no more than there are rows, which of a grid nobody can tell.
 func besideBytes(plan *features.Plan, rows int64, workers int) (standing, writing int64) {
-	row, question := int64(0), int64(8)
+	row := int64(0)
 	for _, o := range plan.Outputs {
 		row += timetravel.HeldBytes(o.Type)
 	}
-	for range plan.Queries.Keys {
-		question += keyBytes + 4
-	}
-	for _, c := range plan.Queries.Columns {
-		question += timetravel.HeldBytes(c.Type)
-	}
-	// A worker has a block and its answers in hands, and one is being written.
-	groups, blocks := int64(memoryGroups), memoryBlock*int64(2*workers+1)
+	// A worker has a block and its answers in hands, and one is being written, whose
+	// vectors the next block gets.
+	groups, blocks := int64(memoryGroups), memoryBlock*int64(2*workers+2)
 	if plan.Queries.Grid == nil {
 		groups, blocks = min(groups, rows), min(blocks, rows)
 	}
-	return memoryFixed + memoryWorker*int64(workers) + question*rows, (groups + blocks) * row
+	return memoryFixed + memoryWorker*int64(workers) + rows*timetravel.HeldBits(plan)/8, (groups + blocks) * row
+}
+
+// questionBytes is what a question takes on the shelf, until it was asked and then until
+// it is written: instants and flags, columns that are computed or asked for, and by key
+// its hash, with the row and the instant once more where it is sorted.
+func questionBytes(plan *features.Plan) (asking, writing int64) {
+	writing = 10
+	for _, c := range plan.Queries.Columns {
+		writing += timetravel.HeldBytes(c.Type)
+	}
+	return writing + int64(len(plan.Queries.Keys))*(keyBytes+12), writing
 }
 
 // close lets go of everything. What another run may go on from stays.
@@ -215,7 +221,7 @@ const resumeSuffix = ".resume"
 
 // resumed opens the journal of a run that is to be taken up, or that one may be taken
 // up from. A run that is not to be removes what one before it has left.
-func (j *backfillJob) resumed(k *keep, plan *features.Plan, in *inputs) error {
+func (j *backfillJob) resumed(k *keep, plan *features.Plan, in *inputs, begun *seam) error {
 	if j.target == nil || strings.Contains(j.target.Path(), "://") && j.tempDir == "" {
 		if j.resume {
 			return wrongf("--resume needs a folder for what the run writes down; say --temp-dir, or write a file of this machine")
@@ -240,7 +246,9 @@ func (j *backfillJob) resumed(k *keep, plan *features.Plan, in *inputs) error {
 	if !j.resume {
 		return os.RemoveAll(dir)
 	}
-	identity, err := json.Marshal(j.identity(plan, in))
+	id := j.identity(plan, in)
+	id.Snapshot = begun.entry()
+	identity, err := json.Marshal(id)
 	if err != nil {
 		return errors.Join(err, k.unlock())
 	}
@@ -254,6 +262,10 @@ func (j *backfillJob) resumed(k *keep, plan *features.Plan, in *inputs) error {
 // under a name that is that output's alone, from whichever folder it is named.
 func (j *backfillJob) resumeFolder() (string, error) {
 	out := j.target.Path()
+	if j.tempDir == "" && j.target.Interval != nil {
+		// It is no interval of the folder, and none of its readers' business.
+		return filepath.Join(filepath.Dir(out), "_"+filepath.Base(out)+resumeSuffix), nil
+	}
 	if j.tempDir == "" {
 		return filepath.Clean(out) + resumeSuffix, nil
 	}
@@ -276,6 +288,7 @@ type identity struct {
 	Definition      [sha256.Size]byte
 	Interval        *sink.Interval
 	Complete        map[string]event.Time
+	Snapshot        *snapshotEntry
 	Files           []string
 }
 

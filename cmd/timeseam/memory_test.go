@@ -20,7 +20,7 @@ func TestEstimateLimited(t *testing.T) {
 	}{
 		{1000, 290, 0, ""},
 		{290, 290, 0, ""},
-		{170, 170, 100, "with --memory 170MiB about 104.9 MB of events and answers go to a temporary file"},
+		{170, 170, 100, "with --memory 170MiB about 104.9 MB of events, questions and answers go to a temporary file"},
 		{96, 100, 158, "a run with --memory 96MiB would be refused"},
 	} {
 		e := estimate{}

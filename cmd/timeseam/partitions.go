@@ -42,10 +42,11 @@ func (in *inputs) partitionFaults() (faults event.Faults) {
 	return faults
 }
 
-// fetched is what is read of a source with partitions.
+// fetched is what is read of a source.
 type fetched struct {
-	table *sources.Table
-	entry partitionsEntry
+	table      *sources.Table
+	partitions *partitionsEntry // nil: nothing bounds its folders
+	pruned     *prunedEntry     // nil: statistics leave nothing out
 }
 
 // partitionsEntry is what a manifest, or explain, says of a source's partitions.
@@ -67,17 +68,14 @@ type holeEntry struct {
 	Where string    `json:"where"`
 }
 
-// fetch is what must be read of an input for questions that reach so far: all of
-// it, where no folders bound its times. A hole within reach is an error, unless the
-// definition accepts it: what is not there cannot be told from what never was.
-func (in *inputs) fetch(i *features.Input, reach event.Span) (*sources.Table, error) {
+// fetch is what must be read of an input for questions that reach so far: without
+// the folders and the row groups that prove to be out of it. A hole within reach is an
+// error, unless the definition accepts it: what is not there cannot be told from
+// what never was.
+func (in *inputs) fetch(plan *features.Plan, i *features.Input, reach event.Span) (*sources.Table, error) {
 	s := i.Source
-	whole := in.histories[s.Name.Value]
-	if len(s.PartitionedBy) == 0 {
-		return whole, nil
-	}
-	f := newFetched(s, whole, reach)
-	for _, h := range f.entry.Holes {
+	f := in.newFetched(plan, s, reach)
+	for _, h := range f.holes() {
 		if !s.Holes.Given() {
 			return nil, fmt.Errorf("history of source %s has no partition from %s up to but without %s, %s; add what is missing, or say holes: accepted if nothing is", s.Name.Value, h.From.Format(time.RFC3339Nano), h.To.Format(time.RFC3339Nano), h.Where)
 		}
@@ -86,31 +84,56 @@ func (in *inputs) fetch(i *features.Input, reach event.Span) (*sources.Table, er
 	return f.table, nil
 }
 
-func newFetched(s *features.Source, whole *sources.Table, reach event.Span) *fetched {
+// newFetched is what is read of a plan's source.
+func (in *inputs) newFetched(plan *features.Plan, s *features.Source, reach event.Span) *fetched {
+	f := &fetched{table: in.histories[s.Name.Value]}
+	if len(s.PartitionedBy) > 0 {
+		f.table, f.partitions = withinPartitions(s, f.table, reach)
+	}
+	if in.ahead {
+		reach.To = event.MaxTime // what comes after the questions is left to the next run
+	}
+	f.prune(plan, s, reach)
+	return f
+}
+
+// holes are those that questions can reach.
+func (f *fetched) holes() []holeEntry {
+	if f.partitions == nil {
+		return nil
+	}
+	return f.partitions.Holes
+}
+
+// withinPartitions is the partitions of a source that a reach meets.
+func withinPartitions(s *features.Source, whole *sources.Table, reach event.Span) (*sources.Table, *partitionsEntry) {
 	reach = s.Fetched(reach)
-	f := &fetched{table: whole.Within(reach)}
-	f.entry = partitionsEntry{By: s.Keys(), Of: s.PartitionedBy[0].Field.Value, Pruned: len(whole.Files) - len(f.table.Files)}
+	some := whole.Within(reach)
+	e := &partitionsEntry{By: s.Keys(), Of: s.PartitionedBy[0].Field.Value, Pruned: len(whole.Files) - len(some.Files)}
 	for _, p := range whole.Partitions() {
-		f.entry.There++
+		e.There++
 		if p.Meets(reach) {
-			if f.entry.Read++; f.entry.Read == 1 {
-				f.entry.First = p.Folder
+			if e.Read++; e.Read == 1 {
+				e.First = p.Folder
 			}
-			f.entry.Last = p.Folder
+			e.Last = p.Folder
 		}
 	}
 	for _, h := range whole.Holes() {
 		if h.Meets(reach) {
-			f.entry.Holes = append(f.entry.Holes, holeEntry{instant(h.From), instant(h.To), h.Folder})
+			e.Holes = append(e.Holes, holeEntry{instant(h.From), instant(h.To), h.Folder})
 		}
 	}
-	return f
+	return some, e
 }
 
 func instant(t event.Time) time.Time { return time.UnixMicro(int64(t)).UTC() }
 
 // read is the table that is, or was, read of a source.
 func (in *inputs) read(source string) *sources.Table {
+	if t := in.rest[source]; t != nil {
+		return t
+	}
 	if f := in.fetched[source]; f != nil {
 		return f.table
 	}
@@ -164,7 +187,7 @@ func (m *manifest) known(in *inputs, complete map[string]*completeEntry) {
 	for i := range m.Inputs {
 		e := &m.Inputs[i]
 		if f := in.fetched[e.Source]; f != nil {
-			e.Partitions = &f.entry
+			e.Partitions, e.Pruned = f.partitions, f.pruned
 		}
 		e.Complete = complete[e.Source]
 	}
@@ -219,23 +242,23 @@ func (in *inputs) spineAsked(set *features.TrainingSet) (asked event.Span, ok bo
 	return event.Span{From: first, To: last.Later(1)}, err == nil && err2 == nil
 }
 
-// foresee fills in what a run would read of partitioned sources, as far as the
-// spine's statistics tell; it reports whether they do.
+// foresee fills in what a run would read of its sources, as far as the spine's
+// statistics tell; it reports whether they do.
 func (in *inputs) foresee(plan *features.Plan, complete map[string]*completeEntry) bool {
 	asked, known := in.spineAsked(plan.TrainingSet)
+	if in.interval != nil {
+		asked, known = *in.interval, true
+	}
 	if known {
 		askedBeyond(plan, complete, asked)
 	}
 	for i := range plan.Inputs {
 		s := plan.Inputs[i].Source
-		if len(s.PartitionedBy) == 0 {
-			continue
-		}
 		reach := event.Always()
 		if known {
 			reach = timetravel.Reach(plan, i, asked, complete[s.Name.Value] != nil)
 		}
-		in.fetched[s.Name.Value] = newFetched(s, in.histories[s.Name.Value], reach)
+		in.fetched[s.Name.Value] = in.newFetched(plan, s, reach)
 	}
 	return known
 }
@@ -249,7 +272,7 @@ func (in *inputs) partitionFacts(s *features.Source, plan *features.Plan) (facts
 	if f := in.misfits[s.Name.Value]; f != nil {
 		return []fact{{"partitions", f.Problem}}
 	}
-	e := newFetched(s, whole, event.Always()).entry
+	_, e := withinPartitions(s, whole, event.Always())
 	words := fmt.Sprintf("%s by %s of %s", plural(e.There, "partition"), strings.Join(e.By, ", "), e.Of)
 	if e.There > 0 {
 		words += fmt.Sprintf(", %s to %s", e.First, e.Last)

@@ -282,7 +282,7 @@ func (t *trial) ask(ctx context.Context, plan *features.Plan, instants ...[]even
 	asked := keysAsked(plan, spine)
 	b := &timetravel.Backfill{Plan: plan, Visibility: visibilityOf(plan.TrainingSet), Sink: out, Workers: t.workers, Events: int64(spine.Len) * 16, Complete: untils(t.in.complete(plan, nil)),
 		History: func(in features.Input, reach event.Span) ([]event.Source, error) {
-			table, err := t.in.fetch(&in, reach)
+			table, err := t.in.fetch(plan, &in, reach)
 			if err != nil {
 				return nil, err
 			}

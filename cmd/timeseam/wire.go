@@ -28,6 +28,9 @@ type inputs struct {
 	missing   map[string]error          // by "source x" or "training set x"
 	misfits   map[string]*event.Fault   // by source: folders are not what the definition says
 	fetched   map[string]*fetched       // by source: what a run reads of its partitions
+	interval  *event.Span               // of which explain speaks; nil: of all that the spine asks
+	rest      map[string]*sources.Table // by source: what is left to read beside a snapshot
+	ahead     bool                      // a snapshot is left: what comes after all questions is read too
 }
 
 // newFinder finds tables on this machine, and objects by the settings of AWS.
@@ -36,7 +39,7 @@ func newFinder() sources.Finder { return sources.Finder{Store: store.New(store.O
 // openInputs opens the histories of a definition, and the spine of the training
 // set named, or of all.
 func openInputs(ctx context.Context, def *features.Definition, set string) *inputs {
-	in := &inputs{def: def, finder: newFinder(), histories: map[string]*sources.Table{}, spines: map[string]*sources.Table{}, missing: map[string]error{}, misfits: map[string]*event.Fault{}, fetched: map[string]*fetched{}}
+	in := &inputs{def: def, finder: newFinder(), histories: map[string]*sources.Table{}, spines: map[string]*sources.Table{}, missing: map[string]error{}, misfits: map[string]*event.Fault{}, fetched: map[string]*fetched{}, rest: map[string]*sources.Table{}}
 	for i := range def.Sources {
 		s := &def.Sources[i]
 		t, err := in.open(ctx, s.History, s.Fields)

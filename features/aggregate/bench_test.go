@@ -8,8 +8,9 @@ import (
 )
 
 // BenchmarkFolds is the cost of each aggregate over four windows, an event and
-// its share of a query at every tenth event, for keys of 20 and of 2,000 events.
-// Texts are 20 countries.
+// its share of a query at every tenth event, for keys of 20 and of 2,000 events that
+// come in order, and for such as come so late that every query is asked alone. Texts
+// are 20 countries.
 func BenchmarkFolds(b *testing.B) {
 	double, text, dollars := event.Of(event.Double), event.Of(event.String), event.DecimalOf(12, 2)
 	counts := event.MapOf(text, event.Of(event.Int))
@@ -40,24 +41,64 @@ func BenchmarkFolds(b *testing.B) {
 		{"count_by", Slot{Aggregate: Count, By: []int{2}, Type: counts}},
 		{"sum_by", Slot{Aggregate: Sum, Args: []int{0}, By: []int{2}, Type: event.MapOf(text, double)}},
 	} {
-		for _, n := range []int{20, 2000} {
-			b.Run(c.name+map[int]string{20: "/small", 2000: "/large"}[n], func(b *testing.B) { benchmarkFold(b, c.slot, n) })
+		for _, of := range []struct {
+			name            string
+			events, queries int
+		}{{"small", 20, 256}, {"large", 2000, 256}, {"alone", 2000, 1}} {
+			b.Run(c.name+"/"+of.name, func(b *testing.B) { benchmarkSlots(b, []Slot{c.slot}, of.events, of.queries) })
 		}
 	}
 }
 
-func benchmarkFold(b *testing.B, s Slot, n int) {
-	const hour = 3_600_000_000
-	l := &Layout{Columns: []event.Type{event.Of(event.Double), event.Of(event.Int), event.Of(event.String), event.DecimalOf(12, 2), event.Of(event.Bool)}, ID: -1}
-	s.Filter = -1
-	for _, w := range []int64{1, 24, 168, 720} {
-		s.Window = Window{Length: w * hour, ClosedLow: true}
-		l.Slots = append(l.Slots, s)
+// BenchmarkInsert is what it takes to put an event of five columns in its place: in
+// order, and where one of ten comes ten events late.
+func BenchmarkInsert(b *testing.B) {
+	for _, late := range []bool{false, true} {
+		b.Run(map[bool]string{false: "ordered", true: "late"}[late], func(b *testing.B) {
+			const n = 2000
+			l := benchmarkLayout()
+			l.Prepare()
+			symbols := event.NewSymbols()
+			e := benchmarkEvents(l, symbols, n)
+			for i := 10; late && i < n; i += 10 {
+				e.Times[i], e.Times[i-10] = e.Times[i-10], e.Times[i]
+			}
+			r := NewRun(l, symbols, new(event.Counts))
+			b.ReportAllocs()
+			b.ResetTimer()
+			for done := 0; done < b.N; done += n {
+				r.Reset(symbols)
+				r.Insert(e, 0, n)
+			}
+		})
 	}
-	l.Prepare()
+}
+
+// BenchmarkView is five aggregates over four windows, an event and its share of the
+// twenty answers at every tenth, for keys of 80 events: the view of workload B.
+func BenchmarkView(b *testing.B) {
+	double := event.Of(event.Double)
+	for _, of := range []struct {
+		name    string
+		queries int
+	}{{"together", 256}, {"alone", 1}} {
+		b.Run(of.name, func(b *testing.B) {
+			benchmarkSlots(b, []Slot{{Aggregate: Count, Type: event.Of(event.Int)}, {Aggregate: Sum, Args: []int{0}, Type: double}, {Aggregate: Avg, Args: []int{0}, Type: double},
+				{Aggregate: Min, Args: []int{0}, Type: double}, {Aggregate: Max, Args: []int{0}, Type: double}}, 80, of.queries)
+		})
+	}
+}
+
+const hour = 3_600_000_000
+
+// benchmarkLayout is a layout without slots.
+func benchmarkLayout() *Layout {
+	return &Layout{Columns: []event.Type{event.Of(event.Double), event.Of(event.Int), event.Of(event.String), event.DecimalOf(12, 2), event.Of(event.Bool)}, ID: -1}
+}
+
+// benchmarkEvents is n events of one key over 90 days.
+func benchmarkEvents(l *Layout, symbols *event.Symbols, n int) (e Events) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	symbols := event.NewSymbols()
-	var e Events
 	for _, t := range l.Columns {
 		e.Columns = append(e.Columns, event.Make(t))
 	}
@@ -72,18 +113,39 @@ func benchmarkFold(b *testing.B, s Slot, n int) {
 		e.Columns[3].AppendDecimal(event.Int128Of(cents))
 		e.Columns[4].AppendInt(rng.Int64N(2))
 	}
+	return e
+}
+
+func benchmarkSlots(b *testing.B, slots []Slot, n, together int) {
+	l := benchmarkLayout()
+	for _, s := range slots {
+		s.Filter = -1
+		for _, w := range []int64{1, 24, 168, 720} {
+			s.Window = Window{Length: w * hour, ClosedLow: true}
+			l.Slots = append(l.Slots, s)
+		}
+	}
+	l.Prepare()
+	symbols := event.NewSymbols()
+	e := benchmarkEvents(l, symbols, n)
 	r := NewRun(l, symbols, new(event.Counts))
-	out := make([]event.Column, len(l.Slots))
+	var a Ask
+	out := l.Answers(n / 10)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for done := 0; done < b.N; done += n {
-		for i := range out {
-			out[i] = event.Make(l.Slots[i].Type)
+		if !single(slots[0].Type) {
+			out = l.Answers(0)
 		}
 		r.Reset(symbols)
-		for i := 0; i < n; i += 10 {
-			r.Insert(e, i, min(i+10, n))
-			r.Value(e.Times[min(i+9, n-1)], out)
+		for i := 0; i < n; {
+			from := i
+			a.Times, a.Rows = a.Times[:0], a.Rows[:0]
+			for ; i < n && len(a.Times) < together; i += 10 {
+				a.Times, a.Rows = append(a.Times, e.Times[i+9]), append(a.Rows, int32(i/10))
+			}
+			r.Insert(e, from, i)
+			r.Values(a, out)
 		}
 	}
 }

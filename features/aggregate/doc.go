@@ -21,12 +21,12 @@
 //
 //	A1  The rows of a run are ordered by content (docs/semantics.md S5): any
 //	    order of Insert gives the same run, byte for byte of its Snapshot.
-//	A2  Value answers for any instant at or after the last Forget's, with events
+//	A2  Values answers for any instant at or after the last Forget's, with events
 //	    at and above that instant in the run: the bound search leaves them out.
 //	A3  Folds and tracks are derived. They catch up when asked and hold nothing
 //	    that the events and the bases do not say; Restore rebuilds them.
 //	A4  Sums are exact integers; a value is rounded once, when it is read.
 //
-// Read window.go, layout.go, run.go, track.go and fold.go, in that order, then
-// any fold.
+// Read window.go, layout.go, run.go, answer.go, track.go and fold.go, in that order,
+// then any fold.
 package aggregate

@@ -103,6 +103,9 @@ func quotient(num *big.Int, exp int, den *big.Int) float64 {
 		d.Lsh(d, uint(-exp))
 	}
 	f, _ := new(big.Rat).SetFrac(n, d).Float64()
+	if f == 0 {
+		return 0 // what is too small has no sign, however it was computed
+	}
 	return f
 }
 
@@ -120,6 +123,9 @@ func roundFloat(neg bool, hi, lo uint64, sticky bool, exp int) float64 {
 	}
 	s := uint(bits.LeadingZeros64(hi))
 	hi, lo, exp = hi<<s|lo>>(64-s), lo<<s, exp-int(s)
+	if top := exp + 127; top >= -1022 && top < 1023 {
+		return nearest(neg, hi, lo != 0 || sticky, exp+64)
+	}
 	drop := uint(11)
 	if top := exp + 127; top < -1022 {
 		drop += uint(-1022 - top)
@@ -132,10 +138,26 @@ func roundFloat(neg bool, hi, lo uint64, sticky bool, exp int) float64 {
 		mant++
 	}
 	f := math.Ldexp(float64(mant), exp+64+int(drop))
-	if neg {
+	if neg && f != 0 {
 		return -f
 	}
 	return f
+}
+
+// nearest rounds ±(hi + something below one where more) * 2^exp, whose result must be
+// a normal double even rounded up; hi has its top bit. What lies below the 63
+// bits that the machine converts becomes their last bit: far enough below the 53
+// that stay to tell a tie from what is above one and from nothing else.
+func nearest(neg bool, hi uint64, more bool, exp int) float64 {
+	odd := hi & 1
+	if more {
+		odd = 1
+	}
+	b := math.Float64bits(float64(int64(hi>>1|odd))) + uint64(exp+1)<<52
+	if neg {
+		b |= 1 << 63
+	}
+	return math.Float64frombits(b)
 }
 
 // parts takes a finite double apart: x = m * 2^exp, m odd or zero. An odd m
@@ -184,60 +206,32 @@ func shiftLeft(m int64, by int) (event.Int128, bool) {
 }
 
 // divide rounds ±(limbs, lowest first) * 2^exp / den to the nearest double, once.
-// The limbs are not all zero and at most eight. It is schoolbook division by
-// one word (Knuth, The Art of Computer Programming 2, 4.3.1, exercise 16)
-// without allocation; dividing rounded doubles instead would round twice
-// (S9.2).
+// The limbs are not all zero. The 127 bits from the top one on are divided by den,
+// its top bit moved to the top: a quotient of 62 bits or more in one word. What is
+// left over, here and in the limbs below, cannot change those bits, as it comes to
+// less than one in the dividend; it only tells a tie from what is above one.
+// Dividing rounded doubles instead would round twice (S9.2).
 func divide(neg bool, limbs []uint64, exp int, den uint64) float64 {
 	top := len(limbs) - 1
 	for limbs[top] == 0 {
 		top--
 	}
-	// The dividend is the limbs, highest first, its top bit at the top, and two
-	// words of zeros: the quotient has more than 128 significant bits.
-	s := uint(bits.LeadingZeros64(limbs[top]))
-	var q [12]uint64
-	var rem uint64
-	n := 0
-	for k := top; k >= -2; k-- {
-		var w uint64
-		if k >= 0 {
-			w = limbs[k] << s
-			if k > 0 {
-				w |= limbs[k-1] >> (64 - s)
-			}
+	limb := func(k int) uint64 {
+		if k < 0 {
+			return 0
 		}
-		q[n], rem = bits.Div64(rem, w, den)
-		n++
+		return limbs[k]
 	}
-	exp -= int(s) + 128
-	first := 0
-	for q[first] == 0 {
-		first++
+	s := uint(bits.LeadingZeros64(limbs[top]))
+	hi := limbs[top]<<s | limb(top-1)>>(64-s)
+	lo := limb(top-1)<<s | limb(top-2)>>(64-s)
+	sticky := lo&1 | limb(top-2)<<s
+	for k := top - 3; k >= 0; k-- {
+		sticky |= limbs[k]
 	}
-	sticky := rem != 0
-	for k := first + 2; k < n; k++ {
-		sticky = sticky || q[k] != 0
-	}
-	lo := uint64(0)
-	if first+1 < n {
-		lo = q[first+1]
-	}
-	// The word at first stands n-1-first words above the unit.
-	return squash(neg, [2]uint64{q[first], lo}, q[:n], first, sticky, exp)
-}
-
-// squash rounds the two leading words of a quotient and what lies below them.
-// Where the leading word has few bits, the third word's matter too: they are
-// shifted in first.
-func squash(neg bool, lead [2]uint64, q []uint64, first int, sticky bool, exp int) float64 {
-	hi, lo := lead[0], lead[1]
-	below := len(q) - 2 - first // words below lead
-	if below > 0 {
-		s := uint(bits.LeadingZeros64(hi))
-		next := q[first+2]
-		hi, lo = hi<<s|lo>>(64-s), lo<<s|next>>(64-s)
-		exp -= int(s)
-	}
-	return roundFloat(neg, hi, lo, sticky, exp+64*below)
+	up := bits.LeadingZeros64(den)
+	q, rem := bits.Div64(hi>>1, hi<<63|lo>>1, den<<up)
+	// (hi, lo) is worth 2^(64*(top-1)-s) a unit, a half of it twice that, and q stands
+	// one word higher than its quotient.
+	return roundFloat(neg, q, 0, sticky|rem != 0, exp+64*(top-1)-int(s)+1+up-64)
 }

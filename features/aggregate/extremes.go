@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"math"
+	"slices"
 
 	"github.com/timeseam/timeseam/features/event"
 )
@@ -29,6 +30,13 @@ type extremes struct {
 	levels  [][]uint64
 	plain   bool      // text and decimals: no 64-bit key
 	rows    [][]int32 // plain: level l+1 of the pyramid, rows of the track
+	known   []extent  // of each question that was asked last: a range, and what is least in it
+}
+
+// extent is the least key of rows i to j-1; of no rows where j is 0.
+type extent struct {
+	i, j int32
+	key  uint64
 }
 
 // newExtremes makes the fold of min, or of max where greatest is true. Level 0
@@ -47,6 +55,7 @@ func (f *extremes) reset() { f.changed(0) }
 // of a level stands for fan entries of the one below; it exists only once all
 // of those do.
 func (f *extremes) changed(from int) {
+	f.known = f.known[:0]
 	if f.plain {
 		f.changedRows(from)
 		return
@@ -148,6 +157,45 @@ func (f *extremes) value(s *Slot, p span, out *event.Column) {
 	}
 }
 
+// values answers all ranges of a slot where keys are the values. Windows of one end
+// hold one another, the short ones come first, and so a range is mostly one that
+// is known and some rows before it.
+func (f *extremes) values(s *Slot, a *asked, out *event.Column) bool {
+	if f.plain || s.Aggregate.Decided() || a.dropped > 0 {
+		return false
+	}
+	f.settle()
+	f.remember(len(a.rows))
+	least := max(s.MinCount, 1)
+	for k, row := range a.rows {
+		i, j := a.i[k], a.j[k]
+		if int64(j-i) < least {
+			putNull(out, row)
+			continue
+		}
+		e, from, m := &f.known[k], j, uint64(math.MaxUint64)
+		if e.j == j && i <= e.i {
+			from, m = e.i, e.key
+		}
+		m = min(m, f.least(int(i), int(from)))
+		*e = extent{i, j, m}
+		if f.c.Type.Kind == event.Double {
+			out.Floats[row] = floatOfKey(m ^ f.flip)
+		} else {
+			out.Ints[row] = int64(m ^ f.flip ^ 1<<63)
+		}
+	}
+	return true
+}
+
+// remember makes room for what is known of n questions.
+func (f *extremes) remember(n int) {
+	if had := len(f.known); had < n {
+		f.known = slices.Grow(f.known, n-had)[:n]
+		clear(f.known[had:])
+	}
+}
+
 // first is the first row of the range, in content order, that no other is beyond.
 func (f *extremes) first(p span) int {
 	if f.plain {
@@ -184,6 +232,12 @@ func (f *extremes) find(i int, m uint64) int {
 // rest.
 func (f *extremes) least(i, j int) uint64 {
 	m := uint64(math.MaxUint64)
+	if j-i < fan {
+		for _, k := range f.levels[0][i:j] {
+			m = min(m, k)
+		}
+		return m
+	}
 	for l := 0; i < j; l++ {
 		a := f.levels[l]
 		for ; i < j && i%fan != 0; i++ {

@@ -99,11 +99,7 @@ func TestGoldenBits(t *testing.T) {
 		e.Columns[3].AppendDecimal(event.Int128Of(goldenN[i] * 37))
 	}
 	r.Insert(e, 0, len(e.Times))
-	out := make([]event.Column, len(l.Slots))
-	for i := range out {
-		out[i] = event.Make(l.Slots[i].Type)
-	}
-	r.Value(event.Time(len(e.Times)), out)
+	out := answersAt(r, event.Time(len(e.Times)))
 	for i, name := range names {
 		got := [2]uint64{math.Float64bits(out[i].Floats[0]), math.Float64bits(out[i+len(names)].Floats[0])}
 		if want, known := golden[name]; !known || got != want {

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/timeseam/timeseam/features/event"
@@ -105,6 +106,10 @@ type Layout struct {
 	Ordered bool // some slot's value can depend on the order of ties
 
 	windows []Window
+	ends    []int  // of each window, the first that ends as it does
+	last    Window // of these, the one that ends last
+	order   []int  // the slots as they are answered
+	carried []bool // of each column: texts that are given out and not told apart
 	tracks  []trackSpec
 	folds   []foldSpec
 	inner   [][]foldSpec // of each fold, those that every group of it has
@@ -121,8 +126,49 @@ func (l *Layout) Prepare() {
 		s.track = place(&l.tracks, newTrackSpec(s), trackSpec.equal)
 		l.placeFold(s)
 		l.Ordered = l.Ordered || s.Aggregate.Ordered()
+		l.order = append(l.order, i)
+	}
+	for i, w := range l.windows {
+		l.ends = append(l.ends, slices.IndexFunc(l.windows, w.endsWith))
+		if i == 0 || l.last.endsBefore(w) {
+			l.last = w
+		}
+	}
+	// One fold after the other, short windows first: what a fold has found of one
+	// window is at hand for the next, which mostly holds it.
+	slices.SortStableFunc(l.order, func(a, b int) int {
+		s, t := &l.Slots[a], &l.Slots[b]
+		return cmp.Or(cmp.Compare(s.fold, t.fold), cmp.Compare(s.track, t.track), cmp.Compare(s.Window.span(), t.Window.span()))
+	})
+	l.carry()
+}
+
+// carry finds the texts that a run only carries to its answers. Their codes need be
+// no identity, so that a driver may leave them in the dictionaries that they came
+// in; of all others folds, ids and orders make sure of an equal text at every turn.
+// What breaks ties by content alone is compared byte by byte, and rarely.
+func (l *Layout) carry() {
+	l.carried = make([]bool, len(l.Columns))
+	for i, t := range l.Columns {
+		l.carried[i] = t.Text() && i != l.ID && !slices.Contains(l.Version, i) && !slices.ContainsFunc(l.OrderBy, func(o Order) bool { return o.Column == i })
+	}
+	for i := range l.Slots {
+		s := &l.Slots[i]
+		told := s.Args
+		switch {
+		case s.Aggregate == First || s.Aggregate == Last || s.Aggregate == Lag:
+			told = nil
+		case s.Aggregate.Decided():
+			told = s.Args[len(s.Args)-1:]
+		}
+		for _, c := range slices.Concat(told, s.By) {
+			l.carried[c] = false
+		}
 	}
 }
+
+// Carries reports whether a column is text that is given out and not told apart.
+func (l *Layout) Carries(column int) bool { return l.carried[column] }
 
 // placeFold finds a slot's fold. Slots that answer by one column over one track
 // share its groups, and within each group their folds.
@@ -154,6 +200,23 @@ func place[T any](list *[]T, v T, equal func(a, b T) bool) int {
 	return len(*list) - 1
 }
 
+// Settled returns the time below which, for every instant from at on, no window tells
+// an event from another: Forget folds those away. Of a layout whose windows all have
+// a length it is the lower end of Reach, below which none counts.
+func (l *Layout) Settled(at event.Time) event.Time {
+	settled := event.MaxTime
+	for _, w := range l.windows {
+		settled = min(settled, w.settled(at))
+	}
+	return settled
+}
+
+// Endless reports whether some window reaches back without end, so that what is
+// forgotten must be told by bases, or by the rows that a rows window keeps.
+func (l *Layout) Endless() bool {
+	return slices.ContainsFunc(l.windows, func(w Window) bool { return w.Length == 0 })
+}
+
 // Reach returns the times lo <= time < hi outside of which no event can matter to
 // queries at instants from first to last. The backfill leaves events outside of
 // it unread by any run (events_outside_windows, S17.1), so it must be no
@@ -167,4 +230,12 @@ func (l *Layout) Reach(first, last event.Time) (lo, hi event.Time) {
 		lo, hi = min(lo, low), max(hi, high)
 	}
 	return lo, hi
+}
+
+// End returns the time from which on no event can matter to a question at an
+// instant, nor to one at an earlier one: it is the end of the window that ends
+// last.
+func (l *Layout) End(at event.Time) event.Time {
+	_, hi := l.last.Bounds(at)
+	return hi
 }

@@ -45,6 +45,34 @@ func (f *moments) value(s *Slot, p span, out *event.Column) {
 	f.put(out, x)
 }
 
+// values answers all ranges of a slot where what they need is a few words.
+func (f *moments) values(s *Slot, a *asked, out *event.Column) bool {
+	f.settle()
+	if f.wides != nil || len(f.odd) > 0 || a.dropped > 0 || f.t.len() >= 1<<31 {
+		return false
+	}
+	sample := s.Aggregate == VarSamp || s.Aggregate == StddevSamp
+	root := s.Aggregate == StddevSamp || s.Aggregate == StddevPop
+	least, less := max(s.MinCount, 1), uint64(0)
+	if sample {
+		least, less = max(s.MinCount, 2), 1
+	}
+	for k, row := range a.rows {
+		p := a.span(k)
+		n := uint64(p.j - p.i)
+		if int64(n) < least {
+			putNull(out, row)
+			continue
+		}
+		x := f.variance(p, n, n-less)
+		if root {
+			x = math.Sqrt(x)
+		}
+		f.putFloat(out, row, x)
+	}
+	return true
+}
+
 // variance is (n*S2 - S1^2) / (n*den). Below 2^31 rows everything fits: values
 // are below 2^96 units, hence S2 below 2^223 and n*S2 below 2^254; n*den is
 // below 2^62.

@@ -6,15 +6,16 @@ import (
 	"github.com/timeseam/timeseam/features/event"
 )
 
-// ValueWith is Value with one more event: the one that the question itself is,
-// row i of own (S4.7). It stands at the instant of the question as the newest
-// event before all others of that instant, whatever orders those, and is gone
-// again when ValueWith returns; its id is compared with no other's. Windows that end at t hold it, and those that
+// ValueWith is Values of one question with one more event: the one that the
+// question itself is, row i of own (S4.7). It stands at the instant of the question
+// as the newest event before all others of that instant, whatever orders those, and
+// is gone again when ValueWith returns; its id is compared with no other's. Windows that end at t hold it, and those that
 // are closed there, by its time, as well. It goes into
 // the run and out again, so that every window, filter and fold takes it as any
 // row: a second way to compute would be a second meaning. Mostly it is the last
 // row, or the last but its own copy in the history, and costs what an event does.
-func (r *Run) ValueWith(at event.Time, own Events, i int, out []event.Column) {
+func (r *Run) ValueWith(a Ask, own Events, i int, out []event.Column) {
+	at := a.Times[0]
 	p := r.search(at, len(r.times))
 	r.undo(p)
 	r.times = slices.Insert(r.times, p, at)
@@ -23,10 +24,8 @@ func (r *Run) ValueWith(at event.Time, own Events, i int, out []event.Column) {
 		insertRow(&r.columns[c], p, &own.Columns[c], i)
 	}
 	r.settle()
-	for w := range r.hints {
-		r.locate(at, w, 1)
-	}
-	r.answers(out)
+	r.locate(a.Times, 1)
+	r.answerAll(a.Rows, out)
 	r.undo(p)
 	r.remove(p)
 	r.withdrawn = true

@@ -27,11 +27,11 @@ type Run struct {
 	changed   []int   // scratch of settle: each track's first row that changed
 	tied      bool
 	flags     []bool // scratch of ValueWith: which columns have null flags
-	hints     []hint // where each window's range was last: a place to start looking, never an answer
 	forgotten event.Time
-}
 
-type hint struct{ i, j int }
+	hints []hint // where each window's range was last
+	desk  *desk
+}
 
 // Events is rows to insert: their times and the layout's columns. Text columns
 // are coded in the symbols that the run was made with. A run copies what it
@@ -311,43 +311,6 @@ func (r *Run) remove(at int) {
 	}
 }
 
-// Value appends to out, one column a slot, what is known at an instant of the
-// events in the run. at must not be before the last Forget's. It may be asked
-// of any instant in any order; rising ones are cheapest, as the hints then lie
-// near. It writes to folds and hints, none of which a later Value could see
-// (I2).
-func (r *Run) Value(at event.Time, out []event.Column) {
-	r.settle()
-	for w := range r.hints {
-		r.locate(at, w, 0)
-	}
-	r.answers(out)
-}
-
-// answers appends what the slots have over the ranges that their windows were
-// located at.
-func (r *Run) answers(out []event.Column) {
-	for s := range r.layout.Slots {
-		slot := &r.layout.Slots[s]
-		p := r.spanOf(slot)
-		switch {
-		case len(slot.By) > 0:
-			r.folds[slot.fold].value(slot, p, &out[s])
-		case slot.fold >= 0:
-			r.answer(slot, p, stand{&r.tracks[slot.track], r.folds[slot.fold]}, &out[s])
-		default:
-			r.answer(slot, p, stand{&r.tracks[slot.track], nil}, &out[s])
-		}
-	}
-}
-
-// stand is a track, the run's own or that of a group, and the fold over it; nil
-// where the range alone tells.
-type stand struct {
-	t *track
-	f fold
-}
-
 // settle brings tracks and folds up to the events. Tracks come first: a fold is
 // told which of its track's rows changed, and reads them itself when it is next
 // asked. A fold that nobody asks is never brought up.
@@ -363,93 +326,6 @@ func (r *Run) settle() {
 		r.folds[f].changed(r.changed[spec.track])
 	}
 	r.unsettled = len(r.times)
-}
-
-// locate finds the rows [i, j) of window w at an instant. Events at and above
-// the upper end are in the run and stay outside of [i, j) (A2, S3.7). A rows
-// window counts back from its end over all rows of the run, before filters and
-// nulls (S3.4). own is how many rows of the question itself stand at its instant,
-// which windows that end there hold too.
-func (r *Run) locate(at event.Time, w, own int) {
-	h, win := &r.hints[w], &r.layout.windows[w]
-	lo, hi := win.Bounds(at)
-	if h.j = r.search(hi, h.j); win.HoldsOwn() {
-		h.j += own
-	}
-	switch {
-	case win.Length > 0:
-		h.i = r.search(lo, h.i)
-	case win.Rows > 0:
-		h.i = max(0, h.j-win.Rows)
-	default:
-		h.i = 0
-	}
-	h.i = min(h.i, h.j)
-}
-
-// search returns the first row whose time is t or later, looking outward from
-// near, in steps that double. With d rows between near and the answer it costs
-// O(log d): queries of a key come in rising order, so that the next answer
-// mostly lies a few rows on (exponential search, Bentley and Yao 1976). Any
-// near is right; only the time to find differs.
-func (r *Run) search(t event.Time, near int) int {
-	lo, hi := 0, len(r.times)
-	near = min(near, hi)
-	for step := 1; ; step *= 2 {
-		if near-step >= 0 && r.times[near-step] >= t {
-			hi = near - step
-			near = hi
-			continue
-		}
-		lo = max(0, near-step+1)
-		break
-	}
-	for step := 1; ; step *= 2 {
-		if near < hi && near+step-1 < hi && r.times[near+step-1] < t {
-			lo = near + step
-			near = lo
-			continue
-		}
-		hi = min(hi, near+step-1)
-		break
-	}
-	if lo >= hi {
-		return hi
-	}
-	return lo + sort.Search(hi-lo, func(k int) bool { return r.times[lo+k] >= t })
-}
-
-// spanOf maps a slot's window onto the rows its track takes.
-func (r *Run) spanOf(s *Slot) span {
-	h, t := r.hints[s.window], &r.tracks[s.track]
-	return span{t.at(h.i), t.at(h.j), s.Window.Lifetime}
-}
-
-// answer appends one slot's value over a range of a track. The order of the
-// cases is the meaning: min_count makes even a count null (S7.3); else nothing
-// taken is 0 for counts and null for the rest (S15.1). A fold is thus never
-// asked about an empty range, unless absorbed rows stand behind it.
-func (r *Run) answer(s *Slot, p span, at stand, out *event.Column) {
-	taken := int64(p.j - p.i)
-	if p.whole {
-		taken += at.t.dropped
-	}
-	switch {
-	case taken < s.MinCount:
-		out.AppendNull()
-	case s.Aggregate == Count:
-		out.AppendInt(taken)
-	case taken == 0 && s.Aggregate == CountDistinct:
-		out.AppendInt(0)
-	case p.i == p.j && !s.Aggregate.additive():
-		out.AppendNull()
-	case taken == 0:
-		out.AppendNull()
-	case at.f != nil:
-		at.f.value(s, p, out)
-	default:
-		r.pick(s, at.t, p, out)
-	}
 }
 
 // Ties returns how many events stand beside one that only content orders (S5).
@@ -490,11 +366,7 @@ func (r *Run) indistinct(i int) bool {
 // so it is called now and then and not for every event (I5).
 func (r *Run) Forget(at event.Time) {
 	r.settle()
-	settled := event.MaxTime
-	for _, w := range r.layout.windows {
-		settled = min(settled, w.settled(at))
-	}
-	n, _ := slices.BinarySearch(r.times, settled)
+	n, _ := slices.BinarySearch(r.times, r.layout.Settled(at))
 	if kept := r.kept(n); kept != nil {
 		r.drop(n, kept)
 	}

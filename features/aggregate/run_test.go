@@ -171,8 +171,7 @@ func TestRangesOfPrefixesDoNotWrap(t *testing.T) {
 			e.Columns[0].AppendFloat(v)
 		}
 		r.Insert(e, 0, len(c.values))
-		out := []event.Column{event.Make(l.Columns[0]), event.Make(l.Columns[0])}
-		r.Value(event.Time(len(c.values)), out)
+		out := answersAt(r, event.Time(len(c.values)))
 		if got := out[0].Floats[0]; got != c.sum {
 			t.Errorf("%v: sum of the last %d is %v, want %v", c.values, c.last, got, c.sum)
 		}
@@ -267,11 +266,7 @@ func FuzzRestore(f *testing.F) {
 		symbols := event.NewSymbols()
 		r := NewRun(l, symbols, new(event.Counts))
 		if _, err := r.Restore(b, symbols); err == nil {
-			out := make([]event.Column, len(l.Slots))
-			for i := range out {
-				out[i] = event.Make(l.Slots[i].Type)
-			}
-			r.Value(50, out)
+			answersAt(r, 50)
 		}
 	})
 }
@@ -289,8 +284,7 @@ func TestForgetBesideTheSmallest(t *testing.T) {
 	r.Insert(Events{Times: []event.Time{1, 2, 3}, Columns: []event.Column{x}}, 0, 3)
 	for _, at := range []event.Time{0, 3} {
 		r.Forget(at)
-		out := []event.Column{event.Make(event.Of(event.Double))}
-		if r.Value(10, out); out[0].Floats[0] != 1e16+2 {
+		if out := answersAt(r, 10); out[0].Floats[0] != 1e16+2 {
 			t.Errorf("after forgetting what is before %d the sum is %v, want %v", at, out[0].Floats[0], 1e16+2)
 		}
 	}

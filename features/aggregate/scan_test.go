@@ -508,21 +508,47 @@ func compareWithScan(t *testing.T, l *Layout, symbols *event.Symbols, r *Run, ro
 	}
 }
 
+// compareOnce asks at an instant and, together with it, at some later ones in any
+// order, now and then one of them twice. Rows of answers are given out in another order.
 func compareOnce(t *testing.T, l *Layout, symbols *event.Symbols, r *Run, rows []row, at event.Time, own *row) {
 	t.Helper()
-	out := make([]event.Column, len(l.Slots))
-	for i := range out {
-		out[i] = event.Make(l.Slots[i].Type)
-	}
+	a := Ask{Times: []event.Time{at}, Rows: []int32{0}}
 	if own == nil {
-		r.Value(at, out)
+		rng := rand.New(rand.NewPCG(uint64(at), uint64(len(rows))))
+		for range rng.IntN(3) {
+			a.Times = append(a.Times, at+event.Time(rng.Int64N(200)))
+		}
+		if rng.IntN(3) == 0 {
+			a.Times = append(a.Times, a.Times[rng.IntN(len(a.Times))])
+		}
+		a.Rows = a.Rows[:0]
+		for _, row := range rng.Perm(len(a.Times)) {
+			a.Rows = append(a.Rows, int32(row))
+		}
+	}
+	out := l.Answers(len(a.Times))
+	if own == nil {
+		r.Values(a, out)
 	} else {
-		r.ValueWith(at, events([]row{*own}, symbols), 0, out)
+		r.ValueWith(a, events([]row{*own}, symbols), 0, out)
 	}
 	for i := range l.Slots {
 		s := &l.Slots[i]
-		if got, want := cellText(&out[i], 0), scan(s, rows, at, own); got != want {
-			t.Fatalf("%s%v by %v filter %d n %d list %t min_count %d over %s at %d with %v: got %s, scan says %s", s.Aggregate, s.Args, s.By, s.Filter, s.N, s.List, s.MinCount, s.Window, at, own, got, want)
+		for k, at := range a.Times {
+			place := k // of what is appended
+			if single(s.Type) {
+				place = int(a.Rows[k])
+			}
+			if got, want := cellText(&out[i], place), scan(s, rows, at, own); got != want {
+				t.Fatalf("%s%v by %v filter %d n %d list %t min_count %d over %s at %d of %v with %v: got %s, scan says %s", s.Aggregate, s.Args, s.By, s.Filter, s.N, s.List, s.MinCount, s.Window, at, a.Times, own, got, want)
+			}
 		}
 	}
+}
+
+// answersAt is what a run has at an instant.
+func answersAt(r *Run, at event.Time) []event.Column {
+	out := r.layout.Answers(1)
+	r.Values(Ask{Times: []event.Time{at}, Rows: []int32{0}}, out)
+	return out
 }

@@ -39,6 +39,18 @@ func (r *Run) Snapshot(b []byte) []byte {
 	return b
 }
 
+// SnapshotLater appends what Snapshot would have appended of the run in b, had Forget
+// been told a later instant: of rows that were settled before, nothing else can differ.
+func SnapshotLater(b, of []byte, at event.Time) ([]byte, error) {
+	_, n := binary.Uvarint(of)
+	if n <= 0 || len(of) < n+8 {
+		return b, errSnapshot
+	}
+	b = append(b, of[:n]...)
+	b = binary.LittleEndian.AppendUint64(b, uint64(at))
+	return append(b, of[n+8:]...), nil
+}
+
 // appendBase appends what a fold holds of forgotten rows; of most folds nothing.
 func appendBase(b []byte, f fold) []byte {
 	switch f := f.(type) {

@@ -164,6 +164,13 @@ func (f *sums) scaled(i int) (event.Int128, bool) {
 // scaledFloat is scaled of a double. Noted rows are places in the track, rising, so that a range finds its own by
 // search.
 func (f *sums) scaledFloat(x float64) (event.Int128, bool) {
+	b := math.Float64bits(x)
+	if e := b >> 52 & 0x7ff; e-1 < 0x7fe && f.chosen {
+		// A normal number with no bit below the unit, as most: its 53 bits, shifted.
+		if by := int(e) - 1075 - f.exp; by >= 0 && by < 126-53 {
+			return shifted(b, uint(by)), true
+		}
+	}
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		f.odd = append(f.odd, int32(f.done))
 		return event.Int128{}, true
@@ -175,6 +182,19 @@ func (f *sums) scaledFloat(x float64) (event.Int128, bool) {
 		f.exp, f.chosen = max(exp+bits.Len64(uint64(max(m, -m)))-53-12, smallestExp), true
 	}
 	return shiftLeft(m, exp-f.exp)
+}
+
+// shifted is the mantissa of a normal double's bits, with its sign, times 2^by for by
+// below 73.
+func shifted(b uint64, by uint) event.Int128 {
+	mant, sign := b&(1<<52-1)|1<<52, uint64(int64(b)>>63)
+	hi, lo := mant>>(64-by), mant<<by // a shift by 64 or more leaves nothing
+	if by >= 64 {
+		hi = mant << (by - 64)
+	}
+	lo, borrow := bits.Sub64(lo^sign, sign, 0)
+	hi, _ = bits.Sub64(hi^sign, sign, borrow)
+	return event.Int128{Hi: int64(hi), Lo: lo}
 }
 
 // fit looks at all n rows for a unit in which the values and their sum fit, and
@@ -347,6 +367,60 @@ func (f *sums) value(s *Slot, p span, out *event.Column) {
 	}
 }
 
+// values answers all ranges of a slot where the sums are narrow and all values
+// finite: one subtraction a range, and for an average one division of words.
+func (f *sums) values(s *Slot, a *asked, out *event.Column) bool {
+	f.settle()
+	if f.wides != nil || len(f.odd) > 0 || a.dropped > 0 || f.scale() > 9 {
+		return false
+	}
+	least := max(s.MinCount, 1)
+	for k, row := range a.rows {
+		i, j := a.i[k], a.j[k]
+		if int64(j-i) < least {
+			putNull(out, row)
+			continue
+		}
+		m := f.prefix[j].Sub(f.prefix[i])
+		switch {
+		case s.Aggregate == Avg:
+			f.putFloat(out, row, f.averageOf(m, uint64(j-i)))
+		case f.c.Type.Kind == event.Double:
+			hi, lo := m.Abs()
+			f.putFloat(out, row, roundFloat(m.Hi < 0, hi, lo, false, f.exp))
+		default:
+			f.putInteger(out, row, m)
+		}
+	}
+	return true
+}
+
+// putFloat is put into a row.
+func (f *sums) putFloat(out *event.Column, row int32, x float64) {
+	if math.IsInf(x, 0) {
+		f.counts[event.OutOfType]++
+		putNull(out, row)
+		return
+	}
+	out.Floats[row] = x
+}
+
+// putInteger puts the sum of integers or decimals into a row, checked as integer
+// does.
+func (f *sums) putInteger(out *event.Column, row int32, m event.Int128) {
+	if out.Type.Kind == event.Decimal {
+		if m.Fits(out.Type.Precision) {
+			out.Decimals[row] = m
+			return
+		}
+	} else if v, fits := m.Int64(); fits {
+		out.Ints[row] = v
+		return
+	}
+	f.counts[event.OutOfType]++
+	putNull(out, row)
+}
+
 // put appends a double computed of finite ones; one outside its type is null and
 // counted (S9).
 func (f *sums) put(out *event.Column, x float64) {
@@ -396,22 +470,23 @@ func (f *sums) integer(p span, out *event.Column) {
 // rounded one, which would round twice (S9.2). A decimal's scale goes into the
 // denominator as a power of ten as long as that, times n, is one word.
 func (f *sums) average(p span, n uint64) float64 {
-	den := n
+	if d := f.scale(); f.wides != nil || f.based(p) || d > 9 || n >= 1<<32 {
+		return quotient(f.wideSum(p).big(), -wideUnit, new(big.Int).Mul(new(big.Int).SetUint64(n), event.Pow10(d).Big()))
+	}
+	return f.averageOf(f.prefix[p.j].Sub(f.prefix[p.i]), n)
+}
+
+// averageOf is a sum of the narrow form over n, for n below 2^32 and values of at
+// most nine digits after the point.
+func (f *sums) averageOf(m event.Int128, n uint64) float64 {
 	if d := f.scale(); d > 0 {
-		if d > 9 || n >= 1<<32 {
-			return quotient(f.wideSum(p).big(), -wideUnit, new(big.Int).Mul(new(big.Int).SetUint64(n), event.Pow10(d).Big()))
-		}
-		den *= event.Pow10(d).Lo
-	}
-	if f.wides != nil || f.based(p) {
-		return quotient(f.wideSum(p).big(), -wideUnit, new(big.Int).SetUint64(den))
-	}
-	m := f.prefix[p.j].Sub(f.prefix[p.i])
-	if m.Sign() == 0 {
-		return 0
+		n *= event.Pow10(d).Lo
 	}
 	hi, lo := m.Abs()
-	return divide(m.Hi < 0, []uint64{lo, hi}, f.exp, den)
+	if hi|lo == 0 {
+		return 0
+	}
+	return divide(m.Hi < 0, []uint64{lo, hi}, f.exp, n)
 }
 
 // scale is the number of digits after the point of the values summed.

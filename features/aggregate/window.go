@@ -48,6 +48,24 @@ func (w Window) Bounds(at event.Time) (lo, hi event.Time) {
 // no matter of its end then.
 func (w Window) HoldsOwn() bool { return w.Offset == 0 && !w.ClosedHigh }
 
+// endsWith reports whether two windows have one upper end at every instant.
+func (w Window) endsWith(v Window) bool { return w.Offset == v.Offset && w.ClosedHigh == v.ClosedHigh }
+
+// endsBefore reports whether at every instant v ends later, or with w at the end
+// of time. A closed end is an instant later than an open one.
+func (w Window) endsBefore(v Window) bool {
+	return w.Offset > v.Offset || w.Offset == v.Offset && !w.ClosedHigh && v.ClosedHigh
+}
+
+// span is how far a window reaches, for ordering: windows of rows as none, a
+// lifetime as all.
+func (w Window) span() int64 {
+	if w.Lifetime {
+		return math.MaxInt64
+	}
+	return w.Length
+}
+
 // settled returns the time below which, for every instant from at on, the window
 // tells no event from another: it holds them all (lifetime), the newest of
 // them (rows), or none. Bounds never go back as instants go on, which is what

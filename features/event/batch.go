@@ -24,6 +24,7 @@ type Dict struct {
 	Offsets []uint32 // one more than entries; Offsets[0] is 0
 	Bytes   []byte
 	hashes  atomic.Pointer[[]Hash]
+	lent    loans // of Symbols
 }
 
 // NewDict returns a dictionary with no entry.
@@ -33,7 +34,12 @@ func NewDict() *Dict { return &Dict{Offsets: []uint32{0}} }
 func (d *Dict) Len() int { return len(d.Offsets) - 1 }
 
 // At returns entry i; the caller must not change or keep it.
-func (d *Dict) At(i uint32) []byte { return d.Bytes[d.Offsets[i]:d.Offsets[i+1]] }
+func (d *Dict) At(i uint32) []byte {
+	if i >= firstBorrowed {
+		return d.borrowed(i)
+	}
+	return d.Bytes[d.Offsets[i]:d.Offsets[i+1]]
+}
 
 // Add appends an entry and returns its code.
 func (d *Dict) Add(text []byte) uint32 {

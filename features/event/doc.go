@@ -19,7 +19,7 @@
 //	E1  A Column's null entries hold the zero value in its vectors, so that
 //	    kernels may compute on them without looking first.
 //	E2  A Dict is immutable once a batch that uses it has been handed on, but
-//	    for growth by Symbols, which never changes an entry.
+//	    for growth by Symbols, which change none before Reset.
 //	E3  A double column holds one NaN (CanonicalNaN) and no negative zero is
 //	    told apart from zero by Compare, Hash or identity.
 //

@@ -1,6 +1,7 @@
 package event_test
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/big"
@@ -232,5 +233,56 @@ func TestSpan(t *testing.T) {
 		if got := c.of.Widen(c.by); got != c.want {
 			t.Errorf("%v by %d: %v, want %v", c.of, c.by, got, c.want)
 		}
+	}
+}
+
+// TestSymbolsBorrow: borrowed entries are read where they are, whatever the sizes of
+// their dictionaries, beside symbols of the set's own; after Reset there is neither,
+// and copies of the texts stay.
+func TestSymbolsBorrow(t *testing.T) {
+	s := event.NewSymbols()
+	for round := range 2 {
+		own := s.Intern([]byte("own"), event.HashBytes([]byte("own")))
+		firsts, dicts := []uint32{}, []*event.Dict{}
+		for _, n := range []int{0, 1, 4095, 4096, 4097, 9000, 1} {
+			d := event.NewDict()
+			for i := range n {
+				d.Add(fmt.Appendf(nil, "%d of %d in %d", i, n, round))
+			}
+			first, ok := s.Borrow(d)
+			if again, _ := s.Borrow(d); !ok || again != first {
+				t.Fatalf("a dictionary of %d: %d, %v, and then %d", n, first, ok, again)
+			}
+			firsts, dicts = append(firsts, first), append(dicts, d)
+		}
+		for k, d := range dicts {
+			for i := range d.Len() {
+				if got, want := s.At(firsts[k]+uint32(i)), d.At(uint32(i)); !bytes.Equal(got, want) {
+					t.Fatalf("entry %d of dictionary %d is %q, want %q", i, k, got, want)
+				}
+			}
+		}
+		texts := s.Texts()
+		s.Reset()
+		if got := string(texts.At(own)); got != "own" || s.Len() != 0 {
+			t.Errorf("after Reset the copy has %q and %d symbols are left", got, s.Len())
+		}
+	}
+}
+
+// TestSymbolsLendNoMore: where all codes are given out nothing is borrowed, and what
+// was stays.
+func TestSymbolsLendNoMore(t *testing.T) {
+	s := event.NewSymbols()
+	many, few := &event.Dict{Offsets: make([]uint32, 1<<20)}, &event.Dict{Offsets: []uint32{0, 1}, Bytes: []byte("x")}
+	first, ok := s.Borrow(few)
+	for n := 0; ok; n++ {
+		if _, ok = s.Borrow(many); n > 1<<11 {
+			t.Fatalf("%d dictionaries of a million texts were borrowed", n)
+		}
+		s.Borrow(few)
+	}
+	if got := string(s.At(first)); got != "x" {
+		t.Errorf("the first of all is %q", got)
 	}
 }

@@ -13,7 +13,11 @@ import (
 // its events need not agree beyond that (S11.2). What has a null key is skipped
 // or answered as unknown (S7.5, S11.5); the caller decides which.
 func Keys(columns []Column, n int, dst []Hash) (keys []Hash, null []bool) {
-	keys = append(dst[:0], make([]Hash, n)...)
+	if keys = dst; cap(keys) < n {
+		keys = make([]Hash, n)
+	}
+	keys = keys[:n]
+	clear(keys)
 	for i := range columns {
 		c := &columns[i]
 		if c.Null != nil || c.Type.Kind == Null {

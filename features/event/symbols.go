@@ -1,10 +1,15 @@
 package event
 
-import "bytes"
+import (
+	"bytes"
+	"math"
+	"slices"
+)
 
 // Symbols is a dictionary in which equal texts have equal codes, so that a code
-// is an identity. It grows and never changes an entry (E2). It belongs to one
-// goroutine, as the state does that interns in it.
+// is an identity, but for those of entries that it borrowed. It grows and never
+// changes an entry (E2), until it is reset. It belongs to one goroutine, as the
+// state does that interns in it.
 type Symbols struct {
 	Dict
 	known []Hash   // of each entry
@@ -57,4 +62,65 @@ func (s *Symbols) grow() {
 		}
 		s.table[at] = uint32(c) + 1
 	}
+}
+
+// firstBorrowed is the least code of a borrowed entry. Dictionaries of so many
+// entries of their own there are none: their texts would be beyond 4 GiB.
+const firstBorrowed = 1 << 31
+
+// loans are dictionaries whose entries have codes here too. Codes are given out in
+// blocks, each of one dictionary, so that a code tells its own.
+type loans struct {
+	from  []loan
+	place []int32 // of a block of codes, its loan
+}
+
+// loan is a dictionary that was borrowed: its entry i has the code first+i.
+type loan struct {
+	first uint32
+	dict  *Dict
+}
+
+const loanBits = 12
+
+// Borrow gives every entry of another dictionary a code here, the first of which it
+// returns, and copies nothing. Such codes name texts and are no identity: a text
+// may have several. ok is false where there are no codes left. Who borrows keeps
+// from unchanged until Reset.
+func (s *Symbols) Borrow(from *Dict) (first uint32, ok bool) {
+	l := &s.lent
+	if n := len(l.from); n > 0 && l.from[n-1].dict == from {
+		return l.from[n-1].first, true // batches of one row group share theirs
+	}
+	places := from.Len()>>loanBits + 1
+	if places > (math.MaxUint32-firstBorrowed)>>loanBits-len(l.place) {
+		return 0, false
+	}
+	first = firstBorrowed + uint32(len(l.place))<<loanBits
+	for range places {
+		l.place = append(l.place, int32(len(l.from)))
+	}
+	l.from = append(l.from, loan{first, from})
+	return first, true
+}
+
+// borrowed is the text of a borrowed entry.
+func (d *Dict) borrowed(i uint32) []byte {
+	l := &d.lent.from[d.lent.place[(i-firstBorrowed)>>loanBits]]
+	return l.dict.At(i - l.first)
+}
+
+// Texts is a copy of the entries, for who keeps codes beyond the next Reset.
+func (s *Symbols) Texts() *Dict {
+	return &Dict{Offsets: slices.Clone(s.Offsets), Bytes: slices.Clone(s.Bytes)}
+}
+
+// Reset takes out all entries and returns what was borrowed. It keeps its memory;
+// nobody may have codes of before any more.
+func (s *Symbols) Reset() {
+	s.Offsets, s.Bytes, s.known = s.Offsets[:1], s.Bytes[:0], s.known[:0]
+	clear(s.lent.from)
+	s.lent = loans{s.lent.from[:0], s.lent.place[:0]}
+	s.hashes.Store(nil)
+	clear(s.table)
 }

@@ -1,0 +1,252 @@
+package sink
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"unsafe"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/bitutil"
+	"github.com/apache/arrow-go/v18/arrow/endian"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/metadata"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/apache/arrow-go/v18/parquet/schema"
+)
+
+// parquetColumn is a column of a file and how it is encoded there.
+type parquetColumn struct {
+	field  arrow.Field
+	leaf   *schema.Column // of a column without parts
+	way    way
+	chosen bool // of text, whether it has a dictionary
+}
+
+// way is how a column is encoded.
+type way uint8
+
+const (
+	byLibrary way = iota // with a dictionary, or of a type that is rare
+	plainDoubles
+	plainLongs
+	plainTexts
+)
+
+// parquetColumns is the columns of a file before it has rows.
+func parquetColumns(s *arrow.Schema, props *parquet.WriterProperties) ([]parquetColumn, error) {
+	columns := make([]parquetColumn, s.NumFields())
+	for i, f := range s.Fields() {
+		stored, err := pqarrow.ToParquet(arrow.NewSchema([]arrow.Field{f}, nil), props, pqarrow.DefaultWriterProps())
+		if err != nil {
+			return nil, err
+		}
+		columns[i] = parquetColumn{field: f, leaf: stored.Column(0), way: wayOf(f.Type)}
+	}
+	return columns, nil
+}
+
+// wayOf is the way of a type whose vectors Parquet's plain encoding takes as they
+// are. Text is looked at before.
+func wayOf(t arrow.DataType) way {
+	if endian.IsBigEndian {
+		return byLibrary
+	}
+	switch t.ID() {
+	case arrow.FLOAT64:
+		return plainDoubles
+	case arrow.INT64:
+		return plainLongs
+	case arrow.TIMESTAMP:
+		if unit := t.(*arrow.TimestampType).Unit; unit == arrow.Microsecond || unit == arrow.Millisecond {
+			return plainLongs
+		}
+	case arrow.STRING, arrow.BINARY:
+		return plainTexts
+	}
+	return byLibrary
+}
+
+// dictionaryRows is how many texts of a file decide whether it has a dictionary of
+// them: those of the first rows, so that it follows from the rows alone (O1).
+const dictionaryRows = 4096
+
+// choose decides on a dictionary for a column of text that none was decided on yet.
+// Where more than half of the texts differ a dictionary holds about all of them, and
+// to look each up takes longer than all the rest of the encoding.
+func (c *parquetColumn) choose(arr arrow.Array) {
+	if c.chosen || c.way != plainTexts {
+		return
+	}
+	c.chosen = true
+	all := textsOf(arr)
+	differ, n := map[string]bool{}, 0
+	for i := 0; i < arr.Len() && n < dictionaryRows; i++ {
+		if arr.IsValid(i) {
+			differ[string(all.row(i))] = true
+			n++
+		}
+	}
+	if 2*len(differ) <= n {
+		c.way = byLibrary
+	}
+}
+
+// plainValues is the values of a column on their way to pages.
+type plainValues interface {
+	// end is where a page that begins with row lo ends.
+	end(lo int) int
+	// append appends those of rows lo to hi that are there; valid is nil where all are.
+	append(page []byte, lo, hi int, valid []byte) []byte
+	// statistics is what is known of all that was appended.
+	statistics(leaf *schema.Column, nulls int64) (metadata.EncodedStatistics, error)
+}
+
+func (c *parquetColumn) plain() bool { return c.way != byLibrary }
+
+// values is those of arr.
+func (c *parquetColumn) values(arr arrow.Array, scratch *gathered) plainValues {
+	switch c.way {
+	case plainDoubles:
+		return &fixed[float64]{values: vector[float64](arr.Data()), at: arr.Data().Offset(), scratch: &scratch.floats, least: math.Inf(1), most: math.Inf(-1)}
+	case plainLongs:
+		return &fixed[int64]{values: vector[int64](arr.Data()), at: arr.Data().Offset(), scratch: &scratch.ints, least: math.MaxInt64, most: math.MinInt64}
+	}
+	return textsOf(arr)
+}
+
+// word is what values of eight bytes are computed with.
+type word interface{ int64 | float64 }
+
+// gathered is room for the values of some rows that are there.
+type gathered struct {
+	floats [step]float64
+	ints   [step]int64
+}
+
+// fixed is values of eight bytes.
+type fixed[T word] struct {
+	values      []T
+	at          int // of the first row, in the bits that say which are there
+	scratch     *[step]T
+	least, most T // least is above most until a value was met; NaN is none
+}
+
+// vector is the values of d; where there are no rows there may be no vector.
+func vector[T word](d arrow.ArrayData) []T {
+	if d.Len() == 0 {
+		return nil
+	}
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(d.Buffers()[1].Bytes()))), d.Offset()+d.Len())[d.Offset():]
+}
+
+func (f *fixed[T]) end(lo int) int { return min(lo+pageBytes/8, len(f.values)) }
+
+// append goes by few rows, which are in the cache from the first look to the last.
+func (f *fixed[T]) append(page []byte, lo, hi int, valid []byte) []byte {
+	for ; lo < hi; lo += step {
+		rows := f.values[lo:min(lo+step, hi)]
+		if valid != nil {
+			rows = f.present(rows, valid, f.at+lo)
+		}
+		for _, v := range rows {
+			if v < f.least {
+				f.least = v
+			}
+			if v > f.most {
+				f.most = v
+			}
+		}
+		page = append(page, unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(rows))), 8*len(rows))...)
+	}
+	return page
+}
+
+// present is the values of rows that are there, bit at telling of the first. Which
+// are is hardly to be foreseen, so that every value is moved and the next may come
+// to lie over it.
+func (f *fixed[T]) present(rows []T, valid []byte, at int) []T {
+	n := 0
+	for i, v := range rows {
+		f.scratch[n&(step-1)] = v
+		n += int(valid[(at+i)>>3]>>((at+i)&7)) & 1
+	}
+	return f.scratch[:n]
+}
+
+func (f *fixed[T]) statistics(leaf *schema.Column, nulls int64) (metadata.EncodedStatistics, error) {
+	var ends []T
+	if f.least <= f.most {
+		ends = []T{f.least, f.most}
+	}
+	return encodedStatistics(leaf, ends, nulls)
+}
+
+// encodedStatistics has the library spell statistics of which the ends are known.
+func encodedStatistics[T any](leaf *schema.Column, ends []T, nulls int64) (metadata.EncodedStatistics, error) {
+	all := metadata.NewStatistics(leaf, memory.DefaultAllocator)
+	all.(interface{ Update(values []T, nulls int64) }).Update(ends, nulls)
+	s, err := all.Encode()
+	s.ApplyStatSizeLimits(int(parquet.DefaultMaxStatsSize))
+	s.Signed = leaf.SortOrder() == schema.SortSIGNED
+	return s, err
+}
+
+// texts is values of any length, each after its length.
+type texts struct {
+	offsets     []int32 // one more than rows
+	bytes       []byte  // from the first row's on
+	at          int
+	least, most []byte // nil until a value was met
+}
+
+// textsOf is those of an array of strings or bytes.
+func textsOf(arr arrow.Array) *texts {
+	t := &texts{at: arr.Data().Offset(), offsets: []int32{0}}
+	if arr.Len() > 0 {
+		t.offsets, t.bytes = arr.(interface{ ValueOffsets() []int32 }).ValueOffsets(), arr.(array.BinaryLike).ValueBytes()
+	}
+	return t
+}
+
+func (t *texts) row(i int) []byte {
+	first := t.offsets[0]
+	return t.bytes[t.offsets[i]-first : t.offsets[i+1]-first : t.offsets[i+1]-first]
+}
+
+// end is behind the row with which a page has its bytes.
+func (t *texts) end(lo int) int {
+	bytes := 0
+	for lo < len(t.offsets)-1 && bytes < pageBytes {
+		bytes += 4 + int(t.offsets[lo+1]-t.offsets[lo])
+		lo++
+	}
+	return lo
+}
+
+func (t *texts) append(page []byte, lo, hi int, valid []byte) []byte {
+	for i := lo; i < hi; i++ {
+		if valid != nil && !bitutil.BitIsSet(valid, t.at+i) {
+			continue
+		}
+		v := t.row(i)
+		if t.least == nil || bytes.Compare(v, t.least) < 0 {
+			t.least = v
+		}
+		if t.most == nil || bytes.Compare(v, t.most) > 0 {
+			t.most = v
+		}
+		page = append(binary.LittleEndian.AppendUint32(page, uint32(len(v))), v...)
+	}
+	return page
+}
+
+func (t *texts) statistics(leaf *schema.Column, nulls int64) (metadata.EncodedStatistics, error) {
+	var ends []parquet.ByteArray
+	if t.least != nil {
+		ends = []parquet.ByteArray{t.least, t.most}
+	}
+	return encodedStatistics(leaf, ends, nulls)
+}
