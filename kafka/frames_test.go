@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -136,7 +137,7 @@ func answersOf(in []byte, to int64) (rows int, err error) {
 			return rows, err
 		}
 		for len(p.records) > 0 {
-			n, _, err := p.rows(nil, batchRows, batchBytes)
+			n, _, err := p.rows(context.Background(), batchRows, batchBytes)
 			if err != nil {
 				return rows, err
 			}

@@ -47,14 +47,14 @@ func validOwn(own event.Schema) error {
 			return o.name == f.Name
 		})
 		if i < 0 {
-			return fmt.Errorf("Kafka has no column %s of its own", f.Name)
+			return fmt.Errorf("no column %s is of Kafka's own", f.Name)
 		}
 		if !slices.ContainsFunc(ownTypes[i].types, f.Type.Equal) {
 			names := make([]string, len(ownTypes[i].types))
 			for k, t := range ownTypes[i].types {
 				names[k] = t.String()
 			}
-			return fmt.Errorf("Kafka's column %s is no %s; it may be %s", f.Name, f.Type, strings.Join(names, " or "))
+			return fmt.Errorf("column %s of Kafka's own is no %s; it may be %s", f.Name, f.Type, strings.Join(names, " or "))
 		}
 	}
 	return nil

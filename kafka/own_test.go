@@ -76,8 +76,8 @@ func TestOwnColumnsRefused(t *testing.T) {
 		want  Want
 		words string
 	}{
-		{Want{Own: event.Schema{{Name: "_epoch", Type: event.Of(event.Int)}}}, "Kafka has no column _epoch"},
-		{Want{Own: event.Schema{{Name: "_key", Type: event.Of(event.Int)}}}, "Kafka's column _key is no int64; it may be bytes or string"},
+		{Want{Own: event.Schema{{Name: "_epoch", Type: event.Of(event.Int)}}}, "no column _epoch is of Kafka's own"},
+		{Want{Own: event.Schema{{Name: "_key", Type: event.Of(event.Int)}}}, "column _key of Kafka's own is no int64; it may be bytes or string"},
 		{Want{Fields: event.Schema{{Name: "a", Type: event.Of(event.Int)}}}, "there is no decoder"},
 		{Want{MaxPoison: 1}, "no dead letter takes them"},
 		{Want{MaxPoison: -1}, "write 0 or more"},
