@@ -25,8 +25,9 @@
 //	    was passed because its broker said, in a whole batch, that nothing is there.
 //	K3  What is gone is an error that names what is missing. No offset is ever put
 //	    elsewhere than where the last batch ended.
-//	K4  Memory is bounded whatever a topic's size: by answersMost answers of a part,
-//	    one unpacked batch, and one batch of events (Reading.Held tells how much).
+//	K4  Memory is bounded whatever a topic's size: by two answers of a part, one that
+//	    is being unpacked and one on its way, one unpacked batch, and one batch of
+//	    events (Reading.Held tells how much).
 //	K5  A record is a row, or is counted: without a value, or poison.
 //	K6  No password stands in an error, whatever a broker says.
 //	K7  A read ends: what may pass is asked again a bounded number of times.

@@ -19,10 +19,6 @@ const (
 	batchBytes = 8 << 20
 )
 
-// answersMost is how many answers a part holds: one that is being unpacked, and one
-// that is on its way meanwhile.
-const answersMost = 2
-
 // part is one range, as a source.
 type part struct {
 	in      *Reading
