@@ -107,6 +107,7 @@ var rooms = map[string]room{
 	"features/expr":      {imports: []string{"features/event"}},
 	"features/aggregate": {imports: []string{"features/event"}},
 	"features":           {imports: []string{"features/event", "features/expr", "features/aggregate"}},
+	"kafka":              {imports: []string{"features/event"}},
 	"shelf":              {imports: []string{"features/event"}},
 	"timetravel":         {imports: []string{"features", "features/event", "shelf"}, tests: []string{"features/expr", "features/aggregate", "sources", "sink"}},
 	"store":              {tests: []string{"store/storetest"}},

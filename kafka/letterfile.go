@@ -1,0 +1,100 @@
+package kafka
+
+import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// LetterFile is a file of JSON lines, one a letter. It appears at Commit, whole, in
+// the place of one that was there.
+type LetterFile struct {
+	path string
+	file *os.File
+	out  *bufio.Writer
+	done bool
+}
+
+// NewLetterFile begins a file beside its place, so that a folder that is not there is
+// an error before anything is read.
+func NewLetterFile(path string) (*LetterFile, error) {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return nil, fmt.Errorf("dead letters %s: %w", path, err)
+	}
+	return &LetterFile{path: path, file: file, out: bufio.NewWriter(file)}, nil
+}
+
+// letterLine is a letter as it stands in a file (docs/formats.md).
+type letterLine struct {
+	Topic     string         `json:"topic"`
+	Partition int32          `json:"partition"`
+	Offset    int64          `json:"offset"`
+	Timestamp *string        `json:"timestamp"`
+	Key       *string        `json:"key"`
+	Reason    string         `json:"reason"`
+	Value     string         `json:"value"`
+	Headers   []letterHeader `json:"headers,omitempty"`
+}
+
+type letterHeader struct {
+	Name  string  `json:"name"`
+	Value *string `json:"value"`
+}
+
+// Write appends a line.
+func (f *LetterFile) Write(_ context.Context, l *Letter) error {
+	line := letterLine{Topic: l.Topic, Partition: l.Partition, Offset: l.Offset, Key: coded(l.Key), Reason: l.Reason, Value: base64.StdEncoding.EncodeToString(l.Value)}
+	if l.Timed {
+		at := l.Timestamp.String()
+		line.Timestamp = &at
+	}
+	for _, h := range l.Headers {
+		line.Headers = append(line.Headers, letterHeader{h.Key, coded(h.Value)})
+	}
+	text, err := json.Marshal(line)
+	if err == nil {
+		_, err = f.out.Write(append(text, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("dead letters %s: %w", f.path, err)
+	}
+	return nil
+}
+
+// coded is bytes in base64, or null.
+func coded(b []byte) *string {
+	if b == nil {
+		return nil
+	}
+	text := base64.StdEncoding.EncodeToString(b)
+	return &text
+}
+
+// Commit puts the file in its place.
+func (f *LetterFile) Commit(context.Context) error {
+	err := errors.Join(f.out.Flush(), f.file.Chmod(0o644), f.file.Sync(), f.file.Close())
+	if err == nil {
+		err = os.Rename(f.file.Name(), f.path)
+	}
+	if err != nil {
+		return fmt.Errorf("dead letters %s: %w", f.path, err)
+	}
+	f.done = true
+	return nil
+}
+
+// Close takes away what was not committed.
+func (f *LetterFile) Close() error {
+	if f.done {
+		return nil
+	}
+	f.done = true
+	f.file.Close() // It is not wanted, so what it says does not matter.
+	return os.Remove(f.file.Name())
+}
