@@ -23,7 +23,7 @@ race: ## the tests of meaning and of the driver under the race detector
 	go test -race -short -timeout 20m ./features/... ./kafka ./shelf ./store/... ./timetravel/...
 
 bench: ## Go benchmarks of the hot packages, then workloads A, B and C on SIZES
-	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem ./features/... ./kafka ./shelf ./timetravel/... ./sources/... ./sink/... && python3 fixtures/peers/bench.py --ours-only $(SIZES)
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem ./features/... ./kafka ./payload ./shelf ./timetravel/... ./sources/... ./sink/... && python3 fixtures/peers/bench.py --ours-only $(SIZES)
 
 bench-peers: ## A, B and C on SIZES side by side with pinned DuckDB and Polars
 	python3 fixtures/peers/bench.py $(SIZES)
@@ -38,7 +38,7 @@ platforms: ## the golden values on amd64, amd64 v3 and arm64 (qemu-user), and no
 	.ci/platforms
 
 lint: ## gofmt, go vet, staticcheck and the house tests
-	wrong="$$(gofmt -l cmd features fixtures kafka shelf sink sources store timetravel)" && test -z "$$wrong" || { echo "gofmt: $$wrong" >&2; exit 1; } && go vet -tags integration ./... && go run $(STATICCHECK) -tags integration ./... && go test -count=1 -run '^TestHouse' ./cmd/timeseam
+	wrong="$$(gofmt -l cmd cutover features fixtures kafka payload shelf sink sources store timetravel)" && test -z "$$wrong" || { echo "gofmt: $$wrong" >&2; exit 1; } && go vet -tags integration ./... && go run $(STATICCHECK) -tags integration ./... && go test -count=1 -run '^TestHouse' ./cmd/timeseam
 
 fixtures: ## the data of the reference workload, by size, under .cache/bench
 	for size in $(SIZES); do go run ./fixtures/generate -size $$size -out .cache/bench/$$size; done

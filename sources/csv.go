@@ -3,6 +3,8 @@ package sources
 import (
 	"bytes"
 	"fmt"
+
+	"github.com/timeseam/timeseam/payload"
 )
 
 // csvReader cuts a file into records and fields (RFC 4180). A quote opens a field
@@ -160,7 +162,7 @@ func (c *csvReader) quotedField(data []byte) (f csvField, size int, err error) {
 			return f, 0, nil
 		}
 		line := c.line + int64(bytes.Count(c.rest()[:len(c.rest())-len(after)], []byte{'\n'}))
-		return f, 0, fmt.Errorf("line %d: a quoted field ends and %s follows, where a %q or the end of the line should; a quote within quotes is written twice", line, ticked(after), c.delimiter)
+		return f, 0, fmt.Errorf("line %d: a quoted field ends and %s follows, where a %q or the end of the line should; a quote within quotes is written twice", line, payload.Ticked(after), c.delimiter)
 	}
 }
 

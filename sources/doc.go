@@ -52,10 +52,10 @@
 // bytes and the library that reads them; statistics.go, describe.go and written.go tell what the footers know.
 //
 // Of text read textual.go (the dialect, and from files to one schema), stream.go
-// (decompression), lines.go, csv.go and json.go (records, fields, objects),
-// parse.go (values), target.go (columns), textpart.go (batches), textcarry.go (the
-// same as Arrow), and suggest.go (types for who has declared none). json.go reads
-// an object from bytes, wherever they come from.
+// (decompression), lines.go and csv.go (records, fields), textpart.go (batches),
+// textcarry.go (the same as Arrow), suggest.go (types for who has declared none),
+// and mend.go (what to do about texts that are no values). Objects of JSON, and
+// values spelled as text, are read by package payload.
 //
 // Pages are taken apart here. The libraries at hand read runs of equal booleans
 // wrong, refuse differences of unsigned numbers as DuckDB writes them, and take

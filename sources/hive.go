@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/payload"
 )
 
 // hivePair is one folder key=value on the way to a file.
@@ -144,12 +145,12 @@ func isHiveDate(s string) bool {
 
 // isHiveTime takes dates too, as an instant may be written as its midnight.
 func isHiveTime(s string) bool {
-	_, is := parseInstant([]byte(s))
+	_, is := payload.ParseInstant([]byte(s))
 	return is
 }
 
 func isHiveTruth(s string) bool {
-	_, is := parseBool([]byte(s))
+	_, is := payload.ParseBool([]byte(s))
 	return is && len(s) > 1 // 0 and 1 are numbers.
 }
 
@@ -164,7 +165,7 @@ func (f *File) folderValue(c *column) (v event.Column, ok bool, err error) {
 	switch {
 	case p.null:
 		v.AppendNull()
-	case !c.typ.Scalar() || appendScalar(&v, []byte(p.value)) != nil:
+	case !c.typ.Scalar() || payload.AppendText(&v, []byte(p.value)) != nil:
 		return v, true, fmt.Errorf("folder %s is no %s; declare another type for %s", p.folder, c.typ, p.key)
 	}
 	return v, true, nil
@@ -216,7 +217,7 @@ func (a *agreement) differs(c *event.Column, n int, before int64) error {
 		}
 		is := "null"
 		if !null {
-			is = ticked([]byte(Text(c, i)))
+			is = payload.Ticked([]byte(Text(c, i)))
 		}
 		return fmt.Errorf("row %d: column %s is %s, and its folder is %s; write the rows into their folder, or leave the column out of the files", before+int64(i)+1, a.name, is, a.pair.folder)
 	}

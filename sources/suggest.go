@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/payload"
 )
 
 // This file reads a table of text without declared types and says which types its
@@ -103,14 +104,14 @@ func (g *guess) text(b []byte) {
 		g.number(b)
 	}
 	if g.could&dateish != 0 {
-		g.instant(dateish, b, parseDate)
+		g.instant(dateish, b, payload.ParseDate)
 	}
 	if g.could&timeish != 0 {
-		g.instant(timeish, b, parseInstant)
+		g.instant(timeish, b, payload.ParseInstant)
 	}
 }
 
-func isBool(b []byte) bool { _, ok := parseBool(b); return ok }
+func isBool(b []byte) bool { _, ok := payload.ParseBool(b); return ok }
 
 // mark notes a text that mostly stands for null.
 func (g *guess) mark(null string) {
@@ -133,13 +134,13 @@ func (g *guess) number(b []byte) {
 	} else {
 		g.could &^= decimalish
 	}
-	v, isInt := parseInt(b)
+	v, isInt := payload.ParseInt(b)
 	if isInt && plain && len(fraction) == 0 && !bytes.ContainsAny(b, ".") {
 		g.reach(intish, v)
 	} else {
 		g.could &^= intish
 	}
-	f, isDouble := parseDouble(b)
+	f, isDouble := payload.ParseDouble(b)
 	if !isDouble {
 		g.could &^= doubleish
 		return
@@ -288,11 +289,10 @@ func (g *guess) describe(rows int64) ColumnDescription {
 }
 
 // json takes the next value of j.
-func (g *guess) json(j *jsonReader) error {
-	switch kind := j.dec.PeekKind(); kind {
+func (g *guess) json(j *payload.JSON) error {
+	switch kind := j.Kind(); kind {
 	case 'n':
-		_, err := j.dec.ReadToken()
-		return err
+		return j.Null()
 	case '{':
 		g.present++
 		g.mixed = g.mixed || g.elem != nil || g.values > 0
@@ -306,16 +306,7 @@ func (g *guess) json(j *jsonReader) error {
 		if g.elem == nil {
 			g.elem = newGuess("")
 		}
-		if _, err := j.dec.ReadToken(); err != nil {
-			return err
-		}
-		for j.dec.PeekKind() != ']' {
-			if err := g.elem.json(j); err != nil {
-				return err
-			}
-		}
-		_, err := j.dec.ReadToken()
-		return err
+		return each(j, ']', func() error { return g.elem.json(j) })
 	default:
 		return g.scalar(j, kind == '"')
 	}
@@ -323,7 +314,7 @@ func (g *guess) json(j *jsonReader) error {
 
 // scalar takes a text, number or truth value of JSON. A number in quotes is a
 // text, as its writer has said; so is the name of a null.
-func (g *guess) scalar(j *jsonReader, quoted bool) error {
+func (g *guess) scalar(j *payload.JSON, quoted bool) error {
 	t := event.Of(event.Double)
 	if !quoted {
 		g.bare++
@@ -332,7 +323,7 @@ func (g *guess) scalar(j *jsonReader, quoted bool) error {
 		g.could &= dateish | timeish
 		g.texts++
 	}
-	text, err := j.scalar(t)
+	text, err := j.Scalar(t)
 	if err != nil {
 		return err
 	}
@@ -346,29 +337,38 @@ func (g *guess) scalar(j *jsonReader, quoted bool) error {
 }
 
 // object takes the fields of an object of JSON.
-func (g *guess) object(j *jsonReader) error {
-	if _, err := j.dec.ReadToken(); err != nil {
-		return err
-	}
-	for j.dec.PeekKind() != '}' {
-		name, err := j.name()
+func (g *guess) object(j *payload.JSON) error {
+	return each(j, '}', func() error {
+		name, err := j.Name()
 		if err != nil {
 			return err
 		}
 		at, ok := g.places[string(name)]
 		if !ok {
 			if at = len(g.fields); at == guessesMost {
-				return said(fmt.Sprintf("there are more than %d names in its objects; declare those that are needed", guessesMost))
+				return fmt.Errorf("there are more than %d names in its objects; declare those that are needed", guessesMost)
 			}
 			g.places[string(name)] = at
 			g.fields = append(g.fields, newGuess(string(name)))
 		}
-		if err := g.fields[at].json(j); err != nil {
+		return g.fields[at].json(j)
+	})
+}
+
+// each opens the list or object that is next and calls do for every element.
+func each(j *payload.JSON, end byte, do func() error) error {
+	if err := j.Open(); err != nil {
+		return err
+	}
+	for {
+		more, err := j.More(end)
+		if err != nil || !more {
+			return err
+		}
+		if err := do(); err != nil {
 			return err
 		}
 	}
-	_, err := j.dec.ReadToken()
-	return err
 }
 
 // describeText reads a table of text and says what is in it.
@@ -503,7 +503,7 @@ func (d *textual) guessRecord(lines *lineReader, all *guess) (func() error, erro
 
 // guessLine returns what takes the next line of JSON.
 func (d *textual) guessLine(lines *lineReader, all *guess) func() error {
-	j := new(jsonReader)
+	j := new(payload.JSON)
 	return func() error {
 		for {
 			line, size, err := lines.peek()
@@ -526,14 +526,14 @@ func (d *textual) guessLine(lines *lineReader, all *guess) func() error {
 }
 
 // line takes a line of JSON, which is one object.
-func (g *guess) line(j *jsonReader, line []byte) error {
-	j.begin(line)
-	if j.dec.PeekKind() != '{' {
-		return noObject(line)
+func (g *guess) line(j *payload.JSON, line []byte) error {
+	j.Begin(line)
+	if j.Kind() != '{' {
+		return plainly(&payload.NotObject{Text: line})
 	}
 	err := g.object(j)
 	if err == nil {
-		err = j.finish()
+		err = j.Finish()
 	}
 	if err != nil {
 		return plainly(err)

@@ -19,6 +19,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"github.com/klauspost/compress/zstd"
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/payload"
 )
 
 // everyType is a column of every type.
@@ -328,7 +329,7 @@ func TestTextValues(t *testing.T) {
 			in, want, _ := strings.Cut(c, " ")
 			col := event.Make(types[name])
 			got := "!"
-			if appendScalar(&col, []byte(in)) == nil {
+			if payload.AppendText(&col, []byte(in)) == nil {
 				got = Text(&col, 0)
 			}
 			if got != want {
@@ -509,29 +510,27 @@ func FuzzJSONLines(f *testing.F) {
 	f.Add([]byte(`{"i":1e99999999,"d":"x","m":[[1,2],[1,2]]}`))
 	f.Add([]byte(`{"i":1,"mi":[1],"m":{"a":1,"a":2}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var targets []*target
+		var targets []*payload.Column
 		for _, field := range everyType {
-			n := newTarget(field.Name, field.Type)
-			n.begin()
-			targets = append(targets, n)
+			targets = append(targets, payload.NewColumn(field.Name, field.Type))
 		}
-		o := newObjectReader(targets)
-		if err := o.read(data); err != nil {
+		o := payload.NewObjects(targets)
+		if err := o.Append(data); err != nil {
 			return
 		}
 		if !json.Valid(data) {
 			t.Fatalf("%q is read and no JSON", data)
 		}
 		for _, n := range targets {
-			if n.col.Len() != 1 {
-				t.Fatalf("%q: column %s has %d rows", data, n.name, n.col.Len())
+			if n.Values.Len() != 1 {
+				t.Fatalf("%q: column %s has %d rows", data, n.Name, n.Values.Len())
 			}
 			// What is read is spelled again and read as the same.
-			again := event.Make(n.col.Type)
-			j := new(jsonReader)
-			j.begin([]byte(asJSON(&n.col, 0)))
-			if err := j.value(&again); err != nil || event.Compare(&again, 0, &n.col, 0) != 0 {
-				t.Fatalf("%q: %s is read again as another: %v", data, asJSON(&n.col, 0), err)
+			again := event.Make(n.Values.Type)
+			j := new(payload.JSON)
+			j.Begin([]byte(asJSON(&n.Values, 0)))
+			if err := j.Value(&again); err != nil || event.Compare(&again, 0, &n.Values, 0) != 0 {
+				t.Fatalf("%q: %s is read again as another: %v", data, asJSON(&n.Values, 0), err)
 			}
 		}
 	})

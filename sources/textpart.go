@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/payload"
 )
 
 // The most that a batch of text holds. Bytes are bounded besides, as a row may be
@@ -31,11 +32,17 @@ type textPart struct {
 	stream *stream
 	lines  *lineReader
 	csv    *csvReader
-	json   *objectReader
-	nest   *jsonReader // of values in CSV
-	rows   int64       // that were read
-	last   int         // rows of the last batch
-	err    error       // final
+	json   *payload.Objects
+	nest   payload.JSON // of values in CSV
+	rows   int64        // that were read
+	last   int          // rows of the last batch
+	err    error        // final
+}
+
+// target is one column of a batch on its way from text.
+type target struct {
+	*payload.Column
+	at int // its field in a CSV record
 }
 
 // agreedTarget is a target whose values its file's folders say too.
@@ -65,8 +72,7 @@ func (p *textPart) add(c column) {
 	}
 	var t *target
 	if at >= 0 {
-		t = newTarget(c.name, c.typ)
-		t.at = at
+		t = &target{payload.NewColumn(c.name, c.typ), at}
 	}
 	if t != nil && same != nil {
 		same.absent = p.text.JSON
@@ -118,7 +124,7 @@ func (p *textPart) Read(ctx context.Context, b *event.Batch) error {
 	}
 	n, err := p.read(ctx)
 	for i := 0; i < len(p.agreed) && err == nil; i++ {
-		err = p.agreed[i].differs(&p.agreed[i].target.col, n, p.rows-int64(n))
+		err = p.agreed[i].differs(&p.agreed[i].target.Values, n, p.rows-int64(n))
 	}
 	if err != nil {
 		if p.err = err; err != io.EOF {
@@ -134,25 +140,10 @@ func (p *textPart) Read(ctx context.Context, b *event.Batch) error {
 			b.Columns = append(b.Columns, v.column(n))
 			continue
 		}
-		c := p.targets[at].col
-		fillDicts(&c)
-		b.Columns = append(b.Columns, c)
+		b.Columns = append(b.Columns, p.targets[at].Filled())
 		at++
 	}
 	return nil
-}
-
-// fillDicts gives every dictionary of a column an entry for its nulls (E1).
-func fillDicts(c *event.Column) {
-	if c.Type.Text() {
-		c.Dict = filled(c.Dict)
-	}
-	if c.Elem != nil {
-		fillDicts(c.Elem)
-	}
-	for i := range c.Fields {
-		fillDicts(&c.Fields[i])
-	}
 }
 
 // read fills the targets with the next rows and says how many; io.EOF: none.
@@ -163,7 +154,7 @@ func (p *textPart) read(ctx context.Context) (n int, err error) {
 		}
 	}
 	for _, t := range p.targets {
-		t.begin()
+		t.Begin()
 	}
 	given := p.lines.given
 	next := p.csvRow
@@ -201,10 +192,11 @@ func (p *textPart) open(ctx context.Context) error {
 	}
 	p.lines = newLineReader(p.stream)
 	if p.text.JSON {
-		p.json = newObjectReader(p.targets)
-		for _, t := range p.targets {
-			t.row = 0
+		columns := make([]*payload.Column, len(p.targets))
+		for i, t := range p.targets {
+			columns[i] = t.Column
 		}
+		p.json = payload.NewObjects(columns)
 		return nil
 	}
 	p.csv = &csvReader{lineReader: p.lines, delimiter: p.text.Delimiter, quote: p.text.Quote}
@@ -243,20 +235,20 @@ func (p *textPart) csvRow() error {
 	for _, t := range p.targets {
 		f := c.fields[t.at]
 		if !f.quoted && p.text.null(f.text) {
-			t.col.AppendNull()
+			t.Values.AppendNull()
 			continue
 		}
 		err := error(nil)
-		if t.col.Type.Scalar() {
-			err = t.append(f.text)
+		if t.Values.Type.Scalar() {
+			err = t.Append(f.text)
 		} else {
 			err = p.nested(t, f.text)
 		}
-		if err == errValue {
-			err = fmt.Errorf("%s is no %s; %s", ticked(f.text), t.col.Type, p.mend(t, f))
+		if err == payload.ErrValue {
+			err = fmt.Errorf("%s is no %s; %s", payload.Ticked(f.text), t.Values.Type, p.mend(t, f))
 		}
 		if err != nil {
-			return fmt.Errorf("line %d, column %s: %w", c.line, t.name, err)
+			return fmt.Errorf("line %d, column %s: %w", c.line, t.Name, err)
 		}
 	}
 	return nil
@@ -267,7 +259,7 @@ func (p *textPart) mend(t *target, f csvField) string {
 	if f.quoted && len(f.text) == 0 {
 		return "quotes with nothing in them are an empty text; for null leave the quotes out"
 	}
-	return mendOf(t.col.Type, f.text)
+	return mendOf(t.Values.Type, f.text)
 }
 
 // null reports whether an unquoted text stands for null.
@@ -285,13 +277,10 @@ func (d *textual) null(text []byte) bool {
 
 // nested reads a list, struct or map, which CSV holds as JSON.
 func (p *textPart) nested(t *target, text []byte) error {
-	if p.nest == nil {
-		p.nest = new(jsonReader)
-	}
-	p.nest.begin(text)
-	err := p.nest.value(&t.col)
+	p.nest.Begin(text)
+	err := p.nest.Value(&t.Values)
 	if err == nil {
-		err = p.nest.finish()
+		err = p.nest.Finish()
 	}
 	if err != nil {
 		return plainly(err)
@@ -308,11 +297,8 @@ func (p *textPart) jsonRow() error {
 		}
 		blank := len(trimSpace(line)) == 0
 		if !blank {
-			if err := p.json.read(line); err != nil {
-				if _, is := err.(*inColumn); is {
-					return fmt.Errorf("line %d, %w", p.lines.line, err)
-				}
-				return fmt.Errorf("line %d: %w", p.lines.line, err)
+			if err := p.json.Append(line); err != nil {
+				return fmt.Errorf("line %d%w", p.lines.line, afterLine(err))
 			}
 		}
 		p.lines.take(size)

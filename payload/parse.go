@@ -1,9 +1,8 @@
-package sources
+package payload
 
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"math"
 	"math/bits"
 	"strconv"
@@ -21,9 +20,9 @@ import (
 // viewOf is b as a string for functions that keep none of it.
 func viewOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// parseInt reads a whole number. 5.0 and 1e3 are whole: writers without nulls in
+// ParseInt reads a whole number. 5.0 and 1e3 are whole: writers without nulls in
 // their integers make doubles of them.
-func parseInt(b []byte) (int64, bool) {
+func ParseInt(b []byte) (int64, bool) {
 	digits := b
 	if len(b) > 0 && (b[0] == '-' || b[0] == '+') {
 		digits = b[1:]
@@ -45,16 +44,16 @@ func parseInt(b []byte) (int64, bool) {
 }
 
 func longInt(b []byte) (int64, bool) {
-	d, ok := parseDecimal(b, event.DecimalOf(38, 0))
+	d, ok := ParseDecimal(b, event.DecimalOf(38, 0))
 	if !ok {
 		return 0, false
 	}
 	return d.Int64()
 }
 
-// parseDouble reads a number, NaN or an infinity, as the double nearest to what is
+// ParseDouble reads a number, NaN or an infinity, as the double nearest to what is
 // written. What no double is near to, such as 1e999, is none.
-func parseDouble(b []byte) (float64, bool) {
+func ParseDouble(b []byte) (float64, bool) {
 	for _, c := range b {
 		// Go's own spellings, 0x1p-2 and 1_000, are no numbers elsewhere.
 		if c == '_' || c == 'x' || c == 'X' {
@@ -71,9 +70,9 @@ func parseDouble(b []byte) (float64, bool) {
 	return v, true
 }
 
-// parseDecimal reads a number as an unscaled value of type t, if t holds it with
+// ParseDecimal reads a number as an unscaled value of type t, if t holds it with
 // all its digits.
-func parseDecimal(b []byte, t event.Type) (event.Int128, bool) {
+func ParseDecimal(b []byte, t event.Type) (event.Int128, bool) {
 	negative := false
 	if len(b) > 0 && (b[0] == '-' || b[0] == '+') {
 		negative, b = b[0] == '-', b[1:]
@@ -158,8 +157,8 @@ func shifted(v event.Int128, by int64, digit uint64) (event.Int128, bool) {
 	return v, v.Sign() >= 0 && v.Fits(38)
 }
 
-// parseBool reads true or false, in the cases that writers use, or 1 or 0.
-func parseBool(b []byte) (int64, bool) {
+// ParseBool reads true or false, in the cases that writers use, or 1 or 0.
+func ParseBool(b []byte) (int64, bool) {
 	switch string(b) {
 	case "true", "True", "TRUE", "1":
 		return 1, true
@@ -181,8 +180,8 @@ func yearLength(b []byte) int {
 	return len(b) // No year is so long.
 }
 
-// parseDate reads 2026-01-31 and +10000-01-31 as days since 1970.
-func parseDate(b []byte) (int64, bool) {
+// ParseDate reads 2026-01-31 and +10000-01-31 as days since 1970.
+func ParseDate(b []byte) (int64, bool) {
 	n := yearLength(b)
 	if len(b) != n+len("-01-31") || b[n] != '-' || b[n+3] != '-' {
 		return 0, false
@@ -230,16 +229,16 @@ func number(b []byte) (int, bool) {
 	return v, len(b) > 0 && len(b) <= 9
 }
 
-// parseInstant reads an instant in ISO 8601 as microseconds since 1970: a date, T
+// ParseInstant reads an instant in ISO 8601 as microseconds since 1970: a date, T
 // or a space, hours and minutes, perhaps seconds and a fraction of any length,
 // which is floored, and perhaps Z or an offset, such as +02:00. Without one it is
 // UTC. A date alone is its midnight.
-func parseInstant(b []byte) (int64, bool) {
+func ParseInstant(b []byte) (int64, bool) {
 	n := yearLength(b) + len("-01-31")
 	if len(b) < n {
 		return 0, false
 	}
-	days, ok := parseDate(b[:n])
+	days, ok := ParseDate(b[:n])
 	if !ok {
 		return 0, false
 	}
@@ -264,6 +263,8 @@ func instantOf(days, inDay int64) (at int64, ok bool) {
 	at = midnight + inDay
 	return at, (inDay < 0) == (at < midnight)
 }
+
+const microsecondsOfDay = 24 * 60 * 60 * 1_000_000
 
 // lastDay is that of the last instant of 64 bits.
 const lastDay = math.MaxInt64 / microsecondsOfDay
@@ -347,27 +348,27 @@ func parseOffset(b []byte) (int64, bool) {
 	return sign * int64(hours*60+minutes) * 60_000_000, ok && hours <= 23 && minutes <= 59
 }
 
-// errValue is that a text is no value of its type. Who knows the place makes a
+// ErrValue is that a text is no value of its type. Who knows the place makes a
 // sentence of it.
-var errValue = errors.New("no value of the type")
+var ErrValue = errors.New("no value of the type")
 
-// appendScalar appends the value that text spells to a column of a single value.
-func appendScalar(c *event.Column, text []byte) error {
+// AppendText appends the value that text spells to a column of a single value.
+func AppendText(c *event.Column, text []byte) error {
 	ok := true
 	switch c.Type.Kind {
 	case event.Int:
 		var v int64
-		if v, ok = parseInt(text); ok {
+		if v, ok = ParseInt(text); ok {
 			c.AppendInt(v)
 		}
 	case event.Double:
 		var v float64
-		if v, ok = parseDouble(text); ok {
+		if v, ok = ParseDouble(text); ok {
 			c.AppendFloat(v)
 		}
 	case event.Decimal:
 		var v event.Int128
-		if v, ok = parseDecimal(text, c.Type); ok {
+		if v, ok = ParseDecimal(text, c.Type); ok {
 			c.AppendDecimal(v)
 		}
 	case event.String:
@@ -383,36 +384,33 @@ func appendScalar(c *event.Column, text []byte) error {
 		return appendInstant(c, text)
 	}
 	if !ok {
-		return errValue
+		return ErrValue
 	}
 	return nil
 }
 
-// appendInstant is appendScalar for truth values, dates and instants.
+// appendInstant is AppendText for truth values, dates and instants.
 func appendInstant(c *event.Column, text []byte) error {
-	parse := parseInstant
+	parse := ParseInstant
 	switch c.Type.Kind {
 	case event.Bool:
-		parse = parseBool
+		parse = ParseBool
 	case event.Date:
-		parse = parseDate
+		parse = ParseDate
 	}
 	v, ok := parse(text)
 	if !ok {
-		return errValue
+		return ErrValue
 	}
 	c.AppendInt(v)
 	return nil
 }
 
-// nullWords are what writers spell for null, for the mend of a fault.
-var nullWords = []string{"", "NA", "N/A", "n/a", "null", "NULL", "Null", "None", "nil", "-", `\N`, "NaN", "nan", "NaT"}
-
 // tickedMost is how many characters of a text an error shows.
 const tickedMost = 40
 
-// ticked is a text as an error shows it: on one line and short.
-func ticked(text []byte) string {
+// Ticked is a text as an error shows it: on one line and short.
+func Ticked(text []byte) string {
 	clean := strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			return '·'
@@ -423,27 +421,4 @@ func ticked(text []byte) string {
 		clean = string([]rune(clean)[:tickedMost-3]) + "..."
 	}
 	return "`" + clean + "`"
-}
-
-// mendOf says what to do about a text that is no value of t.
-func mendOf(t event.Type, text []byte) string {
-	word := string(text[:min(len(text), 16)])
-	for _, null := range nullWords {
-		if word == null && len(text) == len(null) {
-			return fmt.Sprintf("if it stands for null, say null: [%q] beside the path", word)
-		}
-	}
-	switch t.Kind {
-	case event.String:
-		return "it is not UTF-8; write the file as UTF-8, or declare the column bytes and write base64"
-	case event.Bytes:
-		return "bytes are written in base64"
-	case event.Timestamp:
-		return "write 2026-01-31T12:00:00Z, or declare the column int64 or string and make the instant of it in a field of its own, such as {type: timestamp, history: to_timestamp_ms(x)}"
-	case event.Date:
-		return "write 2026-01-31, or declare the column string and cast it"
-	case event.List, event.Struct, event.Map:
-		return "write it as JSON"
-	}
-	return "mend the file, or declare the column string and cast it"
 }
