@@ -74,7 +74,7 @@ func (a *Audit) Run(ctx context.Context) ([]Hour, error) {
 	a.hours = map[event.Time]*Hour{}
 	for _, side := range []Side{History, Stream} {
 		if err := a.read(ctx, side, func(b *event.Batch, i int, t event.Time) {
-			from := hourOf(t)
+			from := t.Hour()
 			h := a.hours[from]
 			if h == nil {
 				h = &Hour{From: from}
@@ -91,15 +91,6 @@ func (a *Audit) Run(ctx context.Context) ([]Hour, error) {
 	}
 	slices.SortFunc(all, func(x, y Hour) int { return cmp.Compare(x.From, y.From) })
 	return all, nil
-}
-
-// hourOf is the hour of an instant, floored.
-func hourOf(t event.Time) event.Time {
-	past := int64(t) % hour
-	if past < 0 {
-		past += hour
-	}
-	return t.Earlier(past)
 }
 
 // read gives every row of a side that is of the span.

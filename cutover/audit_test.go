@@ -138,10 +138,10 @@ func TestAuditIsOfContent(t *testing.T) {
 	}
 }
 
-// TestHourOf holds the hours before 1970, which a plain remainder would cut upwards.
-func TestHourOf(t *testing.T) {
+// TestHour holds the hours before 1970, which a plain remainder would cut upwards.
+func TestHour(t *testing.T) {
 	for at, want := range map[int64]int64{0: 0, 1: 0, hour - 1: 0, hour: hour, -1: -hour, -hour: -hour} {
-		if got := hourOf(event.Time(at)); got != event.Time(want) {
+		if got := event.Time(at).Hour(); got != event.Time(want) {
 			t.Errorf("the hour of %d is %d, want %d", at, got, want)
 		}
 	}

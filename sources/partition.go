@@ -364,3 +364,16 @@ func (f *File) Folder() (times event.Span, ok bool) {
 	}
 	return f.bound.span, true
 }
+
+// Empty is a table without files or columns.
+func Empty() *Table { return &Table{} }
+
+// FolderColumns are the columns whose values stand in the names of folders alone.
+func (t *Table) FolderColumns() (names []string) {
+	for _, c := range t.columns {
+		if c.hive {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}

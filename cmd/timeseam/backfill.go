@@ -40,6 +40,7 @@ func backfillCommand() *cli.Command {
 			&cli.BoolFlag{Name: "resume", Usage: "write down how far the run has come, and go on from where one that was killed had come to", EnvVars: environment("resume")},
 			&cli.StringFlag{Name: snapshotsFlag, Usage: "begin with what the run of the interval before left in this folder, and leave the same for the next", EnvVars: environment(snapshotsFlag)},
 			&cli.StringFlag{Name: "profile", Usage: "write a CPU profile to this file, for go tool pprof", EnvVars: environment("profile")},
+			&cli.BoolFlag{Name: "history-only", Usage: "read no stream: what happened after the histories end is not known", EnvVars: environment("history-only")},
 			&cli.BoolFlag{Name: "strict", Usage: "fail, and write nothing, if a value is outside its type", EnvVars: environment("strict")},
 			&cli.StringFlag{Name: "progress", Usage: "auto (bars on a terminal), plain (lines), none", Value: "auto", EnvVars: environment("progress")},
 			jsonFlag("print the report as JSON"),
@@ -63,6 +64,7 @@ type backfillJob struct {
 	resume         bool
 	snapshots      string // the folder that has them; "": none is begun with or left
 	strict         bool
+	historyOnly    bool
 	complete       *event.Time // what a person says of it; nil: nothing
 	progress       func(timetravel.Progress)
 }
@@ -72,7 +74,7 @@ func backfill(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	job := backfillJob{spec: spec, set: c.String("training-set"), out: c.String("output"), workers: c.Int("workers"), strict: c.Bool("strict"), tempDir: c.String("temp-dir"), resume: c.Bool("resume"), snapshots: c.String(snapshotsFlag)}
+	job := backfillJob{spec: spec, set: c.String("training-set"), out: c.String("output"), workers: c.Int("workers"), strict: c.Bool("strict"), tempDir: c.String("temp-dir"), resume: c.Bool("resume"), historyOnly: c.Bool("history-only"), snapshots: c.String(snapshotsFlag)}
 	switch {
 	case job.out == "":
 		return wrongf("backfill needs an output; write -o training.parquet, -o training/ for a folder of files, or -o - for an Arrow stream")
@@ -138,11 +140,29 @@ func (j *backfillJob) run(ctx context.Context) (*manifest, *runReport, error) {
 		return nil, nil, err
 	}
 	in := openInputs(ctx, def, j.set)
-	plan, err := in.compile(j.set)
+	in.historyOnly = j.historyOnly
+	defer in.disconnect()
+	plan, err := in.planned(ctx, j.set)
 	if err != nil {
 		return nil, nil, err
 	}
 	return j.backfill(ctx, plan, in, start)
+}
+
+// planned compiles a training set, with the schemas of the topics that it reads, which
+// are opened with that.
+func (in *inputs) planned(ctx context.Context, set string) (*features.Plan, error) {
+	plan, err := in.compile(set)
+	if err != nil {
+		return nil, err
+	}
+	if s := plan.Queries.Source; s != nil && s.Stream != nil && !in.historyOnly {
+		return nil, wrongf("training set %s asks at the events of source %s, which has a stream; that is not built yet: ask at the rows of a file, or of its history with --history-only", set, s.Name.Value)
+	}
+	if err := in.connect(ctx, plan); err != nil || len(in.streams) == 0 {
+		return plan, err
+	}
+	return in.compile(set)
 }
 
 // chooseSet returns the training set that is meant.
@@ -210,6 +230,10 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	}
 	defer out.Close()
 	complete := in.complete(plan, j.complete)
+	in.completed = complete
+	if err := j.unjoined(in); err != nil {
+		return nil, nil, err
+	}
 	seam, err := j.openSeam(plan, in)
 	if err != nil {
 		return nil, nil, err
@@ -220,8 +244,8 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 		return nil, nil, err
 	}
 	defer keep.close()
-	b := j.bounded(plan, in, seam)
-	b.Shelf, b.Hands, b.Sink, b.Complete = keep.shelf, keep.hands, out, untils(complete)
+	b := j.bounded(ctx, plan, in, seam)
+	b.Shelf, b.Hands, b.Sink, b.Complete = keep.shelf, keep.hands, &lettered{out, in}, in.untils(complete)
 	if options.Carried != nil {
 		b.Carry = carrying(spine, plan.Queries.Carried)
 	}
@@ -235,11 +259,17 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	m, r := newManifest(plan, in, report), newRunReport(j, report, start)
 	m.known(in, complete)
 	m.Snapshot = seam.entry()
+	certificates := in.certificates(plan, m, report)
 	if j.target == nil {
 		return m, r, nil
 	}
 	written := out.(sink.Output)
 	m.Output = newOutputEntry(j.target, options, written)
+	if len(certificates) > 0 {
+		if err := attachJSON(ctx, written, certificateSuffix, certificates); err != nil {
+			return nil, nil, err
+		}
+	}
 	if err := m.attach(ctx, written, r); err != nil || seam == nil {
 		return m, r, err
 	}
@@ -247,7 +277,7 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 }
 
 // bounded is the run over the inputs, but for where it keeps things and what it writes to.
-func (j *backfillJob) bounded(plan *features.Plan, in *inputs, seam *seam) *timetravel.Backfill {
+func (j *backfillJob) bounded(ctx context.Context, plan *features.Plan, in *inputs, seam *seam) *timetravel.Backfill {
 	spine := in.spines[j.set]
 	in.ahead = seam != nil
 	b := &timetravel.Backfill{
@@ -260,7 +290,14 @@ func (j *backfillJob) bounded(plan *features.Plan, in *inputs, seam *seam) *time
 			if seam != nil {
 				t = seam.rest(in, i.Source.Name.Value, t)
 			}
-			return t.Parts(names(i.Columns), j.workers)
+			if in.streams[i.Source.Name.Value] == nil {
+				return historyParts(&i, t, nil, j.workers)
+			}
+			both, err := in.join(ctx, &i, t, reach)
+			if err != nil {
+				return nil, err
+			}
+			return both.parts(ctx, j.workers)
 		},
 		Spine:   func() (event.Source, error) { return spine.Read(names(plan.Queries.Read())) },
 		Content: func() (event.Source, error) { return spine.Read(names(plan.Queries.Content)) },

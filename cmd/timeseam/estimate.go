@@ -61,7 +61,7 @@ func newEstimate(plan *features.Plan, in *inputs, limit int64) (*estimate, error
 	for i, input := range plan.Inputs {
 		read := in.read(input.Source.Name.Value)
 		e.ReadRows += read.Estimate()
-		e.ReadBytes += read.StoredBytes(names(input.Columns))
+		e.ReadBytes += read.StoredBytes(names(input.History.Reads))
 		for _, v := range plan.Views {
 			if v.Input == i && plan.Self() == input.Source.Name.Value {
 				held += rows * keptBytes(v)

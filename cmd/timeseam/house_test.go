@@ -108,6 +108,7 @@ var rooms = map[string]room{
 	"features/aggregate": {imports: []string{"features/event"}},
 	"features":           {imports: []string{"features/event", "features/expr", "features/aggregate"}},
 	"kafka":              {imports: []string{"features/event"}},
+	"cutover":            {imports: []string{"features/event"}},
 	"shelf":              {imports: []string{"features/event"}},
 	"timetravel":         {imports: []string{"features", "features/event", "shelf"}, tests: []string{"features/expr", "features/aggregate", "sources", "sink"}},
 	"store":              {tests: []string{"store/storetest"}},
@@ -117,7 +118,7 @@ var rooms = map[string]room{
 	"sink":               {imports: []string{"features/event", "store"}, tests: []string{"sources", "store/storetest"}},
 	"fixtures":           {imports: []string{"features/event"}},
 	"fixtures/generate":  {imports: []string{"fixtures"}},
-	"cmd/timeseam":       {imports: []string{"features", "features/event", "features/expr", "features/aggregate", "shelf", "timetravel", "sources", "sink", "store", "fixtures"}, tests: []string{"store/storetest"}},
+	"cmd/timeseam":       {imports: []string{"features", "features/event", "features/expr", "features/aggregate", "shelf", "timetravel", "sources", "sink", "store", "fixtures", "kafka", "payload", "cutover"}, tests: []string{"store/storetest"}},
 }
 
 // TestHouseRooms holds every import between our packages to the table.

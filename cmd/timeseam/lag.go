@@ -161,7 +161,7 @@ func measureLag(ctx context.Context, in *inputs, s *features.Source) (sourceLag,
 	}
 	m := sourceLag{Source: s.Name.Value, Arrival: s.Arrival.Value, Time: s.Time(), Micros: map[string]int64{}, Over: map[string]int64{}}
 	q := &timetravel.Lag{View: plan.Views[0], Workers: runtime.GOMAXPROCS(0), Open: func() ([]event.Source, error) {
-		return in.histories[s.Name.Value].Parts(names(plan.Inputs[0].Columns), runtime.GOMAXPROCS(0))
+		return historyParts(&plan.Inputs[0], in.histories[s.Name.Value], nil, runtime.GOMAXPROCS(0))
 	}}
 	for _, quantile := range lagQuantiles {
 		q.Quantiles = append(q.Quantiles, quantile.thousandths)

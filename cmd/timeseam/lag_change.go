@@ -277,7 +277,7 @@ func (t *trial) unknown(ctx context.Context, x *changedValue, plans [2]*features
 
 // each reads an input's history, or the table that is a part of it, batch by batch.
 func (t *trial) each(ctx context.Context, in features.Input, table *sources.Table, do func(b *event.Batch)) error {
-	parts, err := table.Parts(names(in.Columns), 1)
+	parts, err := historyParts(&in, table, nil, 1)
 	if err != nil {
 		return err
 	}

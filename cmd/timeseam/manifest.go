@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/timeseam/timeseam/cutover"
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
 	"github.com/timeseam/timeseam/sink"
@@ -48,6 +49,8 @@ type manifest struct {
 	Ties        []tieEntry       `json:"ties"`
 	Counts      []countsEntry    `json:"counts"`
 	SpineCounts map[string]int64 `json:"spine_counts"`
+
+	certificates []*cutover.Certificate // for a person; a file beside has them
 }
 
 // outputEntry says which files were written, and what of the values their format
@@ -188,6 +191,8 @@ type inputEntry struct {
 	Columns   []string `json:"columns"`
 	OutOfType int64    `json:"values_out_of_type"`
 	NaN       int64    `json:"nan_values"`
+
+	Stream *streamEntry `json:"stream,omitempty"`
 	tableEntry
 	Partitions *partitionsEntry `json:"partitions,omitempty"` // of a source that says so
 	Pruned     *prunedEntry     `json:"pruned,omitempty"`     // what statistics left unread
@@ -319,6 +324,12 @@ func (m *manifest) print(w io.Writer, r *runReport) {
 		if i.Complete != nil {
 			i.Complete.print(w, "source "+i.Source+": ")
 		}
+		if i.Stream != nil && i.Stream.Note != "" {
+			fmt.Fprintf(w, "source %s: topic %s: %s\n", i.Source, i.Stream.Topic, i.Stream.Note)
+		}
+	}
+	for _, c := range m.certificates {
+		c.Print(w)
 	}
 	for _, c := range m.Counts {
 		fmt.Fprintf(w, "view %s: %s%s\n", c.View, plural(int(c.Events), "event"), remarks(c.Counts))

@@ -293,7 +293,7 @@ type identity struct {
 }
 
 func (j *backfillJob) identity(plan *features.Plan, in *inputs) identity {
-	id := identity{Release: version, System: runtime.GOOS + "/" + runtime.GOARCH, Set: j.set, Digest: plan.Digest(), Complete: untils(in.complete(plan, j.complete)), Interval: j.target.Interval}
+	id := identity{Release: version, System: runtime.GOOS + "/" + runtime.GOARCH, Set: j.set, Digest: plan.Digest(), Complete: in.untils(in.complete(plan, j.complete)), Interval: j.target.Interval}
 	if text, err := os.ReadFile(j.spec); err == nil {
 		id.Definition = sha256.Sum256(text)
 	}

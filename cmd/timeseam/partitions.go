@@ -193,11 +193,14 @@ func (m *manifest) known(in *inputs, complete map[string]*completeEntry) {
 	}
 }
 
-// untils is what a run needs of it.
-func untils(complete map[string]*completeEntry) map[string]event.Time {
+// untils is what a run needs of it: of a source whose stream is read the newest event
+// tells.
+func (in *inputs) untils(complete map[string]*completeEntry) map[string]event.Time {
 	all := map[string]event.Time{}
 	for name, e := range complete {
-		all[name] = e.until
+		if in.streams[name] == nil {
+			all[name] = e.until
+		}
 	}
 	return all
 }

@@ -27,6 +27,9 @@ type prunedEntry struct {
 // prune leaves out of what is read of a plan's source what nobody needs.
 func (f *fetched) prune(plan *features.Plan, s *features.Source, reach event.Span) {
 	at := slices.IndexFunc(plan.Inputs, func(i features.Input) bool { return i.Source == s })
+	if !plan.Inputs[at].History.Plain() {
+		return // what footers know is of other columns than the plan's
+	}
 	columns, e := plan.Inputs[at].Columns, prunedEntry{}
 	some := f.table.Without(func(known sources.Known) bool {
 		switch plan.Need(at, reach, func(column int) (event.Column, bool) { return known(columns[column].Name) }) {

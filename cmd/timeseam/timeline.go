@@ -318,7 +318,7 @@ func (h *history) gather(ctx context.Context) error {
 	for i, in := range h.plan.Inputs {
 		all := emptyBatch(in.Columns)
 		h.kept = append(h.kept, all)
-		parts, err := h.in.histories[in.Source.Name.Value].Parts(names(in.Columns), 1)
+		parts, err := historyParts(&in, h.in.histories[in.Source.Name.Value], nil, 1)
 		if err != nil {
 			return err
 		}

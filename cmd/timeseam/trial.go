@@ -280,7 +280,7 @@ func (t *trial) ask(ctx context.Context, plan *features.Plan, instants ...[]even
 	spine := t.spine(plan, instants...)
 	out := &gathered{emptyBatch(plan.Outputs)}
 	asked := keysAsked(plan, spine)
-	b := &timetravel.Backfill{Plan: plan, Visibility: visibilityOf(plan.TrainingSet), Sink: out, Workers: t.workers, Events: int64(spine.Len) * 16, Complete: untils(t.in.complete(plan, nil)),
+	b := &timetravel.Backfill{Plan: plan, Visibility: visibilityOf(plan.TrainingSet), Sink: out, Workers: t.workers, Events: int64(spine.Len) * 16, Complete: t.in.untils(t.in.complete(plan, nil)),
 		History: func(in features.Input, reach event.Span) ([]event.Source, error) {
 			table, err := t.in.fetch(plan, &in, reach)
 			if err != nil {
@@ -299,7 +299,7 @@ func (t *trial) ask(ctx context.Context, plan *features.Plan, instants ...[]even
 // A label's source is read as it is: its newest event may say how far the data go,
 // whose ever it is.
 func (t *trial) history(plan *features.Plan, in features.Input, table *sources.Table, asked []map[event.Hash]bool) ([]event.Source, error) {
-	parts, err := table.Parts(names(in.Columns), t.workers)
+	parts, err := historyParts(&in, table, nil, t.workers)
 	if err != nil {
 		return nil, err
 	}

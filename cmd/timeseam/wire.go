@@ -31,6 +31,11 @@ type inputs struct {
 	interval  *event.Span               // of which explain speaks; nil: of all that the spine asks
 	rest      map[string]*sources.Table // by source: what is left to read beside a snapshot
 	ahead     bool                      // a snapshot is left: what comes after all questions is read too
+
+	historyOnly bool                      // streams are not read
+	streams     map[string]*stream        // by source: topics that are open
+	joins       map[string]*joined        // by source: what is read of both copies
+	completed   map[string]*completeEntry // by source: up to when histories are complete
 }
 
 // newFinder finds tables on this machine, and objects by the settings of AWS.
@@ -39,9 +44,14 @@ func newFinder() sources.Finder { return sources.Finder{Store: store.New(store.O
 // openInputs opens the histories of a definition, and the spine of the training
 // set named, or of all.
 func openInputs(ctx context.Context, def *features.Definition, set string) *inputs {
-	in := &inputs{def: def, finder: newFinder(), histories: map[string]*sources.Table{}, spines: map[string]*sources.Table{}, missing: map[string]error{}, misfits: map[string]*event.Fault{}, fetched: map[string]*fetched{}, rest: map[string]*sources.Table{}}
+	in := &inputs{def: def, finder: newFinder(), histories: map[string]*sources.Table{}, spines: map[string]*sources.Table{}, missing: map[string]error{}, misfits: map[string]*event.Fault{}, fetched: map[string]*fetched{}, rest: map[string]*sources.Table{},
+		streams: map[string]*stream{}, joins: map[string]*joined{}, completed: map[string]*completeEntry{}}
 	for i := range def.Sources {
 		s := &def.Sources[i]
+		if !s.History.Path.Given() {
+			in.histories[s.Name.Value] = sources.Empty() // it has a stream alone
+			continue
+		}
 		t, err := in.open(ctx, s.History, s.Fields)
 		if err != nil {
 			in.missing["source "+s.Name.Value] = fmt.Errorf("history of source %s: %w", s.Name.Value, err)
@@ -92,9 +102,14 @@ func (in *inputs) open(ctx context.Context, at features.Table, fields []features
 
 // catalog is what the opened tables hold.
 func (in *inputs) catalog() features.Catalog {
-	c := features.Catalog{Histories: map[string]event.Schema{}, Spines: map[string]event.Schema{}}
+	c := features.Catalog{Histories: map[string]event.Schema{}, Spines: map[string]event.Schema{}, Streams: map[string]event.Schema{}, Folders: map[string][]string{}}
 	for name, t := range in.histories {
-		c.Histories[name] = t.Schema()
+		c.Histories[name], c.Folders[name] = t.Schema(), t.FolderColumns()
+	}
+	for name, s := range in.streams {
+		if s.schema != nil {
+			c.Streams[name] = s.schema
+		}
 	}
 	for name, t := range in.spines {
 		c.Spines[name] = t.Schema()

@@ -111,3 +111,13 @@ func (t Time) Later(by int64) Time {
 	}
 	return t + Time(by)
 }
+
+// Hour is the hour in which t is, floored, also before 1970.
+func (t Time) Hour() Time {
+	const hour = 3_600_000_000
+	past := int64(t) % hour
+	if past < 0 {
+		past += hour
+	}
+	return t.Earlier(past)
+}

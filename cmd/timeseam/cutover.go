@@ -1,0 +1,502 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"path"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+
+	"github.com/timeseam/timeseam/cutover"
+	"github.com/timeseam/timeseam/features"
+	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/kafka"
+	"github.com/timeseam/timeseam/sources"
+	"github.com/timeseam/timeseam/timetravel"
+)
+
+// joined is the two copies of a source as one run reads them.
+type joined struct {
+	*stream
+	input    *features.Input
+	evidence cutover.Evidence
+	log      cutover.Log
+	cut      *cutover.Cut   // nil: the source has a stream alone
+	ranges   []kafka.Range  // what is read of the topic; empty: nothing
+	table    *sources.Table // what is read of the history; nil: there is none
+	reading  *kafka.Reading
+
+	before, late atomic.Int64 // records of before the cut; of those, what was stamped after it
+}
+
+// join decides what is read of each copy of an input for questions that reach so far.
+// t is what the questions need of the history; nil: there is none.
+func (in *inputs) join(ctx context.Context, i *features.Input, t *sources.Table, reach event.Span) (*joined, error) {
+	s := in.streams[i.Source.Name.Value]
+	j := &joined{stream: s, input: i, table: t, log: logOf(s.topic)}
+	in.joins[i.Source.Name.Value] = j
+	if t == nil {
+		j.ranges = s.topic.All()
+		return j, nil
+	}
+	complete := in.completed[i.Source.Name.Value]
+	leave, err := j.findEvidence(ctx, in.histories[i.Source.Name.Value], complete)
+	if err != nil {
+		return nil, err
+	}
+	c := &i.Source.Cutover
+	if wanted := cutover.Kind(c.By.Value); j.evidence.By != "" && reach.To <= j.evidence.Until && wanted != cutover.ByOffset && (wanted != "" || j.evidence.Next == nil) {
+		return j, nil // the history answers it all
+	}
+	wish := cutover.Wish{Source: i.Source.Name.Value, Kind: cutover.Kind(c.By.Value), Margin: marginOf(i.Source)}
+	if err := j.findFirst(ctx); err != nil {
+		return nil, err
+	}
+	j.cut, err = cutover.Choose(wish, j.evidence, j.log, func(at event.Time) ([]int64, error) {
+		all, err := s.topic.At(ctx, []event.Time{at})
+		if err != nil {
+			return nil, err
+		}
+		return all[0], nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if j.cut.Kind == cutover.ByOffset && leave != nil {
+		j.table = t.WithoutFiles(func(f *sources.File) bool { return leave[f.Path] })
+	}
+	for _, start := range j.cut.Starts {
+		if start.From < start.To {
+			j.ranges = append(j.ranges, kafka.Range{Partition: start.Partition, From: start.From, To: start.To})
+		}
+	}
+	return j, nil
+}
+
+// marginOf is how long before the cut a stream is read from.
+func marginOf(s *features.Source) int64 {
+	if s.Cutover.Margin.Given() {
+		us, _ := features.ParseDuration(s.Cutover.Margin.Value)
+		return us
+	}
+	return s.LatenessMicros()
+}
+
+// logOf is a topic as a cut knows it.
+func logOf(t *kafka.Topic) cutover.Log {
+	log := cutover.Log{Topic: t.Name, ID: t.ID.String(), Compacted: t.Settings.Compacted(), Appended: t.Settings.Timestamps == "LogAppendTime"}
+	for p, b := range t.Partitions {
+		log.Partitions = append(log.Partitions, cutover.Partition{ID: int32(p), Start: b.Start, End: b.End, First: event.MinTime})
+	}
+	return log
+}
+
+// findFirst finds when the first record was stamped of those partitions that have lost
+// what was before it.
+func (j *joined) findFirst(ctx context.Context) error {
+	for p := range j.log.Partitions {
+		b := &j.log.Partitions[p]
+		if b.Start == 0 || b.Start >= b.End {
+			continue
+		}
+		r, err := j.topic.Reading(kafka.Want{Own: event.Schema{stamp}}, []kafka.Range{{Partition: b.ID, From: b.Start, To: b.End}})
+		if err != nil {
+			return err
+		}
+		part := r.Parts()[0]
+		var rows event.Batch
+		err = part.Read(ctx, &rows)
+		part.Close()
+		switch {
+		case errors.Is(err, io.EOF):
+			b.First = event.MaxTime // no record is left
+		case err != nil:
+			return err
+		case !rows.Columns[0].IsNull(0):
+			b.First = event.Time(rows.Columns[0].Ints[0])
+		}
+	}
+	return nil
+}
+
+// findEvidence finds what the history tells of where it ends. leave are the files that
+// a cut by offset leaves out.
+func (j *joined) findEvidence(ctx context.Context, whole *sources.Table, complete *completeEntry) (leave map[string]bool, err error) {
+	s := j.source
+	j.evidence.IDs = s.EventID.Given()
+	if complete != nil && complete.until > event.MinTime {
+		j.evidence.Until, j.evidence.By = complete.until, complete.By
+	}
+	if s.Cutover.By.Given() && s.Cutover.By.Value != string(cutover.ByOffset) {
+		return nil, nil // nobody asks for offsets
+	}
+	columns := []string{s.Cutover.Partition.Value, s.Cutover.Offset.Value}
+	if !s.Cutover.Offset.Given() {
+		columns = []string{"_partition", "_offset"}
+	}
+	schema := whole.Schema()
+	if schema.Index(columns[0]) >= 0 && schema.Index(columns[1]) >= 0 {
+		j.evidence.Told = fmt.Sprintf("its rows tell offsets, in columns %s and %s", columns[0], columns[1])
+		j.evidence.Next, err = nextByColumn(ctx, whole, columns)
+		return nil, err
+	}
+	if s.Cutover.Offset.Given() {
+		return nil, fmt.Errorf("the history of source %s has no columns %s and %s, which cutover names", s.Name.Value, columns[0], columns[1])
+	}
+	var files []string
+	for _, f := range whole.Files {
+		files = append(files, path.Base(filepath.ToSlash(f.Path)))
+	}
+	next, left, err := cutover.NextByName(j.topic.Name, files)
+	if err != nil || next == nil {
+		return nil, err
+	}
+	leave = map[string]bool{}
+	for i, is := range left {
+		leave[whole.Files[i].Path] = is
+	}
+	j.evidence.Next, j.evidence.Told = next, "its files are named by topic, partition and offset, as Kafka Connect names them; the last of each partition is left out"
+	return leave, nil
+}
+
+// nextByColumn is the offset behind the last of each partition that rows tell.
+func nextByColumn(ctx context.Context, t *sources.Table, columns []string) (map[int32]int64, error) {
+	parts, err := t.Parts(columns, 1)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		for _, p := range parts {
+			p.Close()
+		}
+	}()
+	next := map[int32]int64{}
+	var b event.Batch
+	for _, p := range parts {
+		for {
+			err := p.Read(ctx, &b)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return nil, err
+			}
+			of, at := &b.Columns[0], &b.Columns[1]
+			if of.Type.Kind != event.Int || at.Type.Kind != event.Int {
+				return nil, fmt.Errorf("columns %s and %s are %s and %s, and partitions and offsets are integers", columns[0], columns[1], of.Type, at.Type)
+			}
+			for i := range b.Len {
+				if of.IsNull(i) || at.IsNull(i) || of.Ints[i] < 0 || of.Ints[i] > math.MaxInt32 || at.Ints[i] < 0 {
+					return nil, fmt.Errorf("a row of the history tells no partition and offset in columns %s and %s; every row must, for a cutover by offset", columns[0], columns[1])
+				}
+				next[int32(of.Ints[i])] = max(next[int32(of.Ints[i])], at.Ints[i]+1)
+			}
+		}
+	}
+	return next, nil
+}
+
+// parts are the rows of both copies, history first.
+func (j *joined) parts(ctx context.Context, workers int) ([]event.Source, error) {
+	var all []event.Source
+	var below, above *event.Span
+	if j.cut != nil && j.cut.Kind == cutover.ByEventTime {
+		below, above = &event.Span{From: event.MinTime, To: j.cut.At}, &event.Span{From: j.cut.At, To: event.MaxTime}
+	}
+	if j.table != nil {
+		parts, err := historyParts(j.input, j.table, below, workers)
+		if err != nil {
+			return nil, err
+		}
+		all = parts
+	}
+	if len(j.ranges) == 0 {
+		return all, nil
+	}
+	var order []int
+	var err error
+	if j.reading, order, err = j.stream.reading(ctx, j.input.Stream.Reads, j.ranges); err != nil {
+		return nil, err
+	}
+	for i, p := range j.reading.Parts() {
+		all = append(all, &streamPart{Source: p, joined: j, of: j.ranges[i], order: order, span: above})
+	}
+	return all, nil
+}
+
+// historyParts are the rows of a history in the input's columns, of a span; nil: all.
+func historyParts(i *features.Input, t *sources.Table, of *event.Span, workers int) ([]event.Source, error) {
+	parts, err := t.Parts(names(i.History.Reads), workers)
+	if err != nil || of == nil && i.History.Plain() {
+		return parts, err
+	}
+	for k, p := range parts {
+		parts[k] = &historyPart{Source: p, input: i, span: of}
+	}
+	return parts, nil
+}
+
+// historyPart is a part of a history as rows of an input.
+type historyPart struct {
+	event.Source
+	input  *features.Input
+	span   *event.Span
+	raw    event.Batch
+	counts event.Counts
+}
+
+// Schema is the input's columns.
+func (p *historyPart) Schema() event.Schema { return p.input.Columns }
+
+// Counted is what was noteworthy in reading them and in making them.
+func (p *historyPart) Counted() event.Counts {
+	n := p.counts
+	if c, is := p.Source.(event.Counter); is {
+		read := c.Counted()
+		n.Add(&read)
+	}
+	return n
+}
+
+// Read fills b with the next rows that there are.
+func (p *historyPart) Read(ctx context.Context, b *event.Batch) error {
+	for {
+		if err := p.Source.Read(ctx, &p.raw); err != nil {
+			return err
+		}
+		rows := p.input.History.Rows(&p.raw, &p.counts)
+		kept := &rows
+		if p.span != nil {
+			kept, _ = p.input.Between(kept, *p.span)
+		}
+		if kept.Len > 0 {
+			*b = *kept
+			return nil
+		}
+	}
+}
+
+// Folder is the times of the folder that the rows lie in.
+func (p *historyPart) Folder() (event.Span, bool) {
+	if f, is := p.Source.(interface{ Folder() (event.Span, bool) }); is && p.span == nil {
+		return f.Folder()
+	}
+	return event.Span{}, false
+}
+
+// Place names the file and the row of a row of the last batch.
+func (p *historyPart) Place(row int) string {
+	if f, is := p.Source.(interface{ Place(int) string }); is {
+		return f.Place(row)
+	}
+	return ""
+}
+
+// streamPart is a range of a topic as rows of an input.
+type streamPart struct {
+	event.Source
+	*joined
+	of     kafka.Range
+	order  []int       // where what the copy reads stands in a batch; the timestamp last
+	span   *event.Span // nil: all
+	raw    event.Batch
+	counts event.Counts
+	ended  bool
+}
+
+// Schema is the input's columns.
+func (p *streamPart) Schema() event.Schema { return p.input.Columns }
+
+// Close lets go of what is held.
+func (p *streamPart) Close() error { return p.Source.Close() }
+
+// Counted is what was noteworthy in reading them and in making them.
+func (p *streamPart) Counted() event.Counts {
+	n := p.counts
+	if c, is := p.Source.(event.Counter); is {
+		read := c.Counted()
+		n.Add(&read)
+	}
+	return n
+}
+
+// Read fills b with the next rows that there are. At the end it is asked whether the
+// topic is still the one that was opened.
+func (p *streamPart) Read(ctx context.Context, b *event.Batch) error {
+	for {
+		err := p.Source.Read(ctx, &p.raw)
+		if errors.Is(err, io.EOF) && !p.ended {
+			if err := p.cluster.Check(ctx, p.topic.Name, p.topic.ID, len(p.topic.Partitions)); err != nil {
+				return err
+			}
+			p.ended = true
+		}
+		if err != nil {
+			return err
+		}
+		read := event.Batch{Len: p.raw.Len}
+		for _, at := range p.order {
+			read.Columns = append(read.Columns, p.raw.Columns[at])
+		}
+		stamps := read.Columns[len(read.Columns)-1]
+		read.Columns = read.Columns[:len(read.Columns)-1]
+		rows := p.input.Stream.Rows(&read, &p.counts)
+		kept := &rows
+		if p.span != nil {
+			if err := p.early(kept, &stamps); err != nil {
+				return err
+			}
+			kept, _ = p.input.Between(kept, *p.span)
+		}
+		if kept.Len > 0 {
+			*b = *kept
+			return nil
+		}
+	}
+}
+
+// early counts the records of before a cut by event time. One that was stamped after
+// it may be in neither copy, unless the definition takes that upon itself.
+func (p *streamPart) early(b *event.Batch, stamps *event.Column) error {
+	at := p.input.Happened(b)
+	for i, t := range at.Ints {
+		if at.IsNull(i) || p.span.Holds(event.Time(t)) {
+			continue
+		}
+		p.before.Add(1)
+		if stamps.IsNull(i) || event.Time(stamps.Ints[i]) < p.cut.At {
+			continue
+		}
+		p.late.Add(1)
+		if !p.source.Cutover.AcceptLate {
+			return fmt.Errorf("topic %s, partition %d: an event of %s was written at %s, after the cut at %s, which it happened before; the history's copy may not have it: cut by id or by offset, choose a later cut, or say accept_late: true to leave such events out",
+				p.topic.Name, p.of.Partition, event.Time(t), event.Time(stamps.Ints[i]), p.cut.At)
+		}
+	}
+	return nil
+}
+
+// certify is the certificate of the cut, once all is read; nil: nothing was read of
+// the stream.
+func (j *joined) certify(duplicates int64) *cutover.Certificate {
+	if j.cut == nil || j.reading == nil {
+		return nil
+	}
+	c := j.cut.Certify(j.source.Name.Value, j.evidence, j.log)
+	for _, t := range j.reading.Taken() {
+		at := slices.IndexFunc(c.Partitions, func(p cutover.CertifiedPartition) bool { return p.Partition == t.Partition })
+		p := &c.Partitions[at]
+		p.Records = t.Records
+		if t.Records > 0 && t.Earliest <= t.Latest {
+			p.FirstAt, p.LastAt = t.Earliest.String(), t.Latest.String()
+		}
+		c.Records, c.Poison = c.Records+t.Records, c.Poison+t.Poison
+	}
+	c.Before, c.Late, c.Duplicates = j.before.Load(), j.late.Load(), duplicates
+	return &c
+}
+
+// certificateSuffix is of the file beside an output that holds its certificates.
+const certificateSuffix = ".certificate.json"
+
+// unjoined refuses what a run that reads streams cannot do yet.
+func (j *backfillJob) unjoined(in *inputs) error {
+	switch {
+	case len(in.streams) == 0:
+		return nil
+	case j.resume:
+		return wrongf("--resume of a run that reads streams is not built yet; leave it out, or add --history-only")
+	case j.snapshots != "":
+		return wrongf("--%s of a run that reads streams is not built yet; leave it out, or add --history-only", snapshotsFlag)
+	}
+	return nil
+}
+
+// lettered is a sink that is committed once dead letters are.
+type lettered struct {
+	event.Sink
+	in *inputs
+}
+
+// Commit makes letters last, and then the output: one without the other would say that
+// nothing was left out.
+func (l *lettered) Commit(ctx context.Context) error {
+	for _, name := range slices.Sorted(maps.Keys(l.in.streams)) {
+		if s := l.in.streams[name]; s.letters != nil {
+			if err := s.letters.Commit(ctx); err != nil {
+				return fmt.Errorf("dead letters of source %s: %w", name, err)
+			}
+		}
+	}
+	return l.Sink.Commit(ctx)
+}
+
+// streamEntry is what a manifest says of a topic that was read.
+type streamEntry struct {
+	Topic   string       `json:"topic"`
+	ID      string       `json:"topic_id"`
+	Cutover string       `json:"cutover,omitempty"` // how it goes on from the history; empty: there is none
+	Ranges  []rangeEntry `json:"ranges"`
+	Empty   int64        `json:"without_value"`
+	Poison  int64        `json:"dead_lettered"`
+	Note    string       `json:"note,omitempty"`
+}
+
+// rangeEntry is what was read of a partition.
+type rangeEntry struct {
+	Partition int32 `json:"partition"`
+	From      int64 `json:"from"`
+	To        int64 `json:"to"` // the first offset that was not
+	Records   int64 `json:"records"`
+}
+
+// certificates adds to a manifest what was read of topics, and returns the certificates
+// of the cuts.
+func (in *inputs) certificates(plan *features.Plan, m *manifest, r *timetravel.Report) (all []*cutover.Certificate) {
+	for i := range m.Inputs {
+		j := in.joins[m.Inputs[i].Source]
+		if j == nil {
+			continue
+		}
+		m.Inputs[i].Stream = j.entry()
+		duplicates := int64(0)
+		for l, lookup := range plan.Lookups {
+			if plan.Views[lookup.View].Input == i {
+				duplicates = max(duplicates, r.Counts[l][event.Duplicate]+r.Counts[l][event.Conflicting])
+			}
+		}
+		if c := j.certify(duplicates); c != nil {
+			all = append(all, c)
+			m.certificates = append(m.certificates, c)
+		}
+	}
+	return all
+}
+
+// entry is what was read of a topic.
+func (j *joined) entry() *streamEntry {
+	e := &streamEntry{Topic: j.topic.Name, ID: j.topic.ID.String(), Ranges: []rangeEntry{}}
+	if j.cut != nil {
+		e.Cutover = string(j.cut.Kind)
+	}
+	if j.table != nil && j.reading == nil {
+		e.Note = "the history answers all questions; nothing was read"
+	}
+	if j.reading != nil {
+		for _, t := range j.reading.Taken() {
+			e.Ranges = append(e.Ranges, rangeEntry{t.Partition, t.From, t.To, t.Records})
+			e.Empty, e.Poison = e.Empty+t.WithoutData, e.Poison+t.Poison
+		}
+	}
+	for _, p := range j.log.Partitions {
+		if j.cut == nil && j.reading != nil && p.Start > 0 {
+			e.Note = "retention has removed records from the beginning of the topic: features that look back before it know too little"
+		}
+	}
+	return e
+}
