@@ -170,21 +170,37 @@ func appendValue(to []byte, c *event.Column, i int) []byte {
 type Difference struct {
 	Hour   event.Time
 	ID     string // the event's, as text
-	Column string // the first that differs; empty: one side has no such event
+	Column string // the first that differs; empty: one side has it more often than the other
 	Values [2]string
-	Absent *Side // the side that has it not; nil: both have it
+	Absent *Side    // the side that has it not; nil: both have it
+	Times  [2]int64 // how often each side has it
+
+	// Finer: the values are instants of one millisecond.
+	Finer bool
 }
 
-// Compare finds, for some hours that differ, some events that do. id is the column by
-// which an event is known on both sides; text prints a value. It holds the rows of
-// one hour of one side at a time, by id, and of an hour of more than compareMost rows
+// told is the rows of one event on one side: the values of the least of them, and how
+// many there are.
+type told struct {
+	values []string
+	times  int64
+}
+
+// Known tells by what an event is known on both sides, and how a value is written.
+type Known struct {
+	ID   func(b *event.Batch, row int) string
+	Text func(c *event.Column, row int) string
+}
+
+// Compare finds, for some hours that differ, some events that do. It holds the rows of
+// one hour of one side at a time, by id, and of an hour of more than compareMost events
 // those of the first ids alone.
-func (a *Audit) Compare(ctx context.Context, hours []Hour, id int, text func(*event.Column, int) string) (all []Difference, err error) {
+func (a *Audit) Compare(ctx context.Context, hours []Hour, by Known) (all []Difference, err error) {
 	for _, h := range hours {
 		if h.Equal() {
 			continue
 		}
-		found, err := a.compare(ctx, h.From, id, text)
+		found, err := a.compare(ctx, h.From, by)
 		if err != nil {
 			return nil, err
 		}
@@ -201,44 +217,75 @@ const (
 )
 
 // compare finds events of one hour that differ, smallest ids first.
-func (a *Audit) compare(ctx context.Context, from event.Time, id int, text func(*event.Column, int) string) ([]Difference, error) {
+func (a *Audit) compare(ctx context.Context, from event.Time, by Known) ([]Difference, error) {
 	one := *a
 	one.Span = event.Span{From: from, To: from.Later(hour)}
-	var rows [2]map[string][]string
+	var rows [2]map[string]*told
 	for _, side := range []Side{History, Stream} {
-		rows[side] = map[string][]string{}
+		rows[side] = map[string]*told{}
 		if err := one.read(ctx, side, func(b *event.Batch, i int, _ event.Time) {
-			key := text(&b.Columns[id], i)
-			if len(rows[side]) >= compareMost && rows[side][key] == nil {
-				return
+			key := by.ID(b, i)
+			known := rows[side][key]
+			if known == nil {
+				if len(rows[side]) >= compareMost {
+					return
+				}
+				known = &told{}
+				rows[side][key] = known
 			}
 			values := make([]string, len(b.Columns))
 			for c := range b.Columns {
-				values[c] = text(&b.Columns[c], i)
+				values[c] = by.Text(&b.Columns[c], i)
 			}
-			rows[side][key] = values
+			// Of several the least stands for them, so that their order is no matter.
+			if known.times++; known.values == nil || slices.Compare(values, known.values) < 0 {
+				known.values = values
+			}
 		}); err != nil {
 			return nil, err
 		}
 	}
 	var all []Difference
-	for _, side := range []Side{History, Stream} {
-		other := 1 - side
-		for key, values := range rows[side] {
-			against, there := rows[other][key]
-			switch {
-			case !there:
-				all = append(all, Difference{Hour: from, ID: key, Absent: &other})
-			case side == History:
-				for c := range values {
-					if values[c] != against[c] {
-						all = append(all, Difference{Hour: from, ID: key, Column: a.Columns[c].Name, Values: [2]string{values[c], against[c]}})
-						break
-					}
-				}
-			}
+	for key, h := range rows[History] {
+		if d, is := a.differs(h, rows[Stream][key]); is {
+			d.Hour, d.ID = from, key
+			all = append(all, d)
+		}
+	}
+	for key, s := range rows[Stream] {
+		if rows[History][key] == nil {
+			absent := History
+			all = append(all, Difference{Hour: from, ID: key, Absent: &absent, Times: [2]int64{Stream: s.times}})
 		}
 	}
 	slices.SortFunc(all, func(x, y Difference) int { return cmp.Compare(x.ID, y.ID) })
 	return all[:min(len(all), differencesMost)], nil
+}
+
+// differs tells how an event of the history differs from that of the stream; nil:
+// there is none.
+func (a *Audit) differs(h, s *told) (d Difference, is bool) {
+	d.Times[History] = h.times
+	if s == nil {
+		absent := Stream
+		d.Absent = &absent
+		return d, true
+	}
+	d.Times[Stream] = s.times
+	for c, f := range a.Columns {
+		if h.values[c] == s.values[c] {
+			continue
+		}
+		d.Column, d.Values = f.Name, [2]string{h.values[c], s.values[c]}
+		d.Finer = f.Type.Kind == event.Timestamp && sameMilli(h.values[c], s.values[c])
+		return d, true
+	}
+	return d, h.times != s.times
+}
+
+// sameMilli reports whether two instants as text are of one millisecond.
+func sameMilli(a, b string) bool {
+	x, err := event.ParseTime(a)
+	y, err2 := event.ParseTime(b)
+	return err == nil && err2 == nil && time.UnixMicro(int64(x)).UnixMilli() == time.UnixMicro(int64(y)).UnixMilli()
 }

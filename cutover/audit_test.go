@@ -67,6 +67,17 @@ func auditOf(history, stream []row, span event.Span) *Audit {
 		}}
 }
 
+// byID knows events by their first column.
+var byID = Known{ID: func(b *event.Batch, i int) string { return textOf(&b.Columns[0], i) }, Text: textOf}
+
+// finer is another microsecond of the same millisecond.
+func finer(at int64) int64 {
+	if at%1000 == 0 {
+		return at + 1
+	}
+	return at - 1
+}
+
 func textOf(c *event.Column, i int) string {
 	switch {
 	case c.IsNull(i):
@@ -75,6 +86,8 @@ func textOf(c *event.Column, i int) string {
 		return string(c.Text(i))
 	case c.Type.Kind == event.Double:
 		return fmt.Sprint(c.Floats[i])
+	case c.Type.Kind == event.Timestamp:
+		return event.Time(c.Ints[i]).String()
 	}
 	return fmt.Sprint(c.Ints[i])
 }
@@ -101,7 +114,8 @@ func TestAuditIsOfContent(t *testing.T) {
 	}{
 		{"shuffled", func(r []row) []row { return r }, 0, ""},
 		{"one lost", func(r []row) []row { return r[1:] }, 1, "is not in the stream"},
-		{"one twice", func(r []row) []row { return append(r, r[0]) }, 1, ""},
+		{"one twice", func(r []row) []row { return append(r, r[0]) }, 1, "is 1 time in the history and 2 times in the stream"},
+		{"below a millisecond", func(r []row) []row { r[5].at = finer(r[5].at); return r }, 1, "differ below a millisecond alone"},
 		{"one new", func(r []row) []row { return append(r, row{"new", 1, 5, false}) }, 1, "event new is not in the history"},
 		{"an amount", func(r []row) []row { r[3].amount, r[3].null = -7, false; return r }, 1, "in the history and -7 in the stream"},
 		{"null and zero", func(r []row) []row {
@@ -121,12 +135,12 @@ func TestAuditIsOfContent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found, err := a.Compare(context.Background(), hours, 0, textOf)
+			found, err := a.Compare(context.Background(), hours, byID)
 			if err != nil {
 				t.Fatal(err)
 			}
 			cert := Certificate{Source: "tx", Topic: "tx", Kind: ByID}
-			cert.Audited(span, hours, found)
+			cert.Audit = a.Certify(hours, found)
 			if cert.Audit.Differing != c.hours {
 				t.Errorf("%d hours differ, want %d", cert.Audit.Differing, c.hours)
 			}

@@ -146,6 +146,50 @@ type StreamRows struct {
 	Copy
 }
 
+// brokered tells of a source whose events arrive, in the stream, when the broker says,
+// and in the history when something else does: an event would be known at two instants,
+// by the copy that it is read from. What the broker says counts only where the history
+// carries it too, in a column of its own.
+func (s *sourceScope) brokered(t *TrainingSet) bool {
+	at := s.def.Arrival
+	if s.def.Stream == nil || !s.def.History.Path.Given() || !s.known {
+		return false
+	}
+	d, name := s.declared(at.Value), at.Value
+	switch {
+	case d != nil && d.Stream.Given():
+		if !mentions(s.c.parse(d.Stream), brokerTime) {
+			return false
+		}
+		if d.History.Given() && !mentions(s.c.parse(d.History), s.def.EventTimestamp.Value) {
+			return false // another column, which is taken for the same
+		}
+		if !d.History.Given() && s.history.Index(name) >= 0 {
+			return false
+		}
+	case name != brokerTime || s.history.Index(name) >= 0:
+		return false
+	}
+	s.c.fault(t.Known, 0, 0, fmt.Sprintf("training set %s asks what had arrived, and arrival_timestamp %s of source %s is the broker's _timestamp in the stream, which the history does not carry: an event would arrive at other times by the copy it is read from", t.Name.Value, name, s.def.Name.Value),
+		"have the history keep the records' timestamp in a column "+name+", or say known: event_time")
+	return true
+}
+
+// brokerTime is when Kafka says that a record was written or sent.
+const brokerTime = "_timestamp"
+
+// mentions reports whether an expression names a column.
+func mentions(n *expr.Node, column string) (is bool) {
+	if n == nil {
+		return false
+	}
+	expr.Walk(n, func(r *expr.Node) bool {
+		is = is || r.Op == expr.Ref && r.Path[0] == column
+		return true
+	})
+	return is
+}
+
 // historyCopy makes the columns that are computed in each copy, and hands the others
 // on.
 func (s *sourceScope) historyCopy(columns event.Schema) Copy {

@@ -159,3 +159,39 @@ func TestStreamFaults(t *testing.T) {
 		})
 	}
 }
+
+// TestArrivalOfBroker refuses visibility arrival where an event arrives at other times by
+// the copy that it is read from.
+func TestArrivalOfBroker(t *testing.T) {
+	at := event.Of(event.Timestamp)
+	for _, c := range []struct {
+		name, arrival, fields string
+		more                  event.Schema // of the history
+		refused               bool
+	}{
+		{"no column", "arrived", "arrived: {stream: _timestamp}", nil, true},
+		{"made of the event's time", "arrived", "arrived: {history: at_time, stream: _timestamp}", nil, true},
+		{"later by a rule", "arrived", "arrived: {history: at_time, stream: _timestamp + interval '1 second'}", nil, true},
+		{"Kafka's own, not kept", "_timestamp", "", nil, true},
+		{"Kafka's own, kept", "_timestamp", "", event.Schema{{Name: "_timestamp", Type: at}}, false},
+		{"a column", "arrived", "arrived: {stream: _timestamp}", event.Schema{{Name: "arrived", Type: at}}, false},
+		{"a column of another name", "arrived", "arrived: {history: landed, stream: _timestamp}", event.Schema{{Name: "landed", Type: at}}, false},
+		{"in the payload", "arrived", "arrived: {history: landed, stream: arrived}", event.Schema{{Name: "landed", Type: at}}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := fmt.Sprintf(streamed, stored, ", columns: {arrived: timestamp}", c.fields)
+			text = strings.Replace(text, "event_timestamp: at_time", "event_timestamp: at_time\n    arrival_timestamp: "+c.arrival, 1)
+			text = strings.Replace(text, "known: event_time", "known: arrival", 1)
+			def, err := Load("s.yaml", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			cat := shopCatalog()
+			cat.Histories["tx"] = append(slices.Clone(cat.Histories["tx"]), c.more...)
+			_, err = Compile(def, cat, "train")
+			if refused := err != nil && strings.Contains(err.Error(), "which the history does not carry"); refused != c.refused || err != nil && !refused {
+				t.Errorf("refused %t, want %t: %v", refused, c.refused, err)
+			}
+		})
+	}
+}

@@ -214,7 +214,9 @@ func (c *compiler) arrivals(t *TrainingSet) {
 			c.fault(t.Known, 0, 0, fmt.Sprintf("training set %s asks what had arrived, and source %s has no %s", t.Name.Value, src.def.Name.Value, key), "name the field, or say known: event_time, which is optimistic")
 			continue
 		}
-		v.arrival = src.arrival()
+		if !src.brokered(t) {
+			v.arrival = src.arrival()
+		}
 	}
 }
 

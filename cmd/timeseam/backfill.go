@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"runtime"
 	"slices"
@@ -41,6 +42,8 @@ func backfillCommand() *cli.Command {
 			&cli.StringFlag{Name: snapshotsFlag, Usage: "begin with what the run of the interval before left in this folder, and leave the same for the next", EnvVars: environment(snapshotsFlag)},
 			&cli.StringFlag{Name: "profile", Usage: "write a CPU profile to this file, for go tool pprof", EnvVars: environment("profile")},
 			&cli.BoolFlag{Name: "history-only", Usage: "read no stream: what happened after the histories end is not known", EnvVars: environment("history-only")},
+			&cli.BoolFlag{Name: auditFlag, Usage: "compare both copies of a source where they overlap, and write nothing if they differ", EnvVars: environment(auditFlag)},
+			auditHoursFlag(),
 			&cli.BoolFlag{Name: "strict", Usage: "fail, and write nothing, if a value is outside its type", EnvVars: environment("strict")},
 			&cli.StringFlag{Name: "progress", Usage: "auto (bars on a terminal), plain (lines), none", Value: "auto", EnvVars: environment("progress")},
 			jsonFlag("print the report as JSON"),
@@ -65,6 +68,9 @@ type backfillJob struct {
 	snapshots      string // the folder that has them; "": none is begun with or left
 	strict         bool
 	historyOnly    bool
+	audit          bool
+	auditHours     int
+	told           io.Writer   // where an audit says what differs
 	complete       *event.Time // what a person says of it; nil: nothing
 	progress       func(timetravel.Progress)
 }
@@ -74,22 +80,23 @@ func backfill(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	job := backfillJob{spec: spec, set: c.String("training-set"), out: c.String("output"), workers: c.Int("workers"), strict: c.Bool("strict"), tempDir: c.String("temp-dir"), resume: c.Bool("resume"), historyOnly: c.Bool("history-only"), snapshots: c.String(snapshotsFlag)}
+	job := backfillJob{spec: spec, set: c.String("training-set"), out: c.String("output"), workers: c.Int("workers"), strict: c.Bool("strict"), tempDir: c.String("temp-dir"), resume: c.Bool("resume"), historyOnly: c.Bool("history-only"), snapshots: c.String(snapshotsFlag),
+		audit: c.Bool(auditFlag), told: c.App.ErrWriter}
+	if job.auditHours, err = auditHours(c); err != nil {
+		return err
+	}
 	switch {
 	case job.out == "":
 		return wrongf("backfill needs an output; write -o training.parquet, -o training/ for a folder of files, or -o - for an Arrow stream")
 	case job.workers < 1 || job.workers > workersMost:
 		return wrongf("--workers %d; give 1 to %d", job.workers, workersMost)
+	case job.audit && job.historyOnly:
+		return errAuditAlone
 	case job.out == "-" && c.Bool("json"):
 		return wrongf("--json and -o - both want standard output; write the training set to a file")
 	}
-	if said := c.String(completeFlag); said != "" {
-		t, err := event.ParseTime(said)
-		if err != nil {
-			return wrongf("--%s: %w", completeFlag, err)
-		}
-		job.complete = new(event.Time)
-		*job.complete = t
+	if job.complete, err = completeSaid(c); err != nil {
+		return err
 	}
 	if job.target, err = outputOf(c); err != nil {
 		return err
@@ -126,6 +133,20 @@ func backfill(c *cli.Context) error {
 	}
 	m.print(to, r)
 	return nil
+}
+
+// completeSaid is up to when a person says that histories are complete; nil: nothing is
+// said.
+func completeSaid(c *cli.Context) (*event.Time, error) {
+	said := c.String(completeFlag)
+	if said == "" {
+		return nil, nil
+	}
+	t, err := event.ParseTime(said)
+	if err != nil {
+		return nil, wrongf("--%s: %w", completeFlag, err)
+	}
+	return &t, nil
 }
 
 // run makes the training set, its manifest and its run report.
@@ -245,7 +266,7 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	}
 	defer keep.close()
 	b := j.bounded(ctx, plan, in, seam)
-	b.Shelf, b.Hands, b.Sink, b.Complete = keep.shelf, keep.hands, &lettered{out, in}, in.untils(complete)
+	b.Shelf, b.Hands, b.Sink, b.Complete = keep.shelf, keep.hands, &lettered{out, in, j.auditing(plan, in)}, in.untils(complete)
 	if options.Carried != nil {
 		b.Carry = carrying(spine, plan.Queries.Carried)
 	}

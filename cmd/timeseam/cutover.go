@@ -26,12 +26,15 @@ type joined struct {
 	input    *features.Input
 	evidence cutover.Evidence
 	log      cutover.Log
-	cut      *cutover.Cut   // nil: the source has a stream alone
-	ranges   []kafka.Range  // what is read of the topic; empty: nothing
-	table    *sources.Table // what is read of the history; nil: there is none
+	cut      *cutover.Cut    // nil: the source has a stream alone
+	ranges   []kafka.Range   // what is read of the topic; empty: nothing
+	table    *sources.Table  // what is read of the history; nil: there is none
+	leave    map[string]bool // files of the history that a cut by offset leaves out
 	reading  *kafka.Reading
+	audit    *cutover.CertifiedAudit // nil: nobody asked for one, or there is none
 
-	before, late atomic.Int64 // records of before the cut; of those, what was stamped after it
+	before, late atomic.Int64    // records of before the cut; of those, what was stamped after it
+	given        [2]atomic.Int64 // rows that each copy gave to the run
 }
 
 // join decides what is read of each copy of an input for questions that reach so far.
@@ -45,30 +48,19 @@ func (in *inputs) join(ctx context.Context, i *features.Input, t *sources.Table,
 		return j, nil
 	}
 	complete := in.completed[i.Source.Name.Value]
-	leave, err := j.findEvidence(ctx, in.histories[i.Source.Name.Value], complete)
-	if err != nil {
+	var err error
+	if j.leave, err = j.findEvidence(ctx, in.histories[i.Source.Name.Value], complete); err != nil {
 		return nil, err
 	}
 	c := &i.Source.Cutover
 	if wanted := cutover.Kind(c.By.Value); j.evidence.By != "" && reach.To <= j.evidence.Until && wanted != cutover.ByOffset && (wanted != "" || j.evidence.Next == nil) {
 		return j, nil // the history answers it all
 	}
-	wish := cutover.Wish{Source: i.Source.Name.Value, Kind: cutover.Kind(c.By.Value), Margin: marginOf(i.Source)}
-	if err := j.findFirst(ctx); err != nil {
+	if err := j.choose(ctx); err != nil {
 		return nil, err
 	}
-	j.cut, err = cutover.Choose(wish, j.evidence, j.log, func(at event.Time) ([]int64, error) {
-		all, err := s.topic.At(ctx, []event.Time{at})
-		if err != nil {
-			return nil, err
-		}
-		return all[0], nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if j.cut.Kind == cutover.ByOffset && leave != nil {
-		j.table = t.WithoutFiles(func(f *sources.File) bool { return leave[f.Path] })
+	if j.cut.Kind == cutover.ByOffset {
+		j.table = j.whole(t)
 	}
 	for _, start := range j.cut.Starts {
 		if start.From < start.To {
@@ -76,6 +68,33 @@ func (in *inputs) join(ctx context.Context, i *features.Input, t *sources.Table,
 		}
 	}
 	return j, nil
+}
+
+// choose finds the cut that the evidence carries.
+func (j *joined) choose(ctx context.Context) (err error) {
+	if err := j.findFirst(ctx); err != nil {
+		return err
+	}
+	wish := cutover.Wish{Source: j.source.Name.Value, Kind: cutover.Kind(j.source.Cutover.By.Value), Margin: marginOf(j.source)}
+	j.cut, err = cutover.Choose(wish, j.evidence, j.log, func(at event.Time) ([]int64, error) { return j.offsetsAt(ctx, at) })
+	return err
+}
+
+// offsetsAt is the offset, by partition, of the first record that was stamped then or later.
+func (j *joined) offsetsAt(ctx context.Context, at event.Time) ([]int64, error) {
+	all, err := j.topic.At(ctx, []event.Time{at})
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// whole is a history but for the files that a cut by offset leaves out.
+func (j *joined) whole(t *sources.Table) *sources.Table {
+	if j.leave == nil {
+		return t
+	}
+	return t.WithoutFiles(func(f *sources.File) bool { return j.leave[f.Path] })
 }
 
 // marginOf is how long before the cut a stream is read from.
@@ -104,24 +123,51 @@ func (j *joined) findFirst(ctx context.Context) error {
 		if b.Start == 0 || b.Start >= b.End {
 			continue
 		}
-		r, err := j.topic.Reading(kafka.Want{Own: event.Schema{stamp}}, []kafka.Range{{Partition: b.ID, From: b.Start, To: b.End}})
-		if err != nil {
-			return err
-		}
-		part := r.Parts()[0]
-		var rows event.Batch
-		err = part.Read(ctx, &rows)
-		part.Close()
+		stamped, there, err := j.stamped(ctx, kafka.Range{Partition: b.ID, From: b.Start, To: b.End}, false)
 		switch {
-		case errors.Is(err, io.EOF):
-			b.First = event.MaxTime // no record is left
 		case err != nil:
 			return err
-		case !rows.Columns[0].IsNull(0):
-			b.First = event.Time(rows.Columns[0].Ints[0])
+		case !there:
+			b.First = event.MaxTime // no record is left
+		default:
+			b.First = stamped.From
 		}
 	}
 	return nil
+}
+
+// stamped is from when to when, both of them, the first records of a range were
+// stamped, or all of them. there is false where none is in it.
+func (j *joined) stamped(ctx context.Context, of kafka.Range, all bool) (span event.Span, there bool, err error) {
+	r, err := j.topic.Reading(kafka.Want{Own: event.Schema{stamp}}, []kafka.Range{of})
+	if err != nil {
+		return span, false, err
+	}
+	part := r.Parts()[0]
+	defer part.Close()
+	var rows event.Batch
+	for {
+		err := part.Read(ctx, &rows)
+		if errors.Is(err, io.EOF) {
+			return span, there, nil
+		}
+		if err != nil {
+			return span, false, err
+		}
+		for i, t := range rows.Columns[0].Ints {
+			if rows.Columns[0].IsNull(i) {
+				continue
+			}
+			if at := event.Time(t); !there {
+				span, there = event.Span{From: at, To: at}, true
+			} else if all {
+				span = event.Span{From: min(span.From, at), To: max(span.To, at)}
+			}
+		}
+		if there && !all {
+			return span, there, nil
+		}
+	}
 }
 
 // findEvidence finds what the history tells of where it ends. leave are the files that
@@ -213,7 +259,9 @@ func (j *joined) parts(ctx context.Context, workers int) ([]event.Source, error)
 		if err != nil {
 			return nil, err
 		}
-		all = parts
+		for _, p := range parts {
+			all = append(all, &givenPart{Source: p, rows: &j.given[cutover.History]})
+		}
 	}
 	if len(j.ranges) == 0 {
 		return all, nil
@@ -239,6 +287,45 @@ func historyParts(i *features.Input, t *sources.Table, of *event.Span, workers i
 		parts[k] = &historyPart{Source: p, input: i, span: of}
 	}
 	return parts, nil
+}
+
+// givenPart counts the rows that a part gives.
+type givenPart struct {
+	event.Source
+	rows *atomic.Int64
+}
+
+// Read fills b with the next rows.
+func (p *givenPart) Read(ctx context.Context, b *event.Batch) error {
+	err := p.Source.Read(ctx, b)
+	if err == nil {
+		p.rows.Add(int64(b.Len))
+	}
+	return err
+}
+
+// Counted is what was noteworthy in reading them.
+func (p *givenPart) Counted() (n event.Counts) {
+	if c, is := p.Source.(event.Counter); is {
+		n = c.Counted()
+	}
+	return n
+}
+
+// Folder is the times of the folder that the rows lie in.
+func (p *givenPart) Folder() (event.Span, bool) {
+	if f, is := p.Source.(interface{ Folder() (event.Span, bool) }); is {
+		return f.Folder()
+	}
+	return event.Span{}, false
+}
+
+// Place names the file and the row of a row of the last batch.
+func (p *givenPart) Place(row int) string {
+	if f, is := p.Source.(interface{ Place(int) string }); is {
+		return f.Place(row)
+	}
+	return ""
 }
 
 // historyPart is a part of a history as rows of an input.
@@ -354,6 +441,7 @@ func (p *streamPart) Read(ctx context.Context, b *event.Batch) error {
 			kept, _ = p.input.Between(kept, *p.span)
 		}
 		if kept.Len > 0 {
+			p.given[cutover.Stream].Add(int64(kept.Len))
 			*b = *kept
 			return nil
 		}
@@ -383,7 +471,7 @@ func (p *streamPart) early(b *event.Batch, stamps *event.Column) error {
 
 // certify is the certificate of the cut, once all is read; nil: nothing was read of
 // the stream.
-func (j *joined) certify(duplicates int64) *cutover.Certificate {
+func (j *joined) certify(duplicates, went int64) *cutover.Certificate {
 	if j.cut == nil || j.reading == nil {
 		return nil
 	}
@@ -397,7 +485,8 @@ func (j *joined) certify(duplicates int64) *cutover.Certificate {
 		}
 		c.Records, c.Poison = c.Records+t.Records, c.Poison+t.Poison
 	}
-	c.Before, c.Late, c.Duplicates = j.before.Load(), j.late.Load(), duplicates
+	c.Before, c.Late, c.Duplicates, c.Audit = j.before.Load(), j.late.Load(), duplicates, j.audit
+	c.Added = &cutover.CertifiedSum{History: j.given[cutover.History].Load(), Stream: j.given[cutover.Stream].Load(), Went: went}
 	return &c
 }
 
@@ -407,6 +496,8 @@ const certificateSuffix = ".certificate.json"
 // unjoined refuses what a run that reads streams cannot do yet.
 func (j *backfillJob) unjoined(in *inputs) error {
 	switch {
+	case j.audit && !in.joinable():
+		return errNoAudit
 	case len(in.streams) == 0:
 		return nil
 	case j.resume:
@@ -420,12 +511,16 @@ func (j *backfillJob) unjoined(in *inputs) error {
 // lettered is a sink that is committed once dead letters are.
 type lettered struct {
 	event.Sink
-	in *inputs
+	in    *inputs
+	audit func(ctx context.Context) error // of the copies that were read
 }
 
-// Commit makes letters last, and then the output: one without the other would say that
+// Commit audits, makes letters last, and then the output: one without the other would say that
 // nothing was left out.
 func (l *lettered) Commit(ctx context.Context) error {
+	if err := l.audit(ctx); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(l.in.streams)) {
 		if s := l.in.streams[name]; s.letters != nil {
 			if err := s.letters.Commit(ctx); err != nil {
@@ -470,7 +565,7 @@ func (in *inputs) certificates(plan *features.Plan, m *manifest, r *timetravel.R
 				duplicates = max(duplicates, r.Counts[l][event.Duplicate]+r.Counts[l][event.Conflicting])
 			}
 		}
-		if c := j.certify(duplicates); c != nil {
+		if c := j.certify(duplicates, r.Events[i]); c != nil {
 			all = append(all, c)
 			m.certificates = append(m.certificates, c)
 		}

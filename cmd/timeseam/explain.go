@@ -23,6 +23,10 @@ func explainCommand() *cli.Command {
 			&cli.StringFlag{Name: "data-interval-end", Usage: "and before this one", EnvVars: environment("data-interval-end")},
 			&cli.StringFlag{Name: snapshotsFlag, Usage: "the folder of snapshots that the run would begin with", EnvVars: environment(snapshotsFlag)},
 			&cli.StringFlag{Name: "memory", Usage: "what the run may take, such as 2GiB", DefaultText: "half of the machine's or its container's", EnvVars: environment("memory")},
+			&cli.StringFlag{Name: completeFlag, Usage: "say that of every source all events before this instant are there, such as 2026-01-31T00:00:00Z", EnvVars: environment(completeFlag)},
+			&cli.BoolFlag{Name: "history-only", Usage: "open no stream", EnvVars: environment("history-only")},
+			&cli.BoolFlag{Name: auditFlag, Usage: "compare both copies of a source where they overlap, and exit with 3 if they differ", EnvVars: environment(auditFlag)},
+			auditHoursFlag(),
 			jsonFlag("print as JSON"),
 		},
 		OnUsageError: usageError,
@@ -30,7 +34,8 @@ func explainCommand() *cli.Command {
 	}
 }
 
-// explanation is what a run would do, found without reading any rows.
+// explanation is what a run would do, found without reading any rows but what tells of
+// a cutover: columns of offsets, and the first records of a topic.
 type explanation struct {
 	Definition  string           `json:"definition"`
 	TrainingSet string           `json:"training_set"`
@@ -66,6 +71,7 @@ type explainedTable struct {
 	Partitions *partitionsEntry `json:"partitions,omitempty"`
 	Pruned     *prunedEntry     `json:"pruned,omitempty"`
 	Complete   *completeEntry   `json:"complete,omitempty"`
+	Cutover    *cutoverEntry    `json:"cutover,omitempty"` // of a source that has a stream
 }
 
 // explainedView is how a view takes and orders events.
@@ -96,7 +102,16 @@ func explain(c *cli.Context) error {
 		return err
 	}
 	in := openInputs(c.Context, def, set)
-	plan, err := in.compile(set)
+	in.historyOnly, in.unlettered = c.Bool("history-only"), true
+	defer in.disconnect()
+	hours, err := auditHours(c)
+	if err != nil {
+		return err
+	}
+	if in.said, err = completeSaid(c); err != nil {
+		return err
+	}
+	plan, err := in.planned(c.Context, set)
 	if err != nil {
 		return err
 	}
@@ -106,6 +121,14 @@ func explain(c *cli.Context) error {
 	}
 	defer begun.Close()
 	x := newExplanation(plan, in, begun)
+	if err := in.explainCutovers(c.Context, plan, x); err != nil {
+		return err
+	}
+	if c.Bool(auditFlag) {
+		if err := in.explainAudit(c.Context, plan, x, hours); err != nil {
+			return err
+		}
+	}
 	if x.Estimate, err = newEstimate(plan, in, limit); err != nil {
 		return err
 	}
@@ -113,10 +136,14 @@ func explain(c *cli.Context) error {
 		x.Estimate.ReadBytes += x.Snapshot.Bytes
 	}
 	if c.Bool("json") {
-		return printJSON(c.App.Writer, x)
+		err = printJSON(c.App.Writer, x)
+	} else {
+		x.print(c.App.Writer)
 	}
-	x.print(c.App.Writer)
-	return nil
+	if err == nil && x.differs() {
+		return errDiffers
+	}
+	return err
 }
 
 // explainSeam opens what a run over an interval would begin with; nil: of no interval
@@ -144,7 +171,8 @@ func newExplanation(plan *features.Plan, in *inputs, begun *seam) *explanation {
 	set := plan.TrainingSet
 	x := &explanation{Definition: plan.Definition.Name.Value, TrainingSet: set.Name.Value, Digest: plan.Digest(), Notes: []string{},
 		Visibility: newVisibility(plan)}
-	complete := in.complete(plan, nil)
+	complete := in.complete(plan, in.said)
+	in.completed = complete
 	in.ahead = begun != nil
 	x.Foreseen = in.foresee(plan, complete)
 	for _, i := range plan.Inputs {
@@ -208,6 +236,9 @@ func (x *explanation) print(w io.Writer) {
 			i.Partitions.print(w, x.Foreseen)
 		}
 		i.printGroups(w, x.Foreseen)
+		if i.Cutover != nil {
+			i.Cutover.print(w)
+		}
 		if i.Complete != nil {
 			i.Complete.print(w, "      ")
 		}
@@ -257,6 +288,10 @@ func printColumns(w io.Writer, title string, columns []columnEntry) {
 }
 
 func (t explainedTable) print(w io.Writer, what string) {
+	if t.Path == "" {
+		fmt.Fprintf(w, "  %s: no history; %s: %s\n", what, plural(len(t.Columns), "column"), strings.Join(t.Columns, ", "))
+		return
+	}
 	about := ""
 	if t.About {
 		about = "about "

@@ -47,6 +47,7 @@ type fetched struct {
 	table      *sources.Table
 	partitions *partitionsEntry // nil: nothing bounds its folders
 	pruned     *prunedEntry     // nil: statistics leave nothing out
+	reach      event.Span       // of the questions, as far as it was known
 }
 
 // partitionsEntry is what a manifest, or explain, says of a source's partitions.
@@ -86,7 +87,7 @@ func (in *inputs) fetch(plan *features.Plan, i *features.Input, reach event.Span
 
 // newFetched is what is read of a plan's source.
 func (in *inputs) newFetched(plan *features.Plan, s *features.Source, reach event.Span) *fetched {
-	f := &fetched{table: in.histories[s.Name.Value]}
+	f := &fetched{table: in.histories[s.Name.Value], reach: reach}
 	if len(s.PartitionedBy) > 0 {
 		f.table, f.partitions = withinPartitions(s, f.table, reach)
 	}

@@ -42,6 +42,10 @@ func (in *inputs) connect(ctx context.Context, plan *features.Plan) error {
 			continue
 		}
 		opened, err := in.openStream(ctx, s)
+		var fault *kafka.Fault
+		if s.History.Path.Given() && errors.As(err, &fault) {
+			err = fmt.Errorf("%w; --history-only leaves the stream out", err)
+		}
 		if err != nil {
 			return fmt.Errorf("stream of source %s: %w", s.Name.Value, err)
 		}
@@ -74,6 +78,8 @@ func (in *inputs) openStream(ctx context.Context, s *features.Source) (*stream, 
 	}
 	switch {
 	case err != nil:
+	case in.unlettered && (letters != "" || deadTopic != ""):
+		out.letters = unread{}
 	case letters != "":
 		out.letters, err = kafka.NewLetterFile(letters)
 	case deadTopic != "":

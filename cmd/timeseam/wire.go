@@ -33,6 +33,8 @@ type inputs struct {
 	ahead     bool                      // a snapshot is left: what comes after all questions is read too
 
 	historyOnly bool                      // streams are not read
+	unlettered  bool                      // dead letters are nobody's: nothing is made of what is read
+	said        *event.Time               // up to when histories are complete, as a person says; nil: nothing
 	streams     map[string]*stream        // by source: topics that are open
 	joins       map[string]*joined        // by source: what is read of both copies
 	completed   map[string]*completeEntry // by source: up to when histories are complete
