@@ -163,9 +163,16 @@ func (c *Certificate) Print(w io.Writer) {
 		}
 		fmt.Fprintf(w, "  partition %d: %sstream offsets %d to %d, %d records\n", p.Partition, history, p.First, p.End-1, p.Records)
 	}
-	fmt.Fprintf(w, "  %d records: %d before the cut, %d of them late, %d duplicates removed, %d in the dead letter\n", c.Records, c.Before, c.Late, c.Duplicates, c.Poison)
+	fmt.Fprintf(w, "  %d records of the stream", c.Records)
+	if c.Kind == ByEventTime {
+		fmt.Fprintf(w, ", %d of before the cut, which are the history's, %d of these written after it", c.Before, c.Late)
+	}
+	fmt.Fprintf(w, "; %d duplicates removed among what was asked for, %d in the dead letter\n", c.Duplicates, c.Poison)
 	if c.Added != nil {
 		fmt.Fprintf(w, "  two counts added: %d rows of the history and %d of the stream, and %d went in\n", c.Added.History, c.Added.Stream, c.Added.Went)
+		if !c.Added.Right() {
+			fmt.Fprintln(w, "  THEY DO NOT ADD UP: this is a fault of timeseam, and the training set is not to be used")
+		}
 	}
 	if c.Audit != nil {
 		c.Audit.Print(w)

@@ -70,8 +70,9 @@ type backfillJob struct {
 	historyOnly    bool
 	audit          bool
 	auditHours     int
-	told           io.Writer   // where an audit says what differs
-	complete       *event.Time // what a person says of it; nil: nothing
+	lookup         func(string) (string, bool) // settings of the environment; nil: its own
+	told           io.Writer                   // where an audit says what differs
+	complete       *event.Time                 // what a person says of it; nil: nothing
 	progress       func(timetravel.Progress)
 }
 
@@ -146,7 +147,9 @@ func completeSaid(c *cli.Context) (*event.Time, error) {
 	if err != nil {
 		return nil, wrongf("--%s: %w", completeFlag, err)
 	}
-	return &t, nil
+	until := new(event.Time)
+	*until = t
+	return until, nil
 }
 
 // run makes the training set, its manifest and its run report.
@@ -161,7 +164,7 @@ func (j *backfillJob) run(ctx context.Context) (*manifest, *runReport, error) {
 		return nil, nil, err
 	}
 	in := openInputs(ctx, def, j.set)
-	in.historyOnly = j.historyOnly
+	in.historyOnly, in.lookup = j.historyOnly, j.lookup
 	defer in.disconnect()
 	plan, err := in.planned(ctx, j.set)
 	if err != nil {
@@ -276,7 +279,7 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 		return nil, nil, keep.explained(err)
 	}
 	keep.over = true
-	askedBeyond(plan, complete, report.Asked)
+	in.askedBeyond(plan, complete, report.Asked)
 	m, r := newManifest(plan, in, report), newRunReport(j, report, start)
 	m.known(in, complete)
 	m.Snapshot = seam.entry()

@@ -70,9 +70,12 @@ func demo(c *cli.Context, dir string) error {
 	if err := printRows(c.Context, w, t, demoRows); err != nil {
 		return err
 	}
+	if err := demoSeam(c, dir, out); err != nil {
+		return err
+	}
 	fmt.Fprintf(w, `
 %[1]s
-  says what was read, which events counted, and what was noteworthy.
+  says what was read, which events counted, and what was noteworthy; cutover.parquet.certificate.json beside it how the copies were cut.
 
 Next: change %[2]s, then
   %[3]s validate %[2]s

@@ -207,11 +207,12 @@ func (in *inputs) untils(complete map[string]*completeEntry) map[string]event.Ti
 }
 
 // askedBeyond notes of which sources features are asked beyond what is complete.
-// Labels are not: they are not known there, and say so.
-func askedBeyond(plan *features.Plan, complete map[string]*completeEntry, asked event.Span) {
+// Labels are not: they are not known there, and say so. Nor is a source that goes on in
+// its stream.
+func (in *inputs) askedBeyond(plan *features.Plan, complete map[string]*completeEntry, asked event.Span) {
 	for _, l := range plan.Lookups {
 		s := plan.Inputs[plan.Views[l.View].Input].Source
-		if e := complete[s.Name.Value]; e != nil && !l.Ahead && asked.From < asked.To && asked.To.Earlier(1) > e.until {
+		if e := complete[s.Name.Value]; e != nil && !l.Ahead && in.streams[s.Name.Value] == nil && asked.From < asked.To && asked.To.Earlier(1) > e.until {
 			e.Beyond = true
 		}
 	}
@@ -254,7 +255,7 @@ func (in *inputs) foresee(plan *features.Plan, complete map[string]*completeEntr
 		asked, known = *in.interval, true
 	}
 	if known {
-		askedBeyond(plan, complete, asked)
+		in.askedBeyond(plan, complete, asked)
 	}
 	for i := range plan.Inputs {
 		s := plan.Inputs[i].Source

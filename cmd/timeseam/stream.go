@@ -102,7 +102,11 @@ func (x *settings) text(t features.Text) string {
 	if !t.Given() {
 		return ""
 	}
-	value, fault := features.ExpandSetting(t, os.LookupEnv)
+	lookup := x.in.lookup
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
+	value, fault := features.ExpandSetting(t, lookup)
 	if fault != nil && x.err == nil {
 		fault.File = x.in.def.File
 		x.err = event.Faults{*fault}

@@ -32,12 +32,13 @@ type inputs struct {
 	rest      map[string]*sources.Table // by source: what is left to read beside a snapshot
 	ahead     bool                      // a snapshot is left: what comes after all questions is read too
 
-	historyOnly bool                      // streams are not read
-	unlettered  bool                      // dead letters are nobody's: nothing is made of what is read
-	said        *event.Time               // up to when histories are complete, as a person says; nil: nothing
-	streams     map[string]*stream        // by source: topics that are open
-	joins       map[string]*joined        // by source: what is read of both copies
-	completed   map[string]*completeEntry // by source: up to when histories are complete
+	historyOnly bool                        // streams are not read
+	lookup      func(string) (string, bool) // what settings of streams are taken from; nil: the environment
+	unlettered  bool                        // dead letters are nobody's: nothing is made of what is read
+	said        *event.Time                 // up to when histories are complete, as a person says; nil: nothing
+	streams     map[string]*stream          // by source: topics that are open
+	joins       map[string]*joined          // by source: what is read of both copies
+	completed   map[string]*completeEntry   // by source: up to when histories are complete
 }
 
 // newFinder finds tables on this machine, and objects by the settings of AWS.
