@@ -23,6 +23,8 @@ type seamed struct {
 	begin   time.Time
 	events  []entry
 	cluster *kfake.Cluster
+
+	definition string
 }
 
 const seamedPartitions = 2
@@ -34,7 +36,7 @@ func newSeamed(t *testing.T) *seamed {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	s := &seamed{dir: t.TempDir(), brokers: cluster.ListenAddrs(), begin: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), cluster: cluster}
+	s := &seamed{dir: t.TempDir(), brokers: cluster.ListenAddrs(), begin: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), cluster: cluster, definition: seamedDefinition}
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.brokers...), kgo.DefaultProduceTopic("tx"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +67,7 @@ func (s *seamed) run(t *testing.T, history []entry, source string, args ...strin
 		t.Fatal(err)
 	}
 	spec := filepath.Join(s.dir, "s.yaml")
-	text := fmt.Appendf(nil, seamedDefinition, strings.Join(s.brokers, ","), source)
+	text := fmt.Appendf(nil, s.definition, strings.Join(s.brokers, ","), source)
 	if err := os.WriteFile(spec, text, 0o666); err != nil {
 		t.Fatal(err)
 	}
@@ -139,6 +141,16 @@ func TestExplainCutover(t *testing.T) {
 	if e := x.Inputs[0].Cutover; e.Kind != cutover.ByID || e.Expected != 27 || len(e.Partitions) != 2 {
 		t.Errorf("%+v", e)
 	}
+	s.definition = strings.Replace(seamedDefinition, "    history: {json: part/}\n", "", 1)
+	alone := strings.Replace(seamedFields, "}", "}\n    event_timestamp: event_time", 1)
+	out, errs, code := s.run(t, nil, alone, "explain")
+	if want := "the source has no history, and the topic is read whole\n        partition 0: offsets 0 to 35, at most 36 records"; code != 0 || !strings.Contains(out, want) {
+		t.Errorf("exit %d, want %q: %s%s", code, want, out, errs)
+	}
+	if _, errs, code := s.run(t, nil, alone, "explain", "--audit"); code != exitWrong || !strings.Contains(errs, "this training set reads none such") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	s.definition = seamedDefinition
 	s.cluster.Close()
 	if out, errs, code := s.run(t, s.events[:50], seamedByID, "explain"); code != 1 || !strings.Contains(errs, "--history-only leaves the stream out") || !strings.Contains(errs, s.brokers[0]) {
 		t.Errorf("exit %d: %s%s", code, out, errs)
@@ -226,10 +238,10 @@ func TestAudit(t *testing.T) {
 // TestAuditLost compares only what the topic still holds.
 func TestAuditLost(t *testing.T) {
 	s := newSeamed(t)
-	forget(t, s.brokers, map[int32]int64{0: 10, 1: 12})
+	forget(t, s.brokers, map[int32]int64{0: 10, 1: 14})
 	out, errs, code := s.run(t, s.events[:50], seamedByID, "explain", "--audit", "--complete-until", "2026-01-01T08:00:00Z")
-	// The first record of partition 1 is that of 04:10; half an hour is the margin.
-	if want := "12 events of 2 hours, 2026-01-01T05:00:00Z to 2026-01-01T07:00:00Z"; code != 0 || !strings.Contains(out, want) {
+	// The first record of partition 1 is that of 04:50; half an hour is the margin.
+	if want := "6 events of 1 hours, 2026-01-01T06:00:00Z to 2026-01-01T07:00:00Z"; code != 0 || !strings.Contains(out, want) {
 		t.Errorf("exit %d, want %q: %s%s", code, want, out, errs)
 	}
 	forget(t, s.brokers, map[int32]int64{0: 22, 1: 21})

@@ -38,13 +38,13 @@ type joined struct {
 }
 
 // join decides what is read of each copy of an input for questions that reach so far.
-// t is what the questions need of the history; nil: there is none.
+// t is what the questions need of the history.
 func (in *inputs) join(ctx context.Context, i *features.Input, t *sources.Table, reach event.Span) (*joined, error) {
 	s := in.streams[i.Source.Name.Value]
 	j := &joined{stream: s, input: i, table: t, log: logOf(s.topic)}
 	in.joins[i.Source.Name.Value] = j
-	if t == nil {
-		j.ranges = s.topic.All()
+	if !i.Source.History.Path.Given() {
+		j.table, j.ranges = nil, s.topic.All()
 		return j, nil
 	}
 	complete := in.completed[i.Source.Name.Value]
