@@ -184,6 +184,10 @@ func (c *Certificate) Print(w io.Writer) {
 
 // Print says what an audit found for a person.
 func (a *CertifiedAudit) Print(w io.Writer) {
+	if a.From == a.To {
+		fmt.Fprintln(w, "  overlap: there is no whole hour that both copies should hold; nothing was compared")
+		return
+	}
 	if len(a.Hours) == 0 {
 		fmt.Fprintf(w, "  overlap: neither copy holds an event of %s to %s\n", a.From, a.To)
 		return
