@@ -190,7 +190,7 @@ sources:
     event_timestamp: event_time
     lateness: 40s
     %s
-    cutover: {by: %s%s}
+    cutover: {by: %s, spool: %t%s}
 entities: {account: account}
 feature_views:
   spend:
@@ -269,7 +269,7 @@ func cutOnce(t *testing.T, seed uint64) string {
 	}
 	train := func(history, out string, more ...string) (string, int) {
 		spec := filepath.Join(dir, history+".yaml")
-		if err := os.WriteFile(spec, fmt.Appendf(nil, splitDefinition, history+"/", strings.Join(cluster.ListenAddrs(), ","), id, s.kind, margin), 0o666); err != nil {
+		if err := os.WriteFile(spec, fmt.Appendf(nil, splitDefinition, history+"/", strings.Join(cluster.ListenAddrs(), ","), id, s.kind, seed%2 == 0, margin), 0o666); err != nil {
 			t.Fatal(err)
 		}
 		var stdout, stderr bytes.Buffer
