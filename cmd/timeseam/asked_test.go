@@ -137,7 +137,9 @@ func TestAskedOfStream(t *testing.T) {
 		s := newSite(t)
 		s.create("tx", splitPartitions)
 		log.produce(t, s.cluster.ListenAddrs(), "tx")
-		slices.SortStableFunc(log.events, func(a, b entry) int { return cmp.Or(cmp.Compare(a.partition, b.partition), cmp.Compare(a.offset, b.offset)) })
+		slices.SortStableFunc(log.events, func(a, b entry) int {
+			return cmp.Or(cmp.Compare(a.partition, b.partition), cmp.Compare(a.offset, b.offset))
+		})
 		write(t, s.file("whole.jsonl", ""), log.events)
 		stream := fmt.Sprintf("stream: {kafka: tx, brokers: %q, format: json}", s.brokers())
 		s.file("file.yaml", fmt.Sprintf(askedDefinition, "history: {json: whole.jsonl}"))

@@ -33,7 +33,7 @@ const (
 	memoryGroups = 3 * 122_880 // rows
 	// memoryRecords is what a worker holds of a topic that it reads (kafka.Reading.Held).
 	memoryRecords = 12 << 20
-	memoryBlock  = 65_536      // rows that are computed together on their way to the sink
+	memoryBlock   = 65_536 // rows that are computed together on their way to the sink
 	// collected is how much a heap grows before it is collected, and what is lost
 	// between its objects.
 	collected = 1.2

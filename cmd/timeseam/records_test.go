@@ -14,7 +14,9 @@ import (
 // TestDivided holds that ranges which are divided among workers are the same offsets,
 // in the same order, and worth a worker each.
 func TestDivided(t *testing.T) {
-	r := func(partition int32, from, to int64) kafka.Range { return kafka.Range{Partition: partition, From: from, To: to} }
+	r := func(partition int32, from, to int64) kafka.Range {
+		return kafka.Range{Partition: partition, From: from, To: to}
+	}
 	for _, c := range []struct {
 		ranges  []kafka.Range
 		workers int
