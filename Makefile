@@ -26,7 +26,7 @@ soak: ## random logs cut at ten thousand places
 	go test -count=1 -timeout 120m -run '^TestCutInvariance$$' ./cmd/timeseam -cuts 10000
 
 bench: ## Go benchmarks of the hot packages, then workloads A, B and C on SIZES
-	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem ./features/... ./kafka ./payload ./shelf ./timetravel/... ./sources/... ./sink/... && python3 fixtures/peers/bench.py --ours-only $(SIZES)
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem ./features/... ./kafka ./payload ./shelf ./timetravel/... ./sources/... ./sink/... ./cmd/timeseam && python3 fixtures/peers/bench.py --ours-only $(SIZES)
 
 bench-peers: ## A, B and C on SIZES side by side with pinned DuckDB and Polars
 	python3 fixtures/peers/bench.py $(SIZES)

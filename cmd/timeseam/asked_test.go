@@ -237,3 +237,19 @@ func TestRanges(t *testing.T) {
 	s.produce("tx", event(1), event(2), event(3), event(4))
 	refused("alone.yaml", "topic tx was made anew since", again("alone")...)
 }
+
+// TestAskedLetters holds that a record which cannot be read is one letter, though the
+// run reads it as a question and as an event.
+func TestAskedLetters(t *testing.T) {
+	s := newSite(t)
+	s.create("tx", 1)
+	s.produce("tx", `{"id": 1, "account": "a", "amount": 3, "event_time": "2026-01-01T00:00:01Z"}`, "{", `{"id": 2, "account": "a", "amount": 4, "event_time": "2026-01-01T00:00:02Z"}`)
+	s.file("letters.yaml", fmt.Sprintf(askedDefinition, fmt.Sprintf("stream: {kafka: tx, brokers: %q, format: json, dead_letter: dead.jsonl}", s.brokers())))
+	if made := string(s.must("letters.yaml", "letters.csv")); strings.Count(made, "\n") != 3 {
+		t.Errorf("the training set is %s", made)
+	}
+	if letters := string(read(t, filepath.Join(s.dir, "dead.jsonl"))); strings.Count(letters, "\n") != 1 {
+		t.Errorf("the letters are %s", letters)
+	}
+	s.clean("letters.", "dead.jsonl")
+}
