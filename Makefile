@@ -11,7 +11,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSITYGW_VERSION := v1.8.0
 VERSITYGW         := .cache/versitygw-$(VERSITYGW_VERSION)/versitygw
 
-.PHONY: build test race bench bench-peers bench-scale fuzz platforms lint fixtures integration-all integration-kafka integration-s3 clean help
+.PHONY: build test race soak bench bench-peers bench-scale fuzz platforms lint fixtures integration-all integration-kafka integration-s3 clean help
 
 build: ## the program, one static file: bin/timeseam
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/timeseam ./cmd/timeseam
@@ -22,8 +22,11 @@ test: ## all tests, without network or servers
 race: ## the tests of meaning and of the driver under the race detector
 	go test -race -short -timeout 20m ./features/... ./kafka ./shelf ./store/... ./timetravel/...
 
+soak: ## random logs cut at ten thousand places
+	go test -count=1 -timeout 120m -run '^TestCutInvariance$$' ./cmd/timeseam -cuts 10000
+
 bench: ## Go benchmarks of the hot packages, then workloads A, B and C on SIZES
-	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem ./features/... ./kafka ./payload ./shelf ./timetravel/... ./sources/... ./sink/... && python3 fixtures/peers/bench.py --ours-only $(SIZES)
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem ./features/... ./kafka ./payload ./shelf ./timetravel/... ./sources/... ./sink/... ./cmd/timeseam && python3 fixtures/peers/bench.py --ours-only $(SIZES)
 
 bench-peers: ## A, B and C on SIZES side by side with pinned DuckDB and Polars
 	python3 fixtures/peers/bench.py $(SIZES)
@@ -47,10 +50,10 @@ integration-all: integration-s3 integration-kafka ## the notebook and the Airflo
 	python3 fixtures/notebook/run.py && python3 fixtures/airflow/run.py
 
 integration-kafka: ## topics of three real brokers of Kafka, which are killed, secured and emptied, fetched under .cache
-	go vet -tags integration ./kafka/... && python3 fixtures/kafka/run.py
+	go vet -tags integration ./kafka/... ./cmd/timeseam && python3 fixtures/kafka/run.py
 
 integration-s3: $(VERSITYGW) ## histories, spines and outputs in a real S3 server, built under .cache
-	go vet -tags integration ./store/... ./sink ./sources ./cmd/timeseam && TIMESEAM_VERSITYGW=$(CURDIR)/$(VERSITYGW) go test -tags integration -count=1 -timeout 20m -run Integration ./store/... ./sink ./sources ./cmd/timeseam && go test -count=1 -run TestRemoteFaults ./sources -schedules 500
+	go vet -tags integration ./store/... ./sink ./sources ./cmd/timeseam && TIMESEAM_VERSITYGW=$(CURDIR)/$(VERSITYGW) go test -tags integration -count=1 -timeout 20m -run Integration -skip IntegrationCutover ./store/... ./sink ./sources ./cmd/timeseam && go test -count=1 -run TestRemoteFaults ./sources -schedules 500
 
 $(VERSITYGW):
 	GOBIN=$(CURDIR)/$(@D) CGO_ENABLED=0 go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)

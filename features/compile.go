@@ -19,6 +19,7 @@ type Catalog struct {
 	Spines    map[string]event.Schema
 	Streams   map[string]event.Schema // by source: what the schema of its records has; absent: they have none, or it is not at hand
 	Folders   map[string][]string     // by source: the columns that are of its history's folders alone
+	Copied    map[string]event.Schema // by source: the columns of a spine that was made of both its copies; absent: its history's
 }
 
 // Compile checks a definition as a whole and plans one of its training sets, or,

@@ -51,7 +51,11 @@ func (c *compiler) scope(def *Source, into *event.Schema) *sourceScope {
 // spineSource returns a scope of a source whose rows are read as a spine, into
 // columns of its own.
 func (c *compiler) spineSource(def *Source, into *event.Schema) *sourceScope {
-	return c.scope(def, into)
+	s := c.scope(def, into)
+	if both := c.cat.Copied[def.Name.Value]; both != nil {
+		s.history, s.known = both, true
+	}
+	return s
 }
 
 // check looks at every declared field by itself.

@@ -119,11 +119,11 @@ func (c *compiler) planCopies() {
 	}
 }
 
-// spineCopy plans how records become rows of a source's table as its history has
-// them, for a spine whose questions are events of the source.
-func (c *compiler) spineCopy(def *Source) *StreamRows {
+// spineCopy plans how both copies of a source become rows of one table, as its history
+// has them, for a spine whose questions are events of the source.
+func (c *compiler) spineCopy(def *Source) *Input {
 	s := c.scope(def, new(event.Schema))
-	p := &StreamRows{}
+	p := &Input{Source: def}
 	for _, f := range s.history {
 		d := s.declared(f.Name)
 		folder := slices.Contains(c.cat.Folders[def.Name.Value], f.Name) && (d == nil || !d.Stream.Given())
@@ -136,14 +136,13 @@ func (c *compiler) spineCopy(def *Source) *StreamRows {
 			c.fault(d.History, 0, 0, fmt.Sprintf("field %s of source %s is made of columns that records have not, and the source is a spine", d.Name.Value, def.Name.Value), "leave history out of the field, or write the questions to a file and make that the spine")
 		}
 	}
-	p.Copy = *s.streamCopy(p.Columns)
+	p.History.Reads, p.Stream = p.Columns, s.streamCopy(p.Columns)
+	columns := slices.Clone(p.Columns)
+	p.instant = c.instant(c.scope(def, &columns), Text{Pos: def.Name.Pos, Value: def.Time(), Quoted: -1})
+	for _, f := range columns[len(p.Columns):] {
+		c.fault(def.Name, 0, 0, fmt.Sprintf("the time of source %s is made of %s, which records have not, and the source is a spine", def.Name.Value, f.Name), fmt.Sprintf("say what it is in a record: fields: {%s: {stream: EXPRESSION}}", f.Name))
+	}
 	return p
-}
-
-// StreamRows is how records become rows of a table with the given columns.
-type StreamRows struct {
-	Columns event.Schema
-	Copy
 }
 
 // brokered tells of a source whose events arrive, in the stream, when the broker says,

@@ -105,7 +105,7 @@ type QueryPlan struct {
 	Columns event.Schema // the spine's columns that queries are made of; Unknown types where no spine was at hand
 	Keys    []QueryKey   // the distinct keys that views are asked by
 	Source  *Source      // whose events are the questions, one by one or as a grid; nil: the spine is a table
-	Stream  *StreamRows  // how its records become rows of its table; nil: it has no stream
+	Stream  *Input       // how both copies of it become rows of its table; nil: it has no stream
 	Grid    *GridPlan    // nil: each row is a question
 	Carried []string     // the columns of the spine's table that the training set keeps as they are; nil: all
 	Own     event.Schema // those that are computed, behind them

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -25,7 +26,10 @@ type LetterFile struct {
 func NewLetterFile(path string) (*LetterFile, error) {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return nil, fmt.Errorf("dead letters %s: %w", path, err)
+		if of := new(fs.PathError); errors.As(err, &of) {
+			err = of.Err // its path is of a file that nobody asked for
+		}
+		return nil, fmt.Errorf("dead letters %s: no file can be made there: %w", path, err)
 	}
 	return &LetterFile{path: path, file: file, out: bufio.NewWriter(file)}, nil
 }

@@ -230,6 +230,9 @@ func (r *run) readPart(ctx context.Context, p *partReader) error {
 		if err := p.source.Read(ctx, &b); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
+			if s := r.Plan.Inputs[p.in].Source; s.Stream != nil {
+				return fmt.Errorf("read source %s: %w", s.Name.Value, err) // either copy's error says where it is
+			}
 			return fmt.Errorf("read history of %s: %w", r.Plan.Inputs[p.in].Source.Name.Value, err)
 		}
 		clean := r.Plan.Inputs[p.in].Clean(&b, &p.cleaned)

@@ -84,7 +84,7 @@ func (j *backfillJob) auditing(plan *features.Plan, in *inputs) func(context.Con
 // audit compares both copies of a source where they overlap, at most so many hours.
 func (in *inputs) audit(ctx context.Context, plan *features.Plan, j *joined, hours int) error {
 	if j.cut == nil {
-		if err := j.choose(ctx); err != nil {
+		if err := j.choose(ctx, in.pinned); err != nil {
 			return err
 		}
 	}
@@ -209,17 +209,13 @@ func (j *joined) auditedStream(ctx context.Context, ranges []kafka.Range) (all [
 	if len(ranges) == 0 {
 		return nil, nil
 	}
-	s := *j.stream
-	if s.letters != nil {
-		s.letters = unread{}
-	}
-	compared := &joined{stream: &s, input: j.input}
-	r, order, err := s.reading(ctx, j.input.Stream.Reads, ranges)
+	compared := &joined{stream: j.stream, input: j.input, ranges: ranges, ignored: true}
+	parts, err := compared.records(ctx, 1)
 	if err != nil {
 		return nil, err
 	}
-	for i, p := range r.Parts() {
-		all = append(all, &streamPart{Source: p, joined: compared, of: ranges[i], order: order})
+	for i, p := range parts {
+		all = append(all, &streamPart{Source: p, joined: compared, of: compared.ranges[i]})
 	}
 	return all, nil
 }
@@ -260,15 +256,3 @@ func keyColumns(plan *features.Plan, of *features.Source) (columns []int) {
 	}
 	return columns
 }
-
-// unread takes dead letters that nobody will read.
-type unread struct{}
-
-// Write lets go of a letter.
-func (unread) Write(context.Context, *kafka.Letter) error { return nil }
-
-// Commit has nothing to make last.
-func (unread) Commit(context.Context) error { return nil }
-
-// Close does nothing.
-func (unread) Close() error { return nil }

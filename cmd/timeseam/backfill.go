@@ -44,6 +44,7 @@ func backfillCommand() *cli.Command {
 			&cli.BoolFlag{Name: "history-only", Usage: "read no stream: what happened after the histories end is not known", EnvVars: environment("history-only")},
 			&cli.BoolFlag{Name: auditFlag, Usage: "compare both copies of a source where they overlap, and write nothing if they differ", EnvVars: environment(auditFlag)},
 			auditHoursFlag(),
+			&cli.StringFlag{Name: rangesFlag, Usage: "read of topics exactly what the run read that wrote this manifest, such as training.parquet.manifest.json", EnvVars: environment(rangesFlag)},
 			&cli.BoolFlag{Name: "strict", Usage: "fail, and write nothing, if a value is outside its type", EnvVars: environment("strict")},
 			&cli.StringFlag{Name: "progress", Usage: "auto (bars on a terminal), plain (lines), none", Value: "auto", EnvVars: environment("progress")},
 			jsonFlag("print the report as JSON"),
@@ -72,6 +73,7 @@ type backfillJob struct {
 	auditHours     int
 	lookup         func(string) (string, bool) // settings of the environment; nil: its own
 	told           io.Writer                   // where an audit says what differs
+	ranges         *pinned                     // what is read of topics; nil: what is needed
 	complete       *event.Time                 // what a person says of it; nil: nothing
 	progress       func(timetravel.Progress)
 }
@@ -93,6 +95,8 @@ func backfill(c *cli.Context) error {
 		return wrongf("--workers %d; give 1 to %d", job.workers, workersMost)
 	case job.audit && job.historyOnly:
 		return errAuditAlone
+	case job.historyOnly && c.String(rangesFlag) != "":
+		return wrongf("--history-only reads no stream, and --%s says what to read of them; leave one out", rangesFlag)
 	case job.out == "-" && c.Bool("json"):
 		return wrongf("--json and -o - both want standard output; write the training set to a file")
 	}
@@ -112,6 +116,9 @@ func backfill(c *cli.Context) error {
 		return err
 	}
 	if job.memory, err = memoryLimit(c.String("memory")); err != nil {
+		return err
+	}
+	if job.ranges, err = readRanges(c.String(rangesFlag)); err != nil {
 		return err
 	}
 	stop, err := startProfile(c.String("profile"))
@@ -153,7 +160,7 @@ func completeSaid(c *cli.Context) (*event.Time, error) {
 }
 
 // run makes the training set, its manifest and its run report.
-func (j *backfillJob) run(ctx context.Context) (*manifest, *runReport, error) {
+func (j *backfillJob) run(ctx context.Context) (m *manifest, r *runReport, err error) {
 	defer frugal(j.memory)()
 	start := time.Now()
 	def, err := readDefinition(j.spec)
@@ -164,10 +171,17 @@ func (j *backfillJob) run(ctx context.Context) (*manifest, *runReport, error) {
 		return nil, nil, err
 	}
 	in := openInputs(ctx, def, j.set)
-	in.historyOnly, in.lookup = j.historyOnly, j.lookup
+	in.historyOnly, in.lookup, in.pinned = j.historyOnly, j.lookup, j.ranges
 	defer in.disconnect()
 	plan, err := in.planned(ctx, j.set)
+	if err == nil {
+		err = j.makeSpool(plan, in)
+	}
 	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, in.spool.close()) }()
+	if plan, err = j.askStream(ctx, plan, in); err != nil {
 		return nil, nil, err
 	}
 	return j.backfill(ctx, plan, in, start)
@@ -179,9 +193,6 @@ func (in *inputs) planned(ctx context.Context, set string) (*features.Plan, erro
 	plan, err := in.compile(set)
 	if err != nil {
 		return nil, err
-	}
-	if s := plan.Queries.Source; s != nil && s.Stream != nil && !in.historyOnly {
-		return nil, wrongf("training set %s asks at the events of source %s, which has a stream; that is not built yet: ask at the rows of a file, or of its history with --history-only", set, s.Name.Value)
 	}
 	if err := in.connect(ctx, plan); err != nil || len(in.streams) == 0 {
 		return plan, err

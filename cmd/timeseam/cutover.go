@@ -17,7 +17,6 @@ import (
 	"github.com/timeseam/timeseam/features/event"
 	"github.com/timeseam/timeseam/kafka"
 	"github.com/timeseam/timeseam/sources"
-	"github.com/timeseam/timeseam/timetravel"
 )
 
 // joined is the two copies of a source as one run reads them.
@@ -32,6 +31,10 @@ type joined struct {
 	leave    map[string]bool // files of the history that a cut by offset leaves out
 	reading  *kafka.Reading
 	audit    *cutover.CertifiedAudit // nil: nobody asked for one, or there is none
+	finder   sources.Finder
+	spool    *spool // where records are copied to; nil: nowhere
+	asked    bool   // of it questions are made, and copied as that
+	ignored  bool   // what is poison is told by another reading of the same records
 
 	before, late atomic.Int64    // records of before the cut; of those, what was stamped after it
 	given        [2]atomic.Int64 // rows that each copy gave to the run
@@ -41,11 +44,15 @@ type joined struct {
 // t is what the questions need of the history.
 func (in *inputs) join(ctx context.Context, i *features.Input, t *sources.Table, reach event.Span) (*joined, error) {
 	s := in.streams[i.Source.Name.Value]
-	j := &joined{stream: s, input: i, table: t, log: logOf(s.topic)}
+	j := &joined{stream: s, input: i, table: t, log: logOf(s.topic), finder: in.finder, spool: in.spool}
+	before := in.joins[i.Source.Name.Value]
 	in.joins[i.Source.Name.Value] = j
+	if before != nil {
+		return j, j.as(before)
+	}
 	if !i.Source.History.Path.Given() {
 		j.table, j.ranges = nil, s.topic.All()
-		return j, nil
+		return j, j.pin(in.pinned)
 	}
 	complete := in.completed[i.Source.Name.Value]
 	var err error
@@ -54,9 +61,9 @@ func (in *inputs) join(ctx context.Context, i *features.Input, t *sources.Table,
 	}
 	c := &i.Source.Cutover
 	if wanted := cutover.Kind(c.By.Value); j.evidence.By != "" && reach.To <= j.evidence.Until && wanted != cutover.ByOffset && (wanted != "" || j.evidence.Next == nil) {
-		return j, nil // the history answers it all
+		return j, j.pin(in.pinned) // the history answers it all
 	}
-	if err := j.choose(ctx); err != nil {
+	if err := j.choose(ctx, in.pinned); err != nil {
 		return nil, err
 	}
 	if j.cut.Kind == cutover.ByOffset {
@@ -67,16 +74,31 @@ func (in *inputs) join(ctx context.Context, i *features.Input, t *sources.Table,
 			j.ranges = append(j.ranges, kafka.Range{Partition: start.Partition, From: start.From, To: start.To})
 		}
 	}
-	return j, nil
+	return j, j.pin(in.pinned)
+}
+
+// left reports whether the cut leaves a file of the history out.
+func (j *joined) left(f *sources.File) bool { return j.leave[f.Path] }
+
+// as cuts where another join of the same source has: the same records, whoever reads them.
+func (j *joined) as(before *joined) error {
+	j.evidence, j.log, j.cut, j.ranges, j.leave = before.evidence, before.log, before.cut, before.ranges, before.leave
+	switch {
+	case before.table == nil:
+		j.table = nil
+	case j.leave != nil:
+		j.table = j.table.WithoutFiles(j.left)
+	}
+	return nil
 }
 
 // choose finds the cut that the evidence carries.
-func (j *joined) choose(ctx context.Context) (err error) {
+func (j *joined) choose(ctx context.Context, pinned *pinned) (err error) {
 	if err := j.findFirst(ctx); err != nil {
 		return err
 	}
 	wish := cutover.Wish{Source: j.source.Name.Value, Kind: cutover.Kind(j.source.Cutover.By.Value), Margin: marginOf(j.source)}
-	j.cut, err = cutover.Choose(wish, j.evidence, j.log, func(at event.Time) ([]int64, error) { return j.offsetsAt(ctx, at) })
+	j.cut, err = cutover.Choose(wish, j.evidence, j.pinnedLog(pinned), func(at event.Time) ([]int64, error) { return j.offsetsAt(ctx, at) })
 	return err
 }
 
@@ -94,7 +116,7 @@ func (j *joined) whole(t *sources.Table) *sources.Table {
 	if j.leave == nil {
 		return t
 	}
-	return t.WithoutFiles(func(f *sources.File) bool { return j.leave[f.Path] })
+	return t.WithoutFiles(j.left)
 }
 
 // marginOf is how long before the cut a stream is read from.
@@ -266,13 +288,12 @@ func (j *joined) parts(ctx context.Context, workers int) ([]event.Source, error)
 	if len(j.ranges) == 0 {
 		return all, nil
 	}
-	var order []int
-	var err error
-	if j.reading, order, err = j.stream.reading(ctx, j.input.Stream.Reads, j.ranges); err != nil {
+	records, err := j.records(ctx, workers)
+	if err != nil {
 		return nil, err
 	}
-	for i, p := range j.reading.Parts() {
-		all = append(all, &streamPart{Source: p, joined: j, of: j.ranges[i], order: order, span: above})
+	for i, p := range records {
+		all = append(all, &streamPart{Source: p, joined: j, of: j.ranges[i], span: above})
 	}
 	return all, nil
 }
@@ -384,91 +405,6 @@ func (p *historyPart) Place(row int) string {
 	return ""
 }
 
-// streamPart is a range of a topic as rows of an input.
-type streamPart struct {
-	event.Source
-	*joined
-	of     kafka.Range
-	order  []int       // where what the copy reads stands in a batch; the timestamp last
-	span   *event.Span // nil: all
-	raw    event.Batch
-	counts event.Counts
-	ended  bool
-}
-
-// Schema is the input's columns.
-func (p *streamPart) Schema() event.Schema { return p.input.Columns }
-
-// Close lets go of what is held.
-func (p *streamPart) Close() error { return p.Source.Close() }
-
-// Counted is what was noteworthy in reading them and in making them.
-func (p *streamPart) Counted() event.Counts {
-	n := p.counts
-	if c, is := p.Source.(event.Counter); is {
-		read := c.Counted()
-		n.Add(&read)
-	}
-	return n
-}
-
-// Read fills b with the next rows that there are. At the end it is asked whether the
-// topic is still the one that was opened.
-func (p *streamPart) Read(ctx context.Context, b *event.Batch) error {
-	for {
-		err := p.Source.Read(ctx, &p.raw)
-		if errors.Is(err, io.EOF) && !p.ended {
-			if err := p.cluster.Check(ctx, p.topic.Name, p.topic.ID, len(p.topic.Partitions)); err != nil {
-				return err
-			}
-			p.ended = true
-		}
-		if err != nil {
-			return err
-		}
-		read := event.Batch{Len: p.raw.Len}
-		for _, at := range p.order {
-			read.Columns = append(read.Columns, p.raw.Columns[at])
-		}
-		stamps := read.Columns[len(read.Columns)-1]
-		read.Columns = read.Columns[:len(read.Columns)-1]
-		rows := p.input.Stream.Rows(&read, &p.counts)
-		kept := &rows
-		if p.span != nil {
-			if err := p.early(kept, &stamps); err != nil {
-				return err
-			}
-			kept, _ = p.input.Between(kept, *p.span)
-		}
-		if kept.Len > 0 {
-			p.given[cutover.Stream].Add(int64(kept.Len))
-			*b = *kept
-			return nil
-		}
-	}
-}
-
-// early counts the records of before a cut by event time. One that was stamped after
-// it may be in neither copy, unless the definition takes that upon itself.
-func (p *streamPart) early(b *event.Batch, stamps *event.Column) error {
-	at := p.input.Happened(b)
-	for i, t := range at.Ints {
-		if at.IsNull(i) || p.span.Holds(event.Time(t)) {
-			continue
-		}
-		p.before.Add(1)
-		if stamps.IsNull(i) || event.Time(stamps.Ints[i]) < p.cut.At {
-			continue
-		}
-		p.late.Add(1)
-		if !p.source.Cutover.AcceptLate {
-			return fmt.Errorf("topic %s, partition %d: an event of %s was written at %s, after the cut at %s, which it happened before; the history's copy may not have it: cut by id or by offset, choose a later cut, or say accept_late: true to leave such events out",
-				p.topic.Name, p.of.Partition, event.Time(t), event.Time(stamps.Ints[i]), p.cut.At)
-		}
-	}
-	return nil
-}
-
 // certify is the certificate of the cut, once all is read; nil: nothing was read of
 // the stream.
 func (j *joined) certify(duplicates, went int64) *cutover.Certificate {
@@ -476,7 +412,7 @@ func (j *joined) certify(duplicates, went int64) *cutover.Certificate {
 		return nil
 	}
 	c := j.cut.Certify(j.source.Name.Value, j.evidence, j.log)
-	for _, t := range j.reading.Taken() {
+	for _, t := range j.taken() {
 		at := slices.IndexFunc(c.Partitions, func(p cutover.CertifiedPartition) bool { return p.Partition == t.Partition })
 		p := &c.Partitions[at]
 		p.Records = t.Records
@@ -486,7 +422,9 @@ func (j *joined) certify(duplicates, went int64) *cutover.Certificate {
 		c.Records, c.Poison = c.Records+t.Records, c.Poison+t.Poison
 	}
 	c.Before, c.Late, c.Duplicates, c.Audit = j.before.Load(), j.late.Load(), duplicates, j.audit
-	c.Added = &cutover.CertifiedSum{History: j.given[cutover.History].Load(), Stream: j.given[cutover.Stream].Load(), Went: went}
+	if !j.asked {
+		c.Added = &cutover.CertifiedSum{History: j.given[cutover.History].Load(), Stream: j.given[cutover.Stream].Load(), Went: went}
+	}
 	return &c
 }
 
@@ -529,69 +467,4 @@ func (l *lettered) Commit(ctx context.Context) error {
 		}
 	}
 	return l.Sink.Commit(ctx)
-}
-
-// streamEntry is what a manifest says of a topic that was read.
-type streamEntry struct {
-	Topic   string       `json:"topic"`
-	ID      string       `json:"topic_id"`
-	Cutover string       `json:"cutover,omitempty"` // how it goes on from the history; empty: there is none
-	Ranges  []rangeEntry `json:"ranges"`
-	Empty   int64        `json:"without_value"`
-	Poison  int64        `json:"dead_lettered"`
-	Note    string       `json:"note,omitempty"`
-}
-
-// rangeEntry is what was read of a partition.
-type rangeEntry struct {
-	Partition int32 `json:"partition"`
-	From      int64 `json:"from"`
-	To        int64 `json:"to"` // the first offset that was not
-	Records   int64 `json:"records"`
-}
-
-// certificates adds to a manifest what was read of topics, and returns the certificates
-// of the cuts.
-func (in *inputs) certificates(plan *features.Plan, m *manifest, r *timetravel.Report) (all []*cutover.Certificate) {
-	for i := range m.Inputs {
-		j := in.joins[m.Inputs[i].Source]
-		if j == nil {
-			continue
-		}
-		m.Inputs[i].Stream = j.entry()
-		duplicates := int64(0)
-		for l, lookup := range plan.Lookups {
-			if plan.Views[lookup.View].Input == i {
-				duplicates = max(duplicates, r.Counts[l][event.Duplicate]+r.Counts[l][event.Conflicting])
-			}
-		}
-		if c := j.certify(duplicates, r.Events[i]); c != nil {
-			all = append(all, c)
-			m.certificates = append(m.certificates, c)
-		}
-	}
-	return all
-}
-
-// entry is what was read of a topic.
-func (j *joined) entry() *streamEntry {
-	e := &streamEntry{Topic: j.topic.Name, ID: j.topic.ID.String(), Ranges: []rangeEntry{}}
-	if j.cut != nil {
-		e.Cutover = string(j.cut.Kind)
-	}
-	if j.table != nil && j.reading == nil {
-		e.Note = "the history answers all questions; nothing was read"
-	}
-	if j.reading != nil {
-		for _, t := range j.reading.Taken() {
-			e.Ranges = append(e.Ranges, rangeEntry{t.Partition, t.From, t.To, t.Records})
-			e.Empty, e.Poison = e.Empty+t.WithoutData, e.Poison+t.Poison
-		}
-	}
-	for _, p := range j.log.Partitions {
-		if j.cut == nil && j.reading != nil && p.Start > 0 {
-			e.Note = "retention has removed records from the beginning of the topic: features that look back before it know too little"
-		}
-	}
-	return e
 }

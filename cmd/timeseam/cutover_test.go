@@ -180,6 +180,9 @@ func (s *split) cut(t *testing.T, dir string) (flags []string, keep map[int32]in
 	return []string{"--complete-until", time.UnixMilli(complete).UTC().Format(time.RFC3339Nano)}, keep
 }
 
+// ownFields are those of splitDefinition that tell offsets.
+const ownFields = ", _partition: bigint, _offset: bigint"
+
 const splitDefinition = `version: 1
 name: cut
 sources:
@@ -190,7 +193,7 @@ sources:
     event_timestamp: event_time
     lateness: 40s
     %s
-    cutover: {by: %s%s}
+    cutover: {by: %s, spool: %t%s}
 entities: {account: account}
 feature_views:
   spend:
@@ -268,8 +271,11 @@ func cutOnce(t *testing.T, seed uint64) string {
 		id = "order_by: [id, amount]"
 	}
 	train := func(history, out string, more ...string) (string, int) {
-		spec := filepath.Join(dir, history+".yaml")
-		if err := os.WriteFile(spec, fmt.Appendf(nil, splitDefinition, history+"/", strings.Join(cluster.ListenAddrs(), ","), id, s.kind, margin), 0o666); err != nil {
+		spec, definition := filepath.Join(dir, history+".yaml"), splitDefinition
+		if s.named {
+			definition = strings.Replace(definition, ownFields, "", 1) // files tell by their names alone
+		}
+		if err := os.WriteFile(spec, fmt.Appendf(nil, definition, history+"/", strings.Join(cluster.ListenAddrs(), ","), id, s.kind, seed%2 == 0, margin), 0o666); err != nil {
 			t.Fatal(err)
 		}
 		var stdout, stderr bytes.Buffer

@@ -151,6 +151,8 @@ type spineEntry struct {
 	Active   string   `json:"active,omitempty"`
 	Entity   string   `json:"entity,omitempty"`
 	Computed []string `json:"computed,omitempty"` // its columns that no file has
+
+	Stream *streamEntry `json:"stream,omitempty"`
 	tableEntry
 }
 

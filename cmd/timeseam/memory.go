@@ -31,7 +31,9 @@ const (
 	memoryFixed  = 44 << 20
 	memoryWorker = 12 << 20
 	memoryGroups = 3 * 122_880 // rows
-	memoryBlock  = 65_536      // rows that are computed together on their way to the sink
+	// memoryRecords is what a worker holds of a topic that it reads (kafka.Reading.Held).
+	memoryRecords = 12 << 20
+	memoryBlock   = 65_536 // rows that are computed together on their way to the sink
 	// collected is how much a heap grows before it is collected, and what is lost
 	// between its objects.
 	collected = 1.2
@@ -102,6 +104,9 @@ func (j *backfillJob) newKeep(plan *features.Plan, in *inputs, begun *seam) (*ke
 		return nil, err
 	}
 	standing, writing := besideBytes(plan, in.spines[j.set].Estimate(), j.workers)
+	if len(in.streams) > 0 {
+		standing += memoryRecords * int64(j.workers)
+	}
 	k := &keep{beside: standing + writing, writing: writing, unlock: func() error { return nil }, undo: func() {}}
 	if j.memory < k.beside {
 		return nil, wrongf("--memory %dMiB; what the run holds beside events, questions and answers takes %dMiB: its output's groups of rows, where its questions lie and the program; give more", j.memory>>20, k.beside>>20+1)

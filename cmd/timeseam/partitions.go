@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -159,8 +160,12 @@ const completeFlag = "complete-until"
 // a person says, which goes before what marks say; nil: nothing.
 func (in *inputs) complete(plan *features.Plan, said *event.Time) map[string]*completeEntry {
 	all := map[string]*completeEntry{}
-	for i := range plan.Inputs {
-		s := plan.Inputs[i].Source
+	inputs := slices.Clone(plan.Inputs)
+	if of := plan.Queries.Stream; of != nil {
+		inputs = append(inputs, *of)
+	}
+	for i := range inputs {
+		s := inputs[i].Source
 		e := &completeEntry{By: s.Cutover.Complete.Value}
 		switch {
 		case said != nil:

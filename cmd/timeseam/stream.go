@@ -36,8 +36,14 @@ func (s *stream) close() {
 // connect opens the topics of the sources that a plan reads. Their ends are asked for
 // here, once: what is written later is not of the run.
 func (in *inputs) connect(ctx context.Context, plan *features.Plan) error {
+	all := make([]*features.Source, 0, len(plan.Inputs)+1)
 	for i := range plan.Inputs {
-		s := plan.Inputs[i].Source
+		all = append(all, plan.Inputs[i].Source)
+	}
+	if plan.Queries.Source != nil {
+		all = append(all, plan.Queries.Source)
+	}
+	for _, s := range all {
 		if s.Stream == nil || in.streams[s.Name.Value] != nil || in.historyOnly && s.History.Path.Given() {
 			continue
 		}
@@ -50,6 +56,9 @@ func (in *inputs) connect(ctx context.Context, plan *features.Plan) error {
 			return fmt.Errorf("stream of source %s: %w", s.Name.Value, err)
 		}
 		in.streams[s.Name.Value] = opened
+		if err := in.pinned.end(s.Name.Value, opened.topic); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -79,7 +88,7 @@ func (in *inputs) openStream(ctx context.Context, s *features.Source) (*stream, 
 	switch {
 	case err != nil:
 	case in.unlettered && (letters != "" || deadTopic != ""):
-		out.letters = unread{}
+		out.letters = forgetful{}
 	case letters != "":
 		out.letters, err = kafka.NewLetterFile(letters)
 	case deadTopic != "":
@@ -179,9 +188,9 @@ func (stops) Stops() bool { return true }
 // Unwrap is what happened.
 func (s stops) Unwrap() error { return s.error }
 
-// reading makes ready to read ranges of the topic into the columns that a copy reads,
+// reading makes ready to read the ranges of a join into the columns that a copy reads,
 // and a record's own timestamp behind them. order is where each stands in the batches.
-func (s *stream) reading(ctx context.Context, reads event.Schema, ranges []kafka.Range) (r *kafka.Reading, order []int, err error) {
+func (s *stream) reading(ctx context.Context, reads event.Schema, j *joined) (r *kafka.Reading, order []int, err error) {
 	var w kafka.Want
 	for _, f := range append(reads[:len(reads):len(reads)], stamp) {
 		if kafka.Own().Index(f.Name) < 0 {
@@ -211,8 +220,11 @@ func (s *stream) reading(ctx context.Context, reads event.Schema, ranges []kafka
 	}
 	if w.DeadLetter = s.letters; w.DeadLetter != nil {
 		w.MaxPoison = cmp.Or(s.source.Stream.MaxPoison, int64(1)<<62)
+		if j.ignored {
+			w.DeadLetter = forgetful{}
+		}
 	}
-	r, err = s.topic.Reading(w, ranges)
+	r, err = s.topic.Reading(w, j.ranges)
 	return r, order, err
 }
 

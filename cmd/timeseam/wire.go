@@ -39,6 +39,10 @@ type inputs struct {
 	streams     map[string]*stream          // by source: topics that are open
 	joins       map[string]*joined          // by source: what is read of both copies
 	completed   map[string]*completeEntry   // by source: up to when histories are complete
+	pinned      *pinned                     // the ranges of an earlier run; nil: those that are needed
+	spool       *spool                      // where records are copied to; nil: nothing is
+	asked       *joined                     // of which the spine was made; nil: it is a table
+	copied      map[string]event.Schema     // by source: the columns of such a spine
 }
 
 // newFinder finds tables on this machine, and objects by the settings of AWS.
@@ -105,7 +109,7 @@ func (in *inputs) open(ctx context.Context, at features.Table, fields []features
 
 // catalog is what the opened tables hold.
 func (in *inputs) catalog() features.Catalog {
-	c := features.Catalog{Histories: map[string]event.Schema{}, Spines: map[string]event.Schema{}, Streams: map[string]event.Schema{}, Folders: map[string][]string{}}
+	c := features.Catalog{Histories: map[string]event.Schema{}, Spines: map[string]event.Schema{}, Streams: map[string]event.Schema{}, Folders: map[string][]string{}, Copied: in.copied}
 	for name, t := range in.histories {
 		c.Histories[name], c.Folders[name] = t.Schema(), t.FolderColumns()
 	}

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/timeseam/timeseam/cutover"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// askedDefinition has a source whose events are the questions too; tests fill in its
+// copies and how it is cut.
+const askedDefinition = `version: 1
+name: asked
+sources:
+  tx:
+    %s
+    fields: {id: bigint, account: string, amount: bigint, event_time: timestamp, _partition: bigint, _offset: bigint}
+    event_timestamp: event_time
+    event_id: id
+entities: {account: account}
+feature_views:
+  spend: {entity: account, source: tx, windows: [10s, lifetime], features: {n: count(*), s: sum(amount), last: "last(amount, 5)"}}
+feature_services: {all: {features: [spend]}}
+training_sets:
+  train: {service: all, spine: {source: tx, columns: [id, account, amount, event_time]}, visibility: {known: event_time}}
+`
+
+// site is a folder with definitions, and a cluster that they name.
+type site struct {
+	*testing.T
+	cluster *kfake.Cluster
+	dir     string
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	return &site{t, cluster, t.TempDir()}
+}
+
+func (s *site) create(topic string, partitions int32) {
+	s.Helper()
+	if err := s.cluster.CreateTopic(topic, partitions, map[string]string{"retention.ms": "-1", "max.message.bytes": "33554432"}); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *site) brokers() string { return strings.Join(s.cluster.ListenAddrs(), ",") }
+
+// file writes a file of the folder.
+func (s *site) file(name, text string) string {
+	s.Helper()
+	path := filepath.Join(s.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		s.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		s.Fatal(err)
+	}
+	return path
+}
+
+// produce writes values to partition 0 of a topic, stamped a second apart.
+func (s *site) produce(topic string, values ...string) {
+	s.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.cluster.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(32<<20))
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer client.Close()
+	for i, v := range values {
+		r := &kgo.Record{Topic: topic, Value: []byte(v), Timestamp: time.Unix(int64(1_767_225_600+i), 0)}
+		if err := client.ProduceSync(s.Context(), r).FirstErr(); err != nil {
+			s.Fatal(err)
+		}
+	}
+}
+
+// backfill runs a definition of the folder into a file of it.
+func (s *site) backfill(spec, out string, more ...string) (string, int) {
+	s.Helper()
+	var said bytes.Buffer
+	code := run(context.Background(), append([]string{"timeseam", "backfill", filepath.Join(s.dir, spec), "-o", filepath.Join(s.dir, out), "--progress", "none"}, more...), &said, &said)
+	return said.String(), code
+}
+
+// must is backfill, which must not fail; it returns the bytes of the output.
+func (s *site) must(spec, out string, more ...string) []byte {
+	s.Helper()
+	if said, code := s.backfill(spec, out, more...); code != 0 {
+		s.Fatalf("backfill of %s: exit %d: %s", spec, code, said)
+	}
+	return read(s.T, filepath.Join(s.dir, out))
+}
+
+// clean holds that nothing is left beside what names begin with.
+func (s *site) clean(names ...string) {
+	s.Helper()
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, e := range entries {
+		if !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(e.Name(), n) }) {
+			s.Errorf("%s is left", e.Name())
+		}
+	}
+}
+
+// sorted is the lines of a text in their order.
+func sorted(text []byte) string {
+	lines := strings.Split(string(text), "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// TestAskedOfStream holds that the events of a topic are questions as those of a file
+// are: a training set from Kafka alone is, byte for byte, that of a file of the same
+// records, and one of both copies has the same rows.
+func TestAskedOfStream(t *testing.T) {
+	for seed := range uint64(12) {
+		log := newSplit(seed + 1)
+		s := newSite(t)
+		s.create("tx", splitPartitions)
+		log.produce(t, s.cluster.ListenAddrs(), "tx")
+		slices.SortStableFunc(log.events, func(a, b entry) int {
+			return cmp.Or(cmp.Compare(a.partition, b.partition), cmp.Compare(a.offset, b.offset))
+		})
+		write(t, s.file("whole.jsonl", ""), log.events)
+		stream := fmt.Sprintf("stream: {kafka: tx, brokers: %q, format: json}", s.brokers())
+		s.file("file.yaml", fmt.Sprintf(askedDefinition, "history: {json: whole.jsonl}"))
+		s.file("stream.yaml", fmt.Sprintf(askedDefinition, stream))
+		if file, topic := s.must("file.yaml", "file.parquet"), s.must("stream.yaml", "stream.parquet"); !bytes.Equal(file, topic) {
+			t.Errorf("seed %d: the training set from Kafka alone is another than that of the file", seed)
+		}
+
+		slices.SortStableFunc(log.events, func(a, b entry) int { return cmp.Compare(a.written, b.written) })
+		if err := os.Mkdir(filepath.Join(s.dir, "part"), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		flags, keep := log.cut(t, filepath.Join(s.dir, "part"))
+		forget(t, s.cluster.ListenAddrs(), keep)
+		accept := ""
+		if log.kind == cutover.ByEventTime {
+			accept = ", accept_late: true"
+		}
+		s.file("both.yaml", fmt.Sprintf(askedDefinition, fmt.Sprintf("history: {json: part/}\n    %s\n    lateness: 40s\n    cutover: {by: %s, spool: %t%s}", stream, log.kind, seed%2 == 0, accept)))
+		said, code := s.backfill("both.yaml", "both.csv", flags...)
+		if code != 0 {
+			if !strings.Contains(said, "retention has removed") {
+				t.Errorf("seed %d by %s: %s", seed, log.kind, said)
+			}
+			continue
+		}
+		if both := read(t, filepath.Join(s.dir, "both.csv")); sorted(both) != sorted(s.must("file.yaml", "file.csv")) {
+			t.Errorf("seed %d by %s: the training set of both copies has other rows than that of the file", seed, log.kind)
+		}
+		s.clean("part", "whole.jsonl", "file.", "stream.", "both.")
+	}
+}
+
+// TestRanges reads again what a run has read, whatever came since, for as long as it
+// is there.
+func TestRanges(t *testing.T) {
+	s := newSite(t)
+	s.create("tx", 2)
+	event := func(id int) string {
+		return fmt.Sprintf(`{"id": %d, "account": "a", "amount": %d, "event_time": "2026-01-01T00:00:%02dZ"}`, id, id*3, id)
+	}
+	s.produce("tx", event(1), event(2), event(3), event(4))
+	stream := fmt.Sprintf("stream: {kafka: tx, brokers: %q, format: json}", s.brokers())
+	s.file("old.jsonl", `{"id": 1, "account": "a", "amount": 3, "event_time": "2026-01-01T00:00:01Z", "_partition": 0, "_offset": 0}`+"\n")
+	for _, cut := range []struct{ name, copies string }{
+		{"alone", stream},
+		{"offset", "history: {json: old.jsonl}\n    " + stream},
+		{"id", "history: {json: old.jsonl}\n    " + stream + "\n    cutover: {by: id, spool: true, margin: 1s}"},
+		{"event_time", "history: {json: old.jsonl}\n    " + stream + "\n    cutover: {by: event_time, margin: 1s}"},
+	} {
+		s.file(cut.name+".yaml", fmt.Sprintf(askedDefinition, cut.copies))
+	}
+	until := []string{"--complete-until", "2026-01-01T00:00:02Z"}
+	first := map[string][]byte{}
+	for _, name := range []string{"alone", "offset", "id", "event_time"} {
+		first[name] = s.must(name+".yaml", name+".parquet", until...)
+	}
+	s.produce("tx", event(5), event(6))
+	again := func(name string) []string {
+		return append([]string{"--ranges", filepath.Join(s.dir, name+".parquet.manifest.json")}, until...)
+	}
+	for name, want := range first {
+		if got := s.must(name+".yaml", "again.parquet", again(name)...); !bytes.Equal(got, want) {
+			t.Errorf("%s: another training set of the same ranges", name)
+		}
+		was, is := read(t, filepath.Join(s.dir, name+".parquet.manifest.json")), read(t, filepath.Join(s.dir, "again.parquet.manifest.json"))
+		if want := strings.ReplaceAll(string(was), name+".parquet", "again.parquet"); string(is) != want {
+			t.Errorf("%s: another manifest of the same ranges: %s\nand it was %s", name, is, want)
+		}
+		if got := s.must(name+".yaml", "more.parquet", until...); bytes.Equal(got, want) {
+			t.Errorf("%s: records that came since are not read without --ranges", name)
+		}
+	}
+	refused := func(spec, words string, flags ...string) {
+		t.Helper()
+		said, code := s.backfill(spec, "refused.parquet", flags...)
+		if code == 0 || !strings.Contains(said, words) {
+			t.Errorf("exit %d, and not %q: %s", code, words, said)
+		}
+		if _, err := os.Stat(filepath.Join(s.dir, "refused.parquet")); err == nil {
+			t.Error("an output is there")
+		}
+	}
+	refused("id.yaml", `would be by "id" at "2026-01-01T00:00:01Z" now`, "--ranges", filepath.Join(s.dir, "id.parquet.manifest.json"), "--complete-until", "2026-01-01T00:00:01Z")
+	refused("alone.yaml", "is no manifest", "--ranges", filepath.Join(s.dir, "alone.yaml"))
+	refused("alone.yaml", "no such file", "--ranges", filepath.Join(s.dir, "none.json"))
+	refused("alone.yaml", "names no ranges of topics", "--ranges", s.file("empty.json", "{}"))
+	refused("alone.yaml", "leave one out", append(again("alone"), "--history-only")...)
+	forget(t, s.cluster.ListenAddrs(), map[int32]int64{0: 2})
+	refused("alone.yaml", "topic tx, partition 0: offsets 0 to 1 are gone", again("alone")...)
+	if err := s.cluster.DeleteTopic("tx"); err != nil {
+		t.Fatal(err)
+	}
+	s.create("tx", 2)
+	s.produce("tx", event(1), event(2), event(3), event(4))
+	refused("alone.yaml", "topic tx was made anew since", again("alone")...)
+}
+
+// TestAskedLetters holds that a record which cannot be read is one letter, though the
+// run reads it as a question and as an event.
+func TestAskedLetters(t *testing.T) {
+	s := newSite(t)
+	s.create("tx", 1)
+	s.produce("tx", `{"id": 1, "account": "a", "amount": 3, "event_time": "2026-01-01T00:00:01Z"}`, "{", `{"id": 2, "account": "a", "amount": 4, "event_time": "2026-01-01T00:00:02Z"}`)
+	s.file("letters.yaml", fmt.Sprintf(askedDefinition, fmt.Sprintf("stream: {kafka: tx, brokers: %q, format: json, dead_letter: dead.jsonl}", s.brokers())))
+	if made := string(s.must("letters.yaml", "letters.csv")); strings.Count(made, "\n") != 3 {
+		t.Errorf("the training set is %s", made)
+	}
+	if letters := string(read(t, filepath.Join(s.dir, "dead.jsonl"))); strings.Count(letters, "\n") != 1 {
+		t.Errorf("the letters are %s", letters)
+	}
+	s.clean("letters.", "dead.jsonl")
+}
