@@ -188,8 +188,7 @@ type sweeper struct {
 	until   []event.Time // until when events are each query's own; empty: they are anybody's
 	ranks   []int64      // by place, while that is found out
 	qStarts []int32      // by local key; one more than keys
-	keys    []event.Hash
-	ids     []int32 // local key of each of the partition's events, -1: nobody asks
+	ids     []int32      // local key of each of the partition's events, -1: nobody asks
 	eStarts []int32
 	order   []source // the events by key, each key's by visible
 	gather  features.Events
