@@ -6,12 +6,13 @@ SHELL       := bash
 FUZZTIME    ?= 20s
 SIZES       ?= S M
 BENCHTIME   ?= 1s
+SEED        ?= 1
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 VERSITYGW_VERSION := v1.8.0
 VERSITYGW         := .cache/versitygw-$(VERSITYGW_VERSION)/versitygw
 
-.PHONY: build test race bench bench-peers bench-scale fuzz platforms lint fixtures integration-all integration-s3 clean help
+.PHONY: build test race soak bench bench-peers bench-scale fuzz platforms lint fixtures integration-all integration-s3 clean help
 
 build: ## the program, one static file: bin/timeseam
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/timeseam ./cmd/timeseam
@@ -21,6 +22,9 @@ test: ## all tests, without network or servers
 
 race: ## the tests of meaning and of the driver under the race detector
 	go test -race -short -timeout 20m ./features/... ./shelf ./store/... ./timetravel/...
+
+soak: ## random cases from SEED on, and runs killed at random instants: an hour of them
+	go test ./timetravel -run 'TestRandom$$' -timeout 2h -seed $(SEED) -runs 10000 && go test ./cmd/timeseam -run TestProcessKilledAnywhere -timeout 30m -kill-seed $(SEED) -kills 500
 
 bench: ## Go benchmarks of the hot packages, then workloads A, B and C on SIZES
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem ./features/... ./shelf ./timetravel/... ./sources/... ./sink/... && python3 fixtures/peers/bench.py --ours-only $(SIZES)
