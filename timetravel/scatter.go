@@ -63,10 +63,37 @@ func take[T any, I int32 | uint32](from []T, order []I) []T {
 		return nil
 	}
 	to := make([]T, len(order))
-	for k, i := range order {
+	gather(to, from, order)
+	return to
+}
+
+// gather is take for who has the memory. A vector that is not there has no place.
+func gather[T any, I int32 | uint32](to, from []T, order []I) {
+	if from == nil {
+		return
+	}
+	for k, i := range order[:len(to)] {
 		to[k] = from[i]
 	}
-	return to
+}
+
+// gatherAll fills a piece that was made like another with some of its rows.
+func gatherAll(to, from *shelf.Piece, order []int32) {
+	gather(to.Keys, from.Keys, order)
+	gather(to.Times, from.Times, order)
+	gather(to.Arrived, from.Arrived, order)
+	for i := range from.Columns {
+		c, p := &from.Columns[i], &to.Columns[i]
+		if !c.Type.Scalar() {
+			*p = permuted(c, order)
+			continue
+		}
+		gather(p.Null, c.Null, order)
+		gather(p.Ints, c.Ints, order)
+		gather(p.Floats, c.Floats, order)
+		gather(p.Decimals, c.Decimals, order)
+		gather(p.Codes, c.Codes, order)
+	}
 }
 
 // slate is where the answers to a block are put together. The next block that is
