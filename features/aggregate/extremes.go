@@ -89,6 +89,11 @@ func (f *extremes) settle() {
 	if len(keys) == n {
 		return
 	}
+	if keys = slices.Grow(keys, n-len(keys)); f.c.Type.Kind == event.Double && !f.t.partial {
+		for _, x := range f.c.Floats[len(keys):n] {
+			keys = append(keys, floatKey(x)^f.flip)
+		}
+	}
 	for k := len(keys); k < n; k++ {
 		keys = append(keys, f.key(f.t.row(k)))
 	}
@@ -122,10 +127,7 @@ func floatKey(x float64) uint64 {
 		x = 0
 	}
 	b := math.Float64bits(x)
-	if b>>63 == 1 {
-		return ^b
-	}
-	return b | 1<<63
+	return b ^ (uint64(int64(b)>>63) | 1<<63)
 }
 
 // floatOfKey is the inverse of floatKey, but for the sign of zero, which is
