@@ -6,6 +6,7 @@ SHELL       := bash
 FUZZTIME    ?= 20s
 SIZES       ?= S M
 BENCHTIME   ?= 1s
+SEED        ?= 1
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 VERSITYGW_VERSION := v1.8.0
@@ -22,8 +23,8 @@ test: ## all tests, without network or servers
 race: ## the tests of meaning and of the driver under the race detector
 	go test -race -short -timeout 20m ./features/... ./kafka ./shelf ./store/... ./timetravel/...
 
-soak: ## random logs cut at ten thousand places
-	go test -count=1 -timeout 120m -run '^TestCutInvariance$$' ./cmd/timeseam -cuts 10000
+soak: ## random cases and cuts from SEED on, and runs killed at random instants: some hours of them
+	go test ./timetravel -run 'TestRandom$$' -timeout 2h -seed $(SEED) -runs 10000 && go test ./cmd/timeseam -run TestProcessKilledAnywhere -timeout 30m -kill-seed $(SEED) -kills 500 && go test ./cmd/timeseam -run '^TestCutInvariance$$' -timeout 120m -cut-seed $(SEED) -cuts 10000
 
 bench: ## Go benchmarks of the hot packages, then workloads A, B and C on SIZES
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem ./features/... ./kafka ./payload ./shelf ./timetravel/... ./sources/... ./sink/... ./cmd/timeseam && python3 fixtures/peers/bench.py --ours-only $(SIZES)

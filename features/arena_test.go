@@ -2,6 +2,7 @@ package features
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -105,6 +106,8 @@ func cityEvents(v *PlannedView, n int, rng *rand.Rand) (e Events) {
 				c.AppendCode(rng.Uint32N(6))
 			case t.Kind == event.Double:
 				c.AppendFloat(float64(rng.IntN(2)))
+			case t.Kind == event.Decimal:
+				c.AppendDecimal(event.Int128Of(rng.Int64N(3)))
 			default:
 				c.AppendInt(rng.Int64N(2))
 			}
@@ -112,4 +115,84 @@ func cityEvents(v *PlannedView, n int, rng *rand.Rand) (e Events) {
 		e.Columns = append(e.Columns, c)
 	}
 	return e
+}
+
+// TestArenaAsksManyKeys: an arena that notes questions of many keys, which stand one
+// behind another in its run then, answers each as a table does that has all keys and
+// is asked at once. Keys have no events and many, and windows of every kind; values
+// are missing and infinite, of one instant and late; some copies are conflicts.
+func TestArenaAsksManyKeys(t *testing.T) {
+	const features = "c: count(*), s: sum(amount), a: avg(price), lo: {value: min(amount), window: 3us}, hi: 'max(amount) filter (where n = 1)', " +
+		"m: {value: max(n), window: {length: 2us, offset: 1us}}, l: last(city), x: 'arg_min(city, amount)', g: min(price), " +
+		"f: {value: 'first(row(n, amount))', window: lifetime}, h: {value: sum(n), window: lifetime}, many: {value: 'last(amount, 3)', window: {rows: 4}}, lag: 'lag(city, 2)'"
+	for _, joined := range []bool{true, false} {
+		list := features
+		if !joined {
+			list += ", d: count(distinct city)"
+		}
+		p, wrong := compileShop(t, "event_id: id", list, "x: at", shopCatalog())
+		if wrong != "" {
+			t.Fatal(wrong)
+		}
+		for seed := range uint64(60) {
+			compareArena(t, p.Views[0], rand.New(rand.NewPCG(seed, 5)), 1+int(seed%3)*150)
+		}
+	}
+}
+
+// compareArena brings keys in stretches, each followed by questions, to an arena and a
+// table.
+func compareArena(t *testing.T, v *PlannedView, rng *rand.Rand, keys int) {
+	t.Helper()
+	arena, table := NewArena(v), NewTable(v)
+	got, want := arena.Answers(8*keys), table.Answers(8*keys)
+	row := int32(0)
+	for k := range keys {
+		key := event.Hash{Lo: uint64(k + 1)}
+		for range 1 + rng.IntN(2) {
+			n := []int{0, 1, 3, 20}[rng.IntN(4)]
+			e := cityEvents(v, n, rng)
+			for i := range e.Times {
+				e.Times[i] = event.Time(rng.IntN(n + 3))
+			}
+			if rng.IntN(2) == 0 {
+				slices.Sort(e.Times)
+			}
+			for c := range e.Columns {
+				if e.Columns[c].Floats != nil && n > 0 && rng.IntN(8) == 0 {
+					e.Columns[c].Floats[0], e.Columns[c].Floats[n/2] = math.Inf(1), math.NaN()
+				}
+			}
+			for _, s := range []*Store{arena, table} {
+				own := Events{Times: e.Times, Columns: slices.Clone(e.Columns)}
+				s.Intern(own.Columns)
+				if n > 0 {
+					s.Apply(key, own, 0, n)
+				}
+			}
+			ask := Ask{}
+			for range rng.IntN(5) {
+				ask.Times, ask.Rows = append(ask.Times, event.Time(rng.IntN(n+4))), append(ask.Rows, row)
+				row++
+			}
+			arena.Ask(key, ask, got)
+			table.Values(key, ask, want)
+		}
+	}
+	arena.Close()
+	for s := range got {
+		for r := range min(int(row), got[s].Len(), want[s].Len()) {
+			if event.Compare(&got[s], r, &want[s], r) != 0 {
+				t.Fatalf("slot %d (%v), row %d: another value than the table's", s, v.Layout.Slots[s].Aggregate, r)
+			}
+		}
+		if got[s].Len() != want[s].Len() {
+			t.Fatalf("slot %d: %d answers and not %d", s, got[s].Len(), want[s].Len())
+		}
+	}
+	for _, reason := range []event.Reason{event.Duplicate, event.Conflicting, event.OutOfType} {
+		if arena.Counts[reason] != table.Counts[reason] {
+			t.Fatalf("%v: counted %d times and not %d", reason, arena.Counts[reason], table.Counts[reason])
+		}
+	}
 }

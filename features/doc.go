@@ -12,7 +12,7 @@
 //     a request.
 //   - frame: the columns over which features are finished: the instant, request
 //     fields, the slots of every view, and steps computed from columns before.
-//   - Store: the runs of one view: a table of all, or an arena for one at a time.
+//   - Store: the runs of one view: a table of all, or an arena for one key after another.
 //   - State: the stores of a plan.
 //
 // Invariants, cited by number elsewhere:

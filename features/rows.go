@@ -17,6 +17,7 @@ type Rows struct {
 	Times   []event.Time
 	Arrived []event.Time   // nil: the plan does not ask
 	Columns []event.Column // the run's columns; text in the batch's dictionaries
+	Timed   []bool         // by column: it is Times itself, once more; some that are may not be known to be
 
 	hashes []event.Hash // scratch
 }
@@ -70,6 +71,11 @@ func (v *PlannedView) Take(b *event.Batch, n *event.Counts, r *Rows) {
 		}
 	}
 	r.Columns = v.kept(taken.batch(b), n)
+	r.Timed = resized(r.Timed, len(r.Columns))
+	for i := range r.Columns {
+		c := &r.Columns[i]
+		r.Timed[i] = c.Type.Kind == event.Timestamp && c.Null == nil && len(c.Ints) > 0 && &c.Ints[0] == &at.Ints[0]
+	}
 }
 
 // resized is a vector of n values, in the memory of v if that has room.

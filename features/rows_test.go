@@ -81,3 +81,47 @@ func TestZerosHaveNoSign(t *testing.T) {
 		t.Errorf("a negative zero came out")
 	}
 }
+
+// TestTimedColumns: a column that is the event's time is known to be it where all rows
+// are taken, and is said to be nowhere else.
+func TestTimedColumns(t *testing.T) {
+	p, wrong := compileShop(t, "", "s: 'last(row(at_time, amount))'", "x: at", shopCatalog())
+	if wrong != "" {
+		t.Fatal(wrong)
+	}
+	for _, null := range []bool{false, true} {
+		b := &event.Batch{Len: 3}
+		for _, f := range p.Inputs[0].Columns {
+			col := event.Make(f.Type)
+			for i := range b.Len {
+				switch {
+				case null && i == 1 && f.Name == "at_time":
+					col.AppendNull()
+				case f.Type.Kind == event.String:
+					col.AppendText([]byte("a"))
+				case f.Type.Kind == event.Double:
+					col.AppendFloat(1)
+				default:
+					col.AppendInt(int64(i))
+				}
+			}
+			b.Columns = append(b.Columns, col)
+		}
+		var n event.Counts
+		rows, timed := p.Views[0].Rows(b, &n), 0
+		for i, is := range rows.Timed {
+			if !is {
+				continue
+			}
+			timed++
+			for k, at := range rows.Times {
+				if rows.Columns[i].Ints[k] != int64(at) {
+					t.Errorf("column %d, row %d: %d, and the time is %d", i, k, rows.Columns[i].Ints[k], at)
+				}
+			}
+		}
+		if want := map[bool]int{false: 1, true: 0}[null]; timed != want {
+			t.Errorf("with a null %v: %d columns are the time, want %d", null, timed, want)
+		}
+	}
+}

@@ -34,6 +34,7 @@ type Store struct {
 	table   map[event.Hash]*aggregate.Run // nil: an arena
 	arena   *aggregate.Run
 	key     event.Hash
+	due     []event.Column // where questions that an arena has noted are answered; nil: it has none
 	nobody  *aggregate.Run // the run of a key that has no events
 	texts   *event.Symbols // of an arena's answers
 	seen    byte           // of texts that were only looked at
@@ -49,8 +50,9 @@ func NewTable(v *PlannedView) *Store {
 }
 
 // NewArena returns a store that keeps one key's run at a time. The caller
-// brings each key's events and questions together: Apply of another key empties
-// the run, and a later return to the first would find nothing.
+// brings each key's events and questions together: Apply of another key ends
+// the run, and a later return to the first would find nothing. Only keys whose
+// questions are noted stay with it until these are answered.
 func NewArena(v *PlannedView) *Store {
 	s := newStore(v)
 	s.arena = aggregate.NewRun(v.Layout, s.symbols, &s.Counts)
@@ -113,8 +115,11 @@ func (s *Store) run(key event.Hash, make bool) *aggregate.Run {
 		return nil
 	}
 	s.close()
-	s.arena.Reset(s.symbols)
 	s.key = key
+	if s.due == nil || !s.arena.Next() {
+		s.Answer()
+		s.arena.Reset(s.symbols)
+	}
 	return s.arena
 }
 
@@ -125,18 +130,49 @@ func (s *Store) close() { s.Counts[event.UnorderedTies] += s.arena.Ties() }
 // Apply inserts events i to j-1, all of one key, in any order of time. Text
 // must be coded in Symbols, see Intern.
 func (s *Store) Apply(key event.Hash, e Events, i, j int) {
+	if key == s.key {
+		s.Answer() // of the key itself some may be noted, which know nothing of these
+	}
 	s.run(key, true).Insert(e, i, j)
+}
+
+// askedMost is how many questions an arena notes before it answers them: enough for
+// what they share, and few enough for their ranges to stay in a core's own cache.
+const askedMost = 256
+
+// Ask is Values of an arena, which may put the answers into out only when it is told
+// to Answer, or asked in another way. So questions to many keys, one after the
+// other, share what questions to one key do; what they are answered is the same.
+// The key is begun where it is another than before, as by Apply.
+func (s *Store) Ask(key event.Hash, a Ask, out []event.Column) {
+	r := s.run(key, true)
+	s.due = out
+	if r.Note(a) >= askedMost {
+		s.Answer()
+	}
+}
+
+// Answer answers the questions that Ask has noted.
+func (s *Store) Answer() {
+	if s.due != nil {
+		s.arena.Answer(s.due)
+		s.due = nil
+	}
 }
 
 // Values puts into out, a column a slot, what is known of a key at some instants.
 // It changes nothing that a later Values could see. Instants may come in any
 // order. An arena that holds another key answers as for an unknown one. Lists, maps
 // and structs are appended in the order of the questions (aggregate.Run.Values).
-func (s *Store) Values(key event.Hash, a Ask, out []event.Column) { s.asked(key).Values(a, out) }
+func (s *Store) Values(key event.Hash, a Ask, out []event.Column) {
+	s.Answer()
+	s.asked(key).Values(a, out)
+}
 
 // ValueWith is Values of one question with its own event, the given row of Own,
 // which is gone afterwards.
 func (s *Store) ValueWith(key event.Hash, a Ask, own int, out []event.Column) {
+	s.Answer()
 	s.asked(key).ValueWith(a, s.Own, own, out)
 }
 
@@ -148,10 +184,11 @@ func (s *Store) asked(key event.Hash) *aggregate.Run {
 	return s.nobody
 }
 
-// Close ends an arena's last run, so that Counts is complete. A table has
-// nothing to end: its keys may get events for as long as it lives.
+// Close ends an arena's last run, so that all is answered and Counts is complete. A
+// table has nothing to end: its keys may get events for as long as it lives.
 func (s *Store) Close() {
 	if s.arena != nil {
+		s.Answer()
 		s.close()
 		s.arena.Reset(s.symbols)
 		s.key = event.Hash{}
@@ -161,6 +198,7 @@ func (s *Store) Close() {
 // Leave appends what is left of a key's run once it has forgotten all that no question
 // at an instant from at on can tell apart. Resume takes it back.
 func (s *Store) Leave(key event.Hash, at event.Time, b []byte) []byte {
+	s.Answer()
 	r := s.run(key, true)
 	r.Forget(at)
 	return r.Snapshot(b)
@@ -175,6 +213,7 @@ func LeaveLater(left []byte, at event.Time, b []byte) ([]byte, error) {
 // Resume makes a key's run what Leave appended, of a store of a plan with the same
 // digest. Nothing of the key was applied before.
 func (s *Store) Resume(key event.Hash, b []byte) error {
+	s.Answer() // what is restored stands alone
 	rest, err := s.run(key, true).Restore(b, s.symbols)
 	if err == nil && len(rest) > 0 {
 		err = errSnapshot

@@ -18,6 +18,58 @@ type Piece struct {
 	Columns []event.Column
 }
 
+// Make returns a piece of n rows that has the vectors of another: those of keys,
+// times and columns of single values. They come and go together, so that they stand
+// in one piece of memory, and nothing is in them.
+func Make(like *Piece, n int) Piece {
+	p := Piece{Len: n, Columns: make([]event.Column, len(like.Columns))}
+	size := vectorSize(like.Keys, n) + vectorSize(like.Times, n) + vectorSize(like.Arrived, n)
+	for i := range like.Columns {
+		if c := &like.Columns[i]; c.Type.Scalar() {
+			size += vectorSize(c.Null, n) + vectorSize(c.Ints, n) + vectorSize(c.Floats, n) + vectorSize(c.Decimals, n) + vectorSize(c.Codes, n)
+		}
+	}
+	m := memory(make([]uint64, size/8))
+	p.Keys, p.Times, p.Arrived = vector(&m, like.Keys, n), vector(&m, like.Times, n), vector(&m, like.Arrived, n)
+	for i := range like.Columns {
+		if c := &like.Columns[i]; c.Type.Scalar() {
+			p.Columns[i] = event.Column{Type: c.Type, Dict: c.Dict, Null: vector(&m, c.Null, n), Ints: vector(&m, c.Ints, n),
+				Floats: vector(&m, c.Floats, n), Decimals: vector(&m, c.Decimals, n), Codes: vector(&m, c.Codes, n)}
+		}
+		if like.Columns[i].Type.Kind == event.Null {
+			p.Columns[i].Rows = n
+		}
+	}
+	return p
+}
+
+// Instants is times as a column of timestamps has them, in the same memory.
+func Instants(times []event.Time) []int64 {
+	return unsafe.Slice((*int64)(unsafe.Pointer(unsafe.SliceData(times))), len(times))
+}
+
+// memory is what vectors are cut from, in words.
+type memory []uint64
+
+// vectorSize is how many bytes a vector of n values like another takes, as whole words.
+func vectorSize[T any](like []T, n int) int {
+	var one T
+	if like == nil {
+		return 0
+	}
+	return (n*int(unsafe.Sizeof(one)) + 7) &^ 7
+}
+
+// vector cuts off a vector of n values, if there is one to be like.
+func vector[T any](m *memory, like []T, n int) []T {
+	if like == nil {
+		return nil
+	}
+	v := unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(*m))), n)
+	*m = (*m)[vectorSize(like, n)/8:]
+	return v
+}
+
 // slice is rows i to j-1. It shares the vectors.
 func (p *Piece) slice(i, j int) Piece {
 	s := Piece{Len: j - i, Rows: cut(p.Rows, i, j), Keys: cut(p.Keys, i, j), Times: cut(p.Times, i, j), Arrived: cut(p.Arrived, i, j)}

@@ -110,6 +110,40 @@ func TestSectionsComeBack(t *testing.T) {
 	}
 }
 
+// TestMadePieces fills every vector of a piece that was made: none overlaps another,
+// and what the piece that it is like has not it has not.
+func TestMadePieces(t *testing.T) {
+	p := newPiece(100, rand.New(rand.NewPCG(9, 9)))
+	for _, n := range []int{0, 1, 7, 64, 100} {
+		m := shelf.Make(&p, n)
+		if copy(m.Keys, p.Keys) != n || copy(m.Times, p.Times) != n || len(m.Columns) != len(p.Columns) {
+			t.Fatalf("%d rows: %d keys, %d times, %d columns", n, len(m.Keys), len(m.Times), len(m.Columns))
+		}
+		for i := range m.Columns {
+			to, from := &m.Columns[i], &p.Columns[i]
+			if !to.Type.Scalar() {
+				*to = *from
+				continue
+			}
+			if to.Len() != n || to.Null != nil && len(to.Null) != n || (to.Null == nil) != (from.Null == nil) {
+				t.Errorf("%d rows: %s has %d, of which %d may be null", n, types[i], to.Len(), len(to.Null))
+			}
+			copy(to.Null, from.Null)
+			copy(to.Ints, from.Ints)
+			copy(to.Floats, from.Floats)
+			copy(to.Decimals, from.Decimals)
+			copy(to.Codes, from.Codes)
+		}
+		m.Rows = p.Rows[:n]
+		checkSection(t, &p, &m, 0, n)
+		for i, at := range shelf.Instants(m.Times) {
+			if at != int64(p.Times[i]) {
+				t.Errorf("instant %d is %d, want %d", i, at, p.Times[i])
+			}
+		}
+	}
+}
+
 // checkSection holds a section to rows i to j-1 of its piece.
 func checkSection(t *testing.T, p, got *shelf.Piece, i, j int) {
 	t.Helper()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"slices"
 	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -20,19 +21,27 @@ import (
 // parquetColumn is a column of a file and how it is encoded there.
 type parquetColumn struct {
 	field  arrow.Field
-	leaf   *schema.Column // of a column without parts
-	way    way
-	chosen bool // of text, whether it has a dictionary
+	flat   []flatLeaf // its leaves; nil: the library encodes it
+	chosen bool       // of text, whether it has a dictionary
 }
 
-// way is how a column is encoded.
+// flatLeaf is a leaf that is no part of a list: a column, or a field of a struct.
+type flatLeaf struct {
+	leaf *schema.Column
+	way  way
+	path []int  // from the column, by the places of fields
+	may  []bool // be null: the column, and every field of the path
+}
+
+// way is how a leaf is encoded.
 type way uint8
 
 const (
-	byLibrary way = iota // with a dictionary, or of a type that is rare
+	byLibrary way = iota // of a type that is rare
 	plainDoubles
 	plainLongs
 	plainTexts
+	wordTexts // by dictionary
 )
 
 // parquetColumns is the columns of a file before it has rows.
@@ -43,9 +52,37 @@ func parquetColumns(s *arrow.Schema, props *parquet.WriterProperties) ([]parquet
 		if err != nil {
 			return nil, err
 		}
-		columns[i] = parquetColumn{field: f, leaf: stored.Column(0), way: wayOf(f.Type)}
+		columns[i] = parquetColumn{field: f, flat: flatLeaves(f, nil, nil)}
+		for k := range columns[i].flat {
+			columns[i].flat[k].leaf = stored.Column(k)
+		}
 	}
 	return columns, nil
+}
+
+// flatLeaves is the leaves of f, which is behind a path; nil if the library is to
+// encode one of them. A text in a struct has a dictionary.
+func flatLeaves(f arrow.Field, path []int, may []bool) (leaves []flatLeaf) {
+	may = append(slices.Clone(may), f.Nullable)
+	t, ok := f.Type.(*arrow.StructType)
+	if !ok {
+		w := wayOf(f.Type)
+		if w == byLibrary {
+			return nil
+		}
+		if w == plainTexts && len(path) > 0 {
+			w = wordTexts
+		}
+		return []flatLeaf{{way: w, path: path, may: may}}
+	}
+	for i, part := range t.Fields() {
+		some := flatLeaves(part, append(slices.Clone(path), i), may)
+		if some == nil {
+			return nil
+		}
+		leaves = append(leaves, some...)
+	}
+	return leaves
 }
 
 // wayOf is the way of a type whose vectors Parquet's plain encoding takes as they
@@ -77,7 +114,7 @@ const dictionaryRows = 4096
 // Where more than half of the texts differ a dictionary holds about all of them, and
 // to look each up takes longer than all the rest of the encoding.
 func (c *parquetColumn) choose(arr arrow.Array) {
-	if c.chosen || c.way != plainTexts {
+	if c.chosen || len(c.flat) != 1 || c.flat[0].way != plainTexts {
 		return
 	}
 	c.chosen = true
@@ -90,12 +127,12 @@ func (c *parquetColumn) choose(arr arrow.Array) {
 		}
 	}
 	if 2*len(differ) <= n {
-		c.way = byLibrary
+		c.flat[0].way = wordTexts
 	}
 }
 
-// plainValues is the values of a column on their way to pages.
-type plainValues interface {
+// flatValues is the values of a column on their way to pages.
+type flatValues interface {
 	// end is where a page that begins with row lo ends.
 	end(lo int) int
 	// append appends those of rows lo to hi that are there; valid is nil where all are.
@@ -104,11 +141,13 @@ type plainValues interface {
 	statistics(leaf *schema.Column, nulls int64) (metadata.EncodedStatistics, error)
 }
 
-func (c *parquetColumn) plain() bool { return c.way != byLibrary }
-
-// values is those of arr.
-func (c *parquetColumn) values(arr arrow.Array, scratch *gathered) plainValues {
-	switch c.way {
+// values is those of arr; valid says which are there, nil: all.
+func (l *flatLeaf) values(arr arrow.Array, valid []byte, scratch *gathered) flatValues {
+	switch l.way {
+	case wordTexts:
+		if scratch.words.take(arr, valid) {
+			return &scratch.words
+		}
 	case plainDoubles:
 		return &fixed[float64]{values: vector[float64](arr.Data()), at: arr.Data().Offset(), scratch: &scratch.floats, least: math.Inf(1), most: math.Inf(-1)}
 	case plainLongs:
@@ -120,10 +159,12 @@ func (c *parquetColumn) values(arr arrow.Array, scratch *gathered) plainValues {
 // word is what values of eight bytes are computed with.
 type word interface{ int64 | float64 }
 
-// gathered is room for the values of some rows that are there.
+// gathered is room for the values of some rows that are there, and for texts by
+// dictionary.
 type gathered struct {
 	floats [step]float64
 	ints   [step]int64
+	words  words
 }
 
 // fixed is values of eight bytes.
@@ -232,15 +273,20 @@ func (t *texts) append(page []byte, lo, hi int, valid []byte) []byte {
 			continue
 		}
 		v := t.row(i)
-		if t.least == nil || bytes.Compare(v, t.least) < 0 {
-			t.least = v
-		}
-		if t.most == nil || bytes.Compare(v, t.most) > 0 {
-			t.most = v
-		}
+		t.meet(v)
 		page = append(binary.LittleEndian.AppendUint32(page, uint32(len(v))), v...)
 	}
 	return page
+}
+
+// meet notes a text for the statistics.
+func (t *texts) meet(v []byte) {
+	if t.least == nil || bytes.Compare(v, t.least) < 0 {
+		t.least = v
+	}
+	if t.most == nil || bytes.Compare(v, t.most) > 0 {
+		t.most = v
+	}
 }
 
 func (t *texts) statistics(leaf *schema.Column, nulls int64) (metadata.EncodedStatistics, error) {

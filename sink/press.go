@@ -2,13 +2,11 @@ package sink
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"math"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/bitutil"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
@@ -23,7 +21,9 @@ type press struct {
 	headers file.PageWriter // writes pages to made
 	page    []byte          // before it is compressed
 	small   bytes.Buffer    // and after
-	words   gathered
+	room    gathered
+	depths  []uint32 // levels of a field of a struct
+	there   []byte   // and a bit for each
 
 	// What was made: the chunks of the column's leaves, whose places count from the
 	// first of the bytes.
@@ -51,15 +51,16 @@ func newPress(props *parquet.WriterProperties) (*press, error) {
 
 // encode makes the chunks of a column.
 func (p *press) encode(c *parquetColumn, arr arrow.Array) {
-	p.made.bytes, p.leaves = p.made.bytes[:0], p.leaves[:0]
+	p.made.bytes, p.leaves, p.err = p.made.bytes[:0], p.leaves[:0], nil
 	if c.field.Type.ID() == arrow.INT64 && arr.DataType().ID() == arrow.DURATION {
 		arr = durationCounts(arr)
 		defer arr.Release()
 	}
-	if c.plain() {
-		p.err = p.flat(c, arr)
-	} else {
+	if c.flat == nil {
 		p.err = p.library(c, arr)
+	}
+	for i := 0; i < len(c.flat) && p.err == nil; i++ {
+		p.err = p.flat(&c.flat[i], arr)
 	}
 	if p.err != nil {
 		p.err = fmt.Errorf("column %s: %w", c.field.Name, p.err)
@@ -96,65 +97,61 @@ func (p *press) library(c *parquetColumn, arr arrow.Array) error {
 // the library takes.
 const pageBytes = 1 << 20
 
-// flat encodes a column without parts as pages of plain values: levels that tell
-// which rows are there, and the values of those. The library's way to the same goes
-// by single values.
-func (p *press) flat(c *parquetColumn, arr arrow.Array) error {
-	leaf := metadata.NewColumnChunkMetaDataBuilder(p.props, c.leaf)
-	info := metadata.ChunkMetaInfo{IndexPageOffset: -1}
-	optional := c.leaf.MaxDefinitionLevel() > 0
-	values := c.values(arr, &p.words)
-	pages := int32(0)
-	for lo := 0; lo < arr.Len(); pages++ {
-		hi := values.end(lo)
-		valid := arr.NullBitmapBytes()
-		nulls := 0
-		if valid != nil && optional {
-			nulls = hi - lo - bitutil.CountSetBits(valid, arr.Data().Offset()+lo, hi-lo)
-		}
-		p.page = p.page[:0]
-		if optional {
-			p.levels(valid, arr.Data().Offset()+lo, hi-lo, nulls)
-		}
-		if nulls == 0 {
-			valid = nil
-		}
-		p.page = values.append(p.page, lo, hi, valid)
-		if err := p.put(hi-lo, &info); err != nil {
+// flat encodes a leaf as pages of plain values, or of their places in a dictionary:
+// levels that tell which rows are there, and the values of those. The library's way to
+// the same goes by single values.
+func (p *press) flat(l *flatLeaf, arr arrow.Array) error {
+	leaf := metadata.NewColumnChunkMetaDataBuilder(p.props, l.leaf)
+	info := metadata.ChunkMetaInfo{IndexPageOffset: -1, DataPageOffset: p.made.Tell()}
+	arr, there := p.open(l, arr)
+	values, encoding, encodings := l.values(arr, there.valid, &p.room), parquet.Encodings.Plain, metadata.EncodingStats{}
+	var dictionary *int64
+	if w, ok := values.(*words); ok {
+		at := p.made.Tell()
+		encoding, dictionary, encodings.DictEncodingStats = parquet.Encodings.RLEDict, &at, map[parquet.Encoding]int32{parquet.Encodings.Plain: 1}
+		if err := p.putWords(w, &info); err != nil {
 			return err
 		}
-		lo = hi
 	}
-	stats, err := values.statistics(c.leaf, int64(arr.NullN()))
+	pages, missing := int32(0), 0
+	for lo := 0; lo < arr.Len(); pages++ {
+		hi := values.end(lo)
+		valid, nulls := there.of(lo, hi)
+		p.page = p.levels(p.page[:0], l, there, [2]int{lo, hi})
+		p.page = values.append(p.page, lo, hi, valid)
+		if err := p.put(hi-lo, encoding, &info); err != nil {
+			return err
+		}
+		lo, missing = hi, missing+nulls
+	}
+	stats, err := values.statistics(l.leaf, int64(missing))
 	if err != nil {
 		return err
 	}
 	leaf.SetStats(stats)
 	p.leaves = append(p.leaves, leaf)
-	return leaf.Finish(info, false, false, metadata.EncodingStats{DataEncodingStats: map[parquet.Encoding]int32{parquet.Encodings.Plain: pages}})
+	encodings.DataEncodingStats = map[parquet.Encoding]int32{encoding: pages}
+	err = leaf.Finish(info, dictionary != nil, false, encodings)
+	leaf.Contents().MetaData.DictionaryPageOffset = dictionary // Finish takes 0 for none
+	return err
 }
 
-// levels begins a page with which of its n rows are there: one run, of one level or
-// of a bit a row, which is how Arrow has it. The compression finds shorter runs.
-func (p *press) levels(valid []byte, at, n, nulls int) {
-	p.page = append(p.page, 0, 0, 0, 0)
-	switch nulls {
-	case 0:
-		p.page = append(binary.AppendUvarint(p.page, uint64(n)<<1), 1)
-	case n:
-		p.page = append(binary.AppendUvarint(p.page, uint64(n)<<1), 0)
-	default:
-		size := int(bitutil.BytesForBits(int64(n)))
-		p.page = binary.AppendUvarint(p.page, uint64(size)<<1|1)
-		from := len(p.page)
-		p.page = append(p.page, make([]byte, size)...)
-		bitutil.CopyBitmap(valid, at, n, p.page[from:], 0)
-	}
-	binary.LittleEndian.PutUint32(p.page, uint32(len(p.page)-4))
+// putWords begins a chunk with the page of its dictionary.
+func (p *press) putWords(w *words, info *metadata.ChunkMetaInfo) error {
+	p.page = w.dictionary(p.page[:0])
+	page := file.NewDictionaryPage(memory.NewBufferBytes(p.page), int32(len(w.texts)), parquet.Encodings.Plain)
+	defer page.Release()
+	all := p.headers.(interface{ TotalUncompressedSize() int64 })
+	before := all.TotalUncompressedSize()
+	written, err := p.headers.WriteDictionaryPage(page)
+	info.DataPageOffset += written
+	info.CompressedSize = written
+	info.UncompressedSize = all.TotalUncompressedSize() - before
+	return err
 }
 
 // put adds the page of n rows to the chunk.
-func (p *press) put(n int, info *metadata.ChunkMetaInfo) error {
+func (p *press) put(n int, encoding parquet.Encoding, info *metadata.ChunkMetaInfo) error {
 	if len(p.page) > math.MaxInt32 {
 		return fmt.Errorf("a value of %d bytes; a Parquet file holds 2 GiB at most", len(p.page))
 	}
@@ -164,7 +161,7 @@ func (p *press) put(n int, info *metadata.ChunkMetaInfo) error {
 		data = p.headers.Compress(&p.small, p.page)
 	}
 	page := file.NewDataPageV1WithConfig(memory.NewBufferBytes(data), parquet.Encodings.RLE, parquet.Encodings.RLE,
-		file.DataPageConfig{Num: int32(n), Encoding: parquet.Encodings.Plain, UncompressedSize: int32(len(p.page))})
+		file.DataPageConfig{Num: int32(n), Encoding: encoding, UncompressedSize: int32(len(p.page))})
 	defer page.Release()
 	written, err := p.headers.WriteDataPage(page)
 	info.NumValues += int64(n)

@@ -337,27 +337,6 @@ func TestParquetDictionaries(t *testing.T) {
 	}
 }
 
-// TestParquetFallBack holds O1 where a dictionary grows too large and the library
-// goes on without it: it tells of both encodings in no order.
-func TestParquetFallBack(t *testing.T) {
-	b := array.NewStringBuilder(memory.DefaultAllocator)
-	for i := range 200_000 {
-		b.Append(fmt.Sprintf("a text that repeats itself %d", max(i%50, i-100_000)))
-	}
-	arr := b.NewArray()
-	f := arrow.Field{Name: "c", Type: arrow.BinaryTypes.String, Nullable: true}
-	first := encoded(t, f, arr)
-	if n := len(chunkOf(t, first).EncodingStats()); n < 3 {
-		t.Fatalf("the dictionary was kept: %d encodings", n)
-	}
-	for range 10 {
-		if !bytes.Equal(first, encoded(t, f, arr)) {
-			t.Fatal("the same rows were encoded as other bytes")
-		}
-	}
-	sameValues(t, first, arr)
-}
-
 // TestParquetRefusedColumn holds that what a column cannot be names it, and that the
 // other columns' presses are there again.
 func TestParquetRefusedColumn(t *testing.T) {

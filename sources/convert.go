@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math"
+	"slices"
 
 	"github.com/parquet-go/bitpack/unsafecast"
 	"github.com/timeseam/timeseam/features/event"
@@ -209,11 +210,32 @@ func addTexts(v values, n int, d *event.Dict) {
 			d.Offsets = append(d.Offsets, base+o)
 		}
 	default:
-		for i := range n {
-			d.Bytes = append(d.Bytes, v.text(i)...)
-			d.Offsets = append(d.Offsets, uint32(len(d.Bytes)))
-		}
+		addApart(v, n, d)
 	}
+}
+
+// shortText is the texts that are copied as one word of the machine's widest.
+const shortText = 16
+
+// addApart appends texts that have bytes between them. Most are a few bytes long: a
+// copy of a fixed length costs less than to ask how many, and what it copies too much
+// the next text covers.
+func addApart(v values, n int, d *event.Dict) {
+	at, first := len(d.Bytes), len(d.Offsets)
+	size := int(v.offsets[n]-v.offsets[0]) - int(v.gap)*n
+	to := slices.Grow(d.Bytes, size+shortText)[:at+size+shortText]
+	offsets := slices.Grow(d.Offsets, n)[:first+n]
+	for i, end := range v.offsets[1 : n+1] {
+		from, until := int(v.offsets[i]), int(end-v.gap)
+		if until-from <= shortText && from+shortText <= len(v.data) {
+			*(*[shortText]byte)(to[at:]) = *(*[shortText]byte)(v.data[from:])
+		} else {
+			copy(to[at:], v.data[from:until])
+		}
+		at += until - from
+		offsets[first+i] = uint32(at)
+	}
+	d.Bytes, d.Offsets = to[:at], offsets
 }
 
 // appendUUID appends the text of RFC 9562, such as

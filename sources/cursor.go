@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/parquet-go/bitpack/unsafecast"
 	"github.com/parquet-go/parquet-go/format"
 	"github.com/timeseam/timeseam/features/event"
 )
@@ -42,23 +43,41 @@ type cursor struct {
 	wrong    []bool // entries that their type cannot hold; nil: none
 	dict     *event.Dict
 
-	codes  []uint32 // of the piece that is being added, in the pageReader's memory
+	codes  []uint32 // of the piece that is being added, in memory that is used again
 	places []int32  // positions of values that their type cannot hold
 }
 
-// prepare makes the vectors.
+// prepare makes the vectors, of what another part of the table had.
 func (c *cursor) prepare() {
-	c.null = make([]bool, c.batch)
+	had := &c.pages.vectors
+	c.null = longer(had.Null, c.batch)
 	switch c.col.Type.Kind {
 	case event.Double:
-		c.col.Floats = make([]float64, c.batch)
+		c.col.Floats = longer(had.Floats, c.batch)
 	case event.Decimal:
-		c.col.Decimals = make([]event.Int128, c.batch)
+		c.col.Decimals = longer(had.Decimals, c.batch)
 	case event.String, event.Bytes:
-		c.col.Codes = make([]uint32, c.batch)
+		c.col.Codes = longer(had.Codes, c.batch)
 	default:
-		c.col.Ints = make([]int64, c.batch)
+		c.col.Ints = longer(had.Ints, c.batch)
 	}
+	*had = event.Column{}
+}
+
+// longer is a vector of n values, in the memory of v if that has room. Every row that
+// a batch has is written.
+func longer[T any](v []T, n int) []T {
+	if v == nil || cap(v) < n {
+		return make([]T, n)
+	}
+	return v[:n]
+}
+
+// lend gives the vectors to a part that is read later: at the end of this one no
+// batch of it stands any more.
+func (c *cursor) lend() {
+	c.pages.vectors = c.col
+	c.pages.vectors.Null, c.pages.vectors.Dict = c.null, nil
 }
 
 // forget lets go of all vectors. Whoever reads many parts keeps those that are at
@@ -189,12 +208,14 @@ func (c *cursor) next() error {
 }
 
 // readCodes reads the codes of the next n values, and makes sure that all are in
-// the dictionary.
+// the dictionary. Those of texts stand where they are to be at once.
 func (c *cursor) readCodes(n int) error {
-	if cap(c.pages.piece) < n {
-		c.pages.piece = make([]uint32, c.batch)
+	if c.col.Codes != nil {
+		c.codes = c.col.Codes[c.rows : c.rows+n]
+	} else {
+		c.pages.piece = slices.Grow(c.pages.piece[:0], c.batch)
+		c.codes = c.pages.piece[:n]
 	}
-	c.codes = c.pages.piece[:n]
 	if err := c.pages.codes.read(c.codes); err != nil {
 		return err
 	}
@@ -227,16 +248,16 @@ func (c *cursor) readDictionary() error {
 	switch {
 	case c.col.Codes != nil:
 		// Its own memory: it lives as long as anyone holds the dictionary (E2).
-		c.dict = &event.Dict{Offsets: make([]uint32, 1, n+1), Bytes: make([]byte, 0, max(len(vals.data)-int(vals.gap)*n, 0))}
+		c.dict = &event.Dict{Offsets: make([]uint32, 1, n+1), Bytes: make([]byte, 0, max(len(vals.data)-int(vals.gap)*n, 0)+shortText)}
 		addTexts(vals, n, c.dict)
 	case c.col.Floats != nil:
-		c.floats = make([]float64, n)
+		c.floats = wordsOf[float64](c.pages, &vals, n)
 		floatsOf(vals, c.floats)
 	case c.col.Decimals != nil:
 		c.decimals = make([]event.Int128, n)
 		c.places = decimalsOf(vals, c.col.Type, c.decimals, c.places)
 	default:
-		c.ints = make([]int64, n)
+		c.ints = wordsOf[int64](c.pages, &vals, n)
 		c.places = intsOf(vals, c.ints, c.places)
 	}
 	if len(c.places) > 0 {
@@ -246,6 +267,15 @@ func (c *cursor) readDictionary() error {
 		}
 	}
 	return nil
+}
+
+// wordsOf is where a dictionary's n numbers are converted to: in place, if they are as
+// wide as the column's own and stand in memory that lasts.
+func wordsOf[T int64 | float64](p *pageReader, v *values, n int) []T {
+	if p.codec == format.Uncompressed || v.leaf.width() != 8 {
+		return make([]T, n)
+	}
+	return unsafecast.Slice[T](v.data)[:n]
 }
 
 // piece adds the next m rows of the page to the batch.
@@ -332,13 +362,12 @@ func (c *cursor) decimal(dst []event.Int128) {
 func (c *cursor) newDict() *event.Dict {
 	n := c.want - c.rows
 	size := min(int64(c.on.size)*int64(n)/int64(c.on.rows), textMost)
-	return &event.Dict{Offsets: make([]uint32, 1, n+1), Bytes: make([]byte, 0, size)}
+	return &event.Dict{Offsets: make([]uint32, 1, n+1), Bytes: make([]byte, 0, size+shortText)}
 }
 
 func (c *cursor) texts(dst []uint32) {
 	if c.on.coded {
-		c.col.Dict = c.dict
-		copy(dst, c.codes)
+		c.col.Dict = c.dict // The codes stand there already.
 		return
 	}
 	if c.col.Dict == nil {

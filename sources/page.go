@@ -10,6 +10,7 @@ import (
 	"math/bits"
 
 	"github.com/parquet-go/parquet-go/format"
+	"github.com/timeseam/timeseam/features/event"
 )
 
 // values are the values of a page or a dictionary, as they are stored but for
@@ -63,8 +64,10 @@ type pageReader struct {
 
 	// Memory that is used again.
 	plain, levels, made []byte
+	entries             []byte // what the dictionary was unpacked to, as long as the row group lasts
 	offsets, piece      []uint32
 	wide, lengths       []int64
+	vectors             event.Column // of batches that are gone
 }
 
 // open begins a column chunk.
@@ -175,7 +178,7 @@ func (p *pageReader) body(h *pageHead) (level, body []byte, err error) {
 		level, body, size = body[h.repetition:skip], body[skip:], size-skip
 	}
 	if p.codec != format.Uncompressed && h.packed {
-		if body, err = p.expand(body, size); err != nil {
+		if body, err = p.expand(&p.plain, body, size); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -203,16 +206,16 @@ func (p *pageReader) summed(h *pageHead) ([]byte, error) {
 	return body, err
 }
 
-// expand decompresses the values of a page.
-func (p *pageReader) expand(body []byte, size int) (_ []byte, err error) {
+// expand decompresses the values of a page into *to.
+func (p *pageReader) expand(to *[]byte, body []byte, size int) (_ []byte, err error) {
 	if size > mostOf(p.codec, len(body)) {
 		return nil, errCompressed
 	}
 	if err := p.claim(size); err != nil {
 		return nil, err
 	}
-	p.plain, err = p.codecs.expand(p.codec, p.plain, body, size)
-	return p.plain, err
+	*to, err = p.codecs.expand(p.codec, *to, body, size)
+	return *to, err
 }
 
 // prefixed splits bytes that are preceded by their length from what follows.
@@ -480,7 +483,8 @@ func (p *pageReader) keep(n int) error {
 	return nil
 }
 
-// dictionary reads the dictionary page.
+// dictionary reads the dictionary page. Its numbers last as long as the row group if
+// they stand in p.entries, which they do where it is compressed.
 func (p *pageReader) dictionary(h *pageHead) (values, error) {
 	p.need = 0
 	body, err := p.summed(h)
@@ -488,7 +492,7 @@ func (p *pageReader) dictionary(h *pageHead) (values, error) {
 		return values{}, err
 	}
 	if p.codec != format.Uncompressed {
-		if body, err = p.expand(body, h.size); err != nil {
+		if body, err = p.expand(&p.entries, body, h.size); err != nil {
 			return values{}, err
 		}
 	}

@@ -34,16 +34,17 @@ type part struct {
 	agreed  []*agreement
 	codecs  codecs
 	budget  budget     // of the row group
-	readers *sync.Pool // of pageReaders, the table's
+	readers *sync.Pool // of sets of pageReaders, the table's
 	table   *Table
-	r       content // of a file of this machine, once it is open
-	ahead   *ahead  // of an object, once it is open
-	coming  []*feed // of the row group that is read next
-	group   int     // that is being read
-	left    int64   // rows of the group that are still to come
-	rows    int64   // of the file, before those of the last batch
-	last    int     // rows of the last batch
-	err     error   // final
+	r       content       // of a file of this machine, once it is open
+	ahead   *ahead        // of an object, once it is open
+	coming  []*feed       // of the row group that is read next
+	reading []*pageReader // of the cursors, once the file is open
+	group   int           // that is being read
+	left    int64         // rows of the group that are still to come
+	rows    int64         // of the file, before those of the last batch
+	last    int           // rows of the last batch
+	err     error         // final
 }
 
 var errClosed = errors.New("the source is closed")
@@ -122,12 +123,14 @@ func (p *part) drop() error {
 	p.codecs.close()
 	p.ahead.close()
 	p.ahead, p.coming = nil, nil
-	for _, c := range p.cursors {
-		if c.pages != nil {
-			c.pages.forget()
-			p.readers.Put(c.pages)
-			c.pages = nil
+	if set := p.reading; set != nil {
+		for _, r := range set {
+			r.forget()
 		}
+		p.readers.Put(&set)
+		p.reading = nil
+	}
+	for _, c := range p.cursors {
 		c.forget()
 	}
 	if p.r == nil {
@@ -150,6 +153,10 @@ func (p *part) Read(ctx context.Context, b *event.Batch) error {
 	if err := p.read(ctx, b); err != nil {
 		if p.err = err; err != io.EOF {
 			p.err = fmt.Errorf("read %s: %w", p.file.Path, err)
+		} else if p.reading != nil {
+			for _, c := range p.cursors {
+				c.lend()
+			}
 		}
 		p.drop()
 		b.Columns = b.Columns[:0]
@@ -236,11 +243,16 @@ func (p *part) start(ctx context.Context) (err error) {
 	} else if p.r, err = p.file.open(ctx); err != nil {
 		return err
 	}
-	for _, c := range p.cursors {
-		c.prepare()
-		if c.pages, _ = p.readers.Get().(*pageReader); c.pages == nil {
-			c.pages = new(pageReader)
+	// In the order of the columns, so that each finds what fits it.
+	if set, _ := p.readers.Get().(*[]*pageReader); set != nil {
+		p.reading = *set
+	}
+	for i, c := range p.cursors {
+		if i == len(p.reading) {
+			p.reading = append(p.reading, new(pageReader))
 		}
+		c.pages = p.reading[i]
+		c.prepare()
 	}
 	return nil
 }

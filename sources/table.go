@@ -21,7 +21,7 @@ type Table struct {
 	span    spanning // which keys of folders bound the rows' times
 	columns []column
 	places  map[string]int // of each name in columns
-	readers sync.Pool      // of pageReaders: their memory goes from part to part
+	readers sync.Pool      // of sets of pageReaders: their memory goes from part to part
 	windows sync.Pool      // of the memory of windows, likewise
 	window  int64          // how long those are; 0: windowSize
 }

@@ -1,7 +1,6 @@
 package timetravel
 
 import (
-	"cmp"
 	"math"
 	"slices"
 
@@ -234,7 +233,13 @@ func (s *sweeper) groupQueries(p int) error {
 
 // compareQueries is the order of a key's questions.
 func compareQueries(a, b query) int {
-	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.row, b.row))
+	switch {
+	case a.at < b.at || a.at == b.at && a.row < b.row:
+		return -1
+	case a.at == b.at && a.row == b.row:
+		return 0
+	}
+	return 1
 }
 
 // sortQueries sorts by insertion, as most keys have few questions, unless that takes

@@ -27,13 +27,22 @@ const (
 func drivers() []driver {
 	return []driver{
 		{"backfill", func(tb testing.TB, s *spec) answers { return s.backfill(tb, feed{workers: 1, batch: 1000, parts: 1}) }},
-		{"backfill of shuffled parts", func(tb testing.TB, s *spec) answers {
-			return s.backfill(tb, feed{workers: 3, batch: 7, parts: 4, seed: 1, events: 10_000_000, spill: true, block: 5})
-		}},
+		ofShuffledParts(1, 4),
+		ofShuffledParts(2, 7),
+		ofShuffledParts(8, 5),
 		{"state fed in shuffled order, asked between", ofEventTime(func(tb testing.TB, s *spec) answers { return s.fed(tb, 2) })},
 		{"state restored from snapshots", ofEventTime(func(tb testing.TB, s *spec) answers { return s.restored(tb) })},
 		{"state that forgets", ofEventTime(func(tb testing.TB, s *spec) answers { return s.forgetting(tb) })},
 	}
+}
+
+// ofShuffledParts is a backfill of events in no order, by so many workers, that holds
+// nothing in memory, in blocks of so many rows.
+func ofShuffledParts(workers, block int) driver {
+	name := fmt.Sprintf("backfill of shuffled parts by %d workers", workers)
+	return driver{name, func(tb testing.TB, s *spec) answers {
+		return s.backfill(tb, feed{workers: workers, batch: 7, parts: 4, seed: uint64(workers), events: 10_000_000, spill: true, block: block})
+	}}
 }
 
 // feed is how a backfill gets its input.

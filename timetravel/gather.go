@@ -5,16 +5,13 @@ import (
 	"github.com/timeseam/timeseam/shelf"
 )
 
-// collect gathers the ordered events into columns, text in the store's symbols.
+// collect gathers the columns of the ordered events, whose times have been put in
+// order with them; text in the store's symbols.
 // Codes of different batches speak different dictionaries; there equal texts have
 // equal codes, so that runs compare and count distinct by code, but for texts that
 // they only carry.
 // Column by column, each vector is written once from front to back.
 func (s *sweeper) collect(chunks []shelf.Piece) {
-	times := resize(&s.gather.Times, len(s.order))
-	for k, o := range s.order {
-		times[k] = chunks[o.chunk].Times[o.row]
-	}
 	layout := s.Plan.Views[s.view].Layout
 	if s.gather.Columns == nil {
 		s.gather.Columns = make([]event.Column, len(layout.Columns))

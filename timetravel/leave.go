@@ -140,8 +140,9 @@ func (l *leaver) partition(p int) ([]packed, error) {
 	if err := l.list(p); err != nil {
 		return nil, err
 	}
-	l.order = l.order[:0]
+	l.order, l.gather.Times = l.order[:0], l.gather.Times[:0]
 	for _, row := range l.rows {
+		l.gather.Times = append(l.gather.Times, row.time)
 		l.order = append(l.order, source{l.Visibility.visible(row.time, arrivedAt(&l.pieces[row.chunk], int(row.row))), row.chunk, row.row})
 	}
 	l.collect(l.pieces)

@@ -272,14 +272,15 @@ func (r *run) chunk(view int, b *event.Batch, of *partReader, place int) (chunk,
 	if ahead {
 		lo, _ = v.Layout.Reach(r.Seam.Interval.From, r.Seam.Interval.From)
 	}
-	sieve := r.sieves[view]
+	sieve, last := r.sieves[view], of.last[place]
 	p.begin(r.bits, len(rows.Times))
 	for i, t := range rows.Times {
-		of.last[place] = max(of.last[place], t)
-		if t >= lo && (t < hi || ahead) && sieve.passes(rows.Keys[i]) {
+		last = max(last, t)
+		if t >= lo && (t < hi || ahead) && (sieve == nil || sieve.passes(rows.Keys[i])) {
 			p.count(i, rows.Keys[i])
 		}
 	}
+	of.last[place] = last
 	order := p.order()
 	n[event.OutsideWindows] += int64(len(rows.Times) - len(order))
 	if len(order) == 0 {
@@ -300,15 +301,24 @@ func (r *run) groups(rows *features.Rows, p *partitioner, order []int32) (chunk,
 	per := 1 << max(r.bits-groupBits, 0)
 	groups := (len(p.starts) - 1) / per
 	pieces, sections := make([]shelf.Piece, groups), make([][]int32, groups)
+	all := shelf.Piece{Keys: rows.Keys, Times: rows.Times, Arrived: rows.Arrived, Columns: rows.Columns}
+	for i, is := range rows.Timed {
+		if is {
+			all.Columns[i].Ints = nil // It is held once, as the times.
+		}
+	}
 	for g := range pieces {
 		starts := slices.Clone(p.starts[g*per : (g+1)*per+1])
 		own := order[starts[0]:starts[per]]
 		for i, first := per, starts[0]; i >= 0; i-- {
 			starts[i] -= first
 		}
-		pieces[g] = shelf.Piece{Len: len(own), Keys: take(rows.Keys, own), Times: take(rows.Times, own), Arrived: take(rows.Arrived, own)}
-		for i := range rows.Columns {
-			pieces[g].Columns = append(pieces[g].Columns, permuted(&rows.Columns[i], own))
+		pieces[g] = shelf.Make(&all, len(own))
+		gatherAll(&pieces[g], &all, own)
+		for i, is := range rows.Timed {
+			if is {
+				pieces[g].Columns[i].Ints = shelf.Instants(pieces[g].Times)
+			}
 		}
 		sections[g] = starts
 	}
@@ -322,23 +332,26 @@ type partitioner struct {
 	bits   int
 	starts []int32 // partition p is rows starts[p] to starts[p+1]-1 of the order
 	next   []int32
-	rows   []int32 // that were counted
+	n      int     // rows that were counted
+	rows   []int32 // those, and room for more
 	of     []uint16
 	sorted []int32
 }
 
 // begin makes room for n rows.
 func (p *partitioner) begin(bits, n int) {
-	p.bits = bits
+	p.bits, p.n = bits, 0
 	clear(resize(&p.starts, 1<<bits+1))
-	p.rows, p.of = slices.Grow(p.rows[:0], n), slices.Grow(p.of[:0], n)
+	resize(&p.rows, n)
+	resize(&p.of, n)
 }
 
 // count takes a row into its partition.
 func (p *partitioner) count(row int, key event.Hash) {
 	at := partitionOf(key, p.bits)
 	p.starts[at+1]++
-	p.rows, p.of = append(p.rows, int32(row)), append(p.of, uint16(at))
+	p.rows[p.n], p.of[p.n] = int32(row), uint16(at)
+	p.n++
 }
 
 // order is the rows that were counted, by partition.
@@ -348,8 +361,8 @@ func (p *partitioner) order() []int32 {
 	}
 	next := resize(&p.next, len(p.starts))
 	copy(next, p.starts)
-	order := resize(&p.sorted, len(p.rows))
-	for i, at := range p.of {
+	order := resize(&p.sorted, p.n)
+	for i, at := range p.of[:p.n] {
 		order[next[at]] = p.rows[i]
 		next[at]++
 	}

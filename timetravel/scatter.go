@@ -63,10 +63,37 @@ func take[T any, I int32 | uint32](from []T, order []I) []T {
 		return nil
 	}
 	to := make([]T, len(order))
-	for k, i := range order {
+	gather(to, from, order)
+	return to
+}
+
+// gather is take for who has the memory. A vector that is not there has no place.
+func gather[T any, I int32 | uint32](to, from []T, order []I) {
+	if from == nil {
+		return
+	}
+	for k, i := range order[:len(to)] {
 		to[k] = from[i]
 	}
-	return to
+}
+
+// gatherAll fills a piece that was made like another with some of its rows.
+func gatherAll(to, from *shelf.Piece, order []int32) {
+	gather(to.Keys, from.Keys, order)
+	gather(to.Times, from.Times, order)
+	gather(to.Arrived, from.Arrived, order)
+	for i := range from.Columns {
+		c, p := &from.Columns[i], &to.Columns[i]
+		if !c.Type.Scalar() {
+			*p = permuted(c, order)
+			continue
+		}
+		gather(p.Null, c.Null, order)
+		gather(p.Ints, c.Ints, order)
+		gather(p.Floats, c.Floats, order)
+		gather(p.Decimals, c.Decimals, order)
+		gather(p.Codes, c.Codes, order)
+	}
 }
 
 // slate is where the answers to a block are put together. The next block that is
@@ -77,6 +104,7 @@ type slate struct {
 	found   []bool           // rows that somebody was asked about
 	missing []uint32         // and the others
 	columns [][]event.Column // by lookup and slot; only their vectors count
+	codes   []uint32         // scratch: of each text of a section its code in the block and one, or 0
 }
 
 // of is the columns of lookup l.
@@ -92,6 +120,7 @@ func (s *slate) of(l, slots int) []event.Column {
 // partition's stand in that order already, so that every vector is read from front
 // to back and written within a block, which a core's own cache holds.
 type answers struct {
+	slate    *slate
 	sections []shelf.Piece // one a partition that has any; column 0 is the first slot's
 	from     uint32        // first row of the block
 	rows     int
@@ -102,7 +131,7 @@ type answers struct {
 // answersOf reads lookup l's answers to block b.
 func (r *run) answersOf(l, b int, t *slate) (*answers, error) {
 	f := &r.found[l]
-	a := &answers{from: uint32(r.starts[b]), rows: r.starts[b+1] - r.starts[b], nobody: f.nobody}
+	a := &answers{slate: t, from: uint32(r.starts[b]), rows: r.starts[b+1] - r.starts[b], nobody: f.nobody}
 	size := 0
 	for p := range f.answers {
 		size += int(f.answers[p].Bytes(b))
@@ -142,50 +171,80 @@ func (r *run) slots(l, b int, t *slate) ([]event.Column, error) {
 	}
 	kept, columns := t.of(l, len(a.nobody)), make([]event.Column, len(a.nobody))
 	for s := range columns {
-		columns[s] = a.column(s, &kept[s])
+		from := make([]*event.Column, len(a.sections))
+		for i := range a.sections {
+			from[i] = &a.sections[i].Columns[s]
+		}
+		columns[s] = a.column(from, &a.nobody[s], &kept[s])
 	}
 	return columns, nil
 }
 
-// column is slot s of every row, in the vectors of kept. A query without key or
-// instant gets what a key without events gets (S15.1); Finish then nulls those
-// without an instant (S11.4).
-func (a *answers) column(s int, kept *event.Column) event.Column {
-	c := event.Column{Type: a.nobody[s].Type}
+// column is a slot of every row, or a field of one, in the vectors of kept. from is
+// the sections' columns of it. A query without key or instant gets what a key without
+// events gets (S15.1); Finish then nulls those without an instant (S11.4).
+func (a *answers) column(from []*event.Column, nobody, kept *event.Column) event.Column {
+	c := event.Column{Type: nobody.Type}
 	switch c.Type.Kind {
 	case event.Double:
-		c.Floats = scatter(a, s, &kept.Floats, func(c *event.Column) []float64 { return c.Floats })
+		c.Floats = scatter(a, &kept.Floats, func(i int) []float64 { return from[i].Floats }, nobody.Floats)
 	case event.Decimal:
-		c.Decimals = scatter(a, s, &kept.Decimals, func(c *event.Column) []event.Int128 { return c.Decimals })
+		c.Decimals = scatter(a, &kept.Decimals, func(i int) []event.Int128 { return from[i].Decimals }, nobody.Decimals)
 	case event.Bool, event.Int, event.Date, event.Timestamp:
-		c.Ints = scatter(a, s, &kept.Ints, func(c *event.Column) []int64 { return c.Ints })
+		c.Ints = scatter(a, &kept.Ints, func(i int) []int64 { return from[i].Ints }, nobody.Ints)
+	case event.String, event.Bytes:
+		a.texts(&c, from, nobody, kept)
+	case event.Struct:
+		a.fields(&c, from, nobody, kept)
 	default:
-		return a.general(s)
+		return a.general(from, nobody)
 	}
-	null := len(a.missing) > 0 && a.nobody[s].IsNull(0)
-	for i := range a.sections {
-		null = null || a.sections[i].Columns[s].Null != nil
+	null := len(a.missing) > 0 && nobody.IsNull(0)
+	for i := range from {
+		null = null || from[i].Null != nil
 	}
 	if null {
-		c.Null = a.nulls(s, &kept.Null)
+		c.Null = a.nulls(from, nobody, &kept.Null)
 	}
 	return c
 }
 
-// nulls says of every row whether slot s is null; nil: none is.
-func (a *answers) nulls(s int, kept *[]bool) []bool {
+// fields fills the fields of a slot of structs. Those of a struct that is null are
+// null wherever it stands.
+func (a *answers) fields(c *event.Column, from []*event.Column, nobody, kept *event.Column) {
+	c.Rows, c.Fields = a.rows, make([]event.Column, len(nobody.Fields))
+	if kept.Fields == nil {
+		kept.Fields = make([]event.Column, len(nobody.Fields))
+	}
+	parts := make([]*event.Column, len(from))
+	for f := range c.Fields {
+		for i := range from {
+			parts[i] = &from[i].Fields[f]
+		}
+		c.Fields[f] = a.column(parts, &nobody.Fields[f], &kept.Fields[f])
+	}
+}
+
+// nulls says of every row whether it is null; nil: none is.
+func (a *answers) nulls(from []*event.Column, nobody *event.Column, kept *[]bool) []bool {
 	to := resize(kept, a.rows)
 	any := false
-	for i := range a.sections {
-		rows, from := a.sections[i].Rows, a.sections[i].Columns[s].Null
+	for i := range from {
+		rows, null := a.sections[i].Rows, from[i].Null
+		if null == nil {
+			for _, row := range rows {
+				to[row-a.from] = false
+			}
+			continue
+		}
 		for k, row := range rows {
-			is := from != nil && from[k]
+			is := null[k]
 			to[row-a.from] = is
 			any = any || is
 		}
 	}
 	for _, row := range a.missing {
-		to[row] = a.nobody[s].IsNull(0)
+		to[row] = nobody.IsNull(0)
 		any = any || to[row]
 	}
 	if !any {
@@ -194,25 +253,66 @@ func (a *answers) nulls(s int, kept *[]bool) []bool {
 	return to
 }
 
-// scatter is one vector of slot s.
-func scatter[T any](a *answers, s int, kept *[]T, of func(*event.Column) []T) []T {
+// scatter is one vector of a column.
+func scatter[T any](a *answers, kept *[]T, of func(section int) []T, nobody []T) []T {
 	to := resize(kept, a.rows)
 	for i := range a.sections {
 		rows := a.sections[i].Rows
-		from := of(&a.sections[i].Columns[s])[:len(rows)]
+		from := of(i)[:len(rows)]
 		for k, row := range rows {
 			to[row-a.from] = from[k]
 		}
 	}
-	nobody := of(&a.nobody[s])[0]
 	for _, row := range a.missing {
-		to[row] = nobody
+		to[row] = nobody[0]
 	}
 	return to
 }
 
-// general is slot s where its values bring dictionaries or parts of their own.
-func (a *answers) general(s int) event.Column {
+// texts fills a column of text, whose dictionary has the texts that the rows name,
+// each once a section.
+func (a *answers) texts(c *event.Column, from []*event.Column, nobody, kept *event.Column) {
+	c.Codes, c.Dict = resize(&kept.Codes, a.rows), event.NewDict()
+	if kept.Dict != nil {
+		c.Dict.Offsets, c.Dict.Bytes = kept.Dict.Offsets[:1], kept.Dict.Bytes[:0]
+	}
+	for i := range from {
+		a.section(c, from[i], a.sections[i].Rows)
+	}
+	code := uint32(0)
+	if len(a.missing) > 0 && !nobody.IsNull(0) {
+		code = c.Dict.Add(nobody.Text(0))
+	}
+	for _, row := range a.missing {
+		c.Codes[row] = code
+	}
+	kept.Dict = c.Dict
+}
+
+// section fills the given rows of a column of text with those of a section.
+func (a *answers) section(c, from *event.Column, rows []uint32) {
+	known := resize(&a.slate.codes, max(from.Dict.Len(), len(a.slate.codes))) // all 0 before and after
+	codes := from.Codes[:len(rows)]
+	for k, row := range rows {
+		if from.Null != nil && from.Null[k] {
+			c.Codes[row-a.from] = 0
+			continue
+		}
+		place := &known[codes[k]]
+		if *place == 0 {
+			*place = c.Dict.Add(from.Dict.At(codes[k])) + 1
+		}
+		c.Codes[row-a.from] = *place - 1
+	}
+	for k, code := range codes {
+		if from.Null == nil || !from.Null[k] {
+			known[code] = 0
+		}
+	}
+}
+
+// general is a column where values bring parts of their own.
+func (a *answers) general(from []*event.Column, nobody *event.Column) event.Column {
 	type place struct{ section, row int32 }
 	places := make([]place, a.rows)
 	for i := range a.sections {
@@ -223,14 +323,14 @@ func (a *answers) general(s int) event.Column {
 	for _, row := range a.missing {
 		places[row] = place{-1, 0}
 	}
-	c := event.Make(a.nobody[s].Type)
+	c := event.Make(nobody.Type)
 	c.Grow(a.rows)
 	for _, p := range places {
-		from := &a.nobody[s]
+		of := nobody
 		if p.section >= 0 {
-			from = &a.sections[p.section].Columns[s]
+			of = from[p.section]
 		}
-		c.Append(from, int(p.row))
+		c.Append(of, int(p.row))
 	}
 	return c
 }

@@ -3,6 +3,8 @@ package timetravel
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -106,6 +108,50 @@ func TestCompact(t *testing.T) {
 	}
 	if n := got.Dict.Len(); n > len(rows) {
 		t.Errorf("%d texts for %d rows", n, len(rows))
+	}
+}
+
+// TestTimesAreHeldOnce puts a column that is the time on the shelf, in memory and in a
+// file: it comes back as the times do, and the other columns beside it.
+func TestTimesAreHeldOnce(t *testing.T) {
+	for name, s := range map[string]*shelf.Shelf{"memory": shelf.New(0, nil), "file": shelf.New(0, func() (shelf.File, error) {
+		return os.Create(filepath.Join(t.TempDir(), "pieces"))
+	})} {
+		defer s.Close()
+		rows := batchOf(1000, rand.New(rand.NewPCG(3, 3)))
+		at := event.Make(event.Of(event.Timestamp))
+		for _, t := range rows.Times {
+			at.AppendInt(int64(t))
+		}
+		rows.Columns, rows.Timed = append(rows.Columns, at), []bool{false, false, true}
+		r := &run{bits: 6, shelf: s}
+		var p partitioner
+		p.begin(r.bits, len(rows.Keys))
+		for i, key := range rows.Keys {
+			p.count(i, key)
+		}
+		c, err := r.groups(rows, &p, slices.Clone(p.order()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for part := range 1 << r.bits {
+			var buffer []byte
+			g, k := groupOf(part, r.bits)
+			got, err := s.Section(&c[g], k, &buffer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, at := range got.Times {
+				row := int(at) // batchOf counts them
+				if found++; got.Columns[2].Ints[i] != int64(at) || got.Keys[i] != rows.Keys[row] || got.Columns[0].Floats[i] != rows.Columns[0].Floats[row] {
+					t.Fatalf("%s: row %d comes back with another time, key or amount", name, row)
+				}
+			}
+		}
+		if found != len(rows.Keys) {
+			t.Errorf("%s: %d rows come back of %d", name, found, len(rows.Keys))
+		}
 	}
 }
 

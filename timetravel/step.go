@@ -18,7 +18,7 @@ func step(s *features.Store, e features.Events, i, j int, q question, out []even
 	if q.own >= 0 {
 		s.ValueWith(q.key, q.ask, q.own, out)
 	} else {
-		s.Values(q.key, q.ask, out)
+		s.Ask(q.key, q.ask, out)
 	}
 }
 

@@ -188,8 +188,7 @@ type sweeper struct {
 	until   []event.Time // until when events are each query's own; empty: they are anybody's
 	ranks   []int64      // by place, while that is found out
 	qStarts []int32      // by local key; one more than keys
-	keys    []event.Hash
-	ids     []int32 // local key of each of the partition's events, -1: nobody asks
+	ids     []int32      // local key of each of the partition's events, -1: nobody asks
 	eStarts []int32
 	order   []source // the events by key, each key's by visible
 	gather  features.Events
@@ -339,21 +338,28 @@ func (s *sweeper) groupEvents(chunks []shelf.Piece) {
 			}
 		}
 	}
+	s.placeEvents(chunks)
+}
+
+// placeEvents puts the events that groupEvents has counted in their places, with
+// their times. A label is told by what happened, whenever it was heard of.
+func (s *sweeper) placeEvents(chunks []shelf.Piece) {
 	next := accumulate(s.eStarts)
-	order := resize(&s.order, int(next[len(next)-1]))
-	ahead := s.Plan.Lookups[s.lookup].Ahead
-	at = 0
+	order, times, ids := resize(&s.order, int(next[len(next)-1])), resize(&s.gather.Times, int(next[len(next)-1])), s.ids
+	known := s.Plan.Lookups[s.lookup].Ahead || s.Visibility.Optimistic()
 	for c := range chunks {
+		own := ids[:len(chunks[c].Times)]
+		ids = ids[len(own):]
 		for row, t := range chunks[c].Times {
-			if id := ids[at]; id >= 0 {
-				visible := t // a label is told by what happened, whenever it was heard of
-				if !ahead {
+			if id := own[row]; id >= 0 {
+				visible := t
+				if !known {
 					visible = s.Visibility.visible(t, arrivedAt(&chunks[c], row))
 				}
-				order[next[id]] = source{visible, int32(c), int32(row)}
+				at := next[id]
 				next[id]++
+				order[at], times[at] = source{visible, int32(c), int32(row)}, t
 			}
-			at++
 		}
 	}
 	s.events = len(order)
@@ -373,13 +379,13 @@ func arrivedAt(r *shelf.Piece, row int) event.Time {
 // no value (I1).
 func (s *sweeper) orderEvents(chunks []shelf.Piece) {
 	for id := range s.local.len() {
-		own := s.order[s.eStarts[id]:s.eStarts[id+1]]
+		own, times := s.order[s.eStarts[id]:s.eStarts[id+1]], s.gather.Times[s.eStarts[id]:s.eStarts[id+1]]
 		if len(own) == 0 && !s.hasBase(id) {
 			s.counts[event.QueryUnknownKey] += int64(s.qStarts[id+1] - s.qStarts[id])
 		}
 		ordered, known, latest := true, event.MinTime, event.MinTime
-		for _, e := range own {
-			t := chunks[e.chunk].Times[e.row]
+		for k, e := range own {
+			t := times[k]
 			if t < latest {
 				s.counts[event.Late]++
 			}
@@ -388,6 +394,9 @@ func (s *sweeper) orderEvents(chunks []shelf.Piece) {
 		}
 		if !ordered {
 			sortSources(own, 8*len(own))
+			for k, e := range own {
+				times[k] = chunks[e.chunk].Times[e.row]
+			}
 		}
 	}
 }

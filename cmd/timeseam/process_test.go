@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -310,6 +312,57 @@ func resumed(t *testing.T, dir, spec string) {
 		t.Errorf("there are %q (%v), want the set, its manifest and its report", left, err)
 	}
 }
+
+// TestProcessKilledAnywhere kills a run at some random instant, and so the ones that go
+// on from it, until one comes to its end. -kills 50 is for a long night.
+func TestProcessKilledAnywhere(t *testing.T) {
+	t.Parallel()
+	dir := slowFiles(t)
+	start := time.Now()
+	if out, err := command(t, dir, "backfill", "slow.yaml", "-o", "whole.csv").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	long, random := time.Since(start), rand.New(rand.NewPCG(*killSeed, 0))
+	for killed := 0; killed < *kills; {
+		run := started(t, dir, "backfill", "slow.yaml", "-o", "set.csv", "--resume", "--workers", "2")
+		ended := make(chan error, 1)
+		go func() { ended <- run.Wait() }()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole, err := os.ReadFile(filepath.Join(dir, "whole.csv"))
+			if set, err2 := os.ReadFile(filepath.Join(dir, "set.csv")); err != nil || err2 != nil || !bytes.Equal(whole, set) {
+				t.Fatalf("after %d kills of seed %d the training set is another than that of one run (%v, %v)", killed, *killSeed, err, err2)
+			}
+			if left, err := filepath.Glob(filepath.Join(dir, "set.csv*")); err != nil || len(left) != 3 {
+				t.Fatalf("there are %q (%v), want the set, its manifest and its report", left, err)
+			}
+			os.Remove(filepath.Join(dir, "set.csv"))
+		case <-time.After(time.Duration(random.Int64N(int64(long)))):
+			run.Process.Kill()
+			if err := <-ended; err != nil {
+				killed++
+			}
+		}
+	}
+	if out, err := command(t, dir, "backfill", "slow.yaml", "-o", "set.csv", "--resume").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	whole, err := os.ReadFile(filepath.Join(dir, "whole.csv"))
+	if set, err2 := os.ReadFile(filepath.Join(dir, "set.csv")); err != nil || err2 != nil || !bytes.Equal(whole, set) {
+		t.Errorf("the training set is another than that of one run (%v, %v)", err, err2)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "set.csv*")); err != nil || len(left) != 3 {
+		t.Errorf("there are %q (%v), want the set, its manifest and its report", left, err)
+	}
+}
+
+var (
+	kills    = flag.Int("kills", 5, "how many runs TestProcessKilledAnywhere kills")
+	killSeed = flag.Uint64("kill-seed", 1, "where its random instants begin")
+)
 
 const lakeDefinition = `version: 1
 name: lake

@@ -18,9 +18,10 @@ type Ask struct {
 // question.
 type located struct{ i, j []int32 }
 
-// desk is what Values works with; nothing of it is needed afterwards. A table has a
-// run for every key and one desk for all of them.
+// desk is what Values works with; nothing of it is needed once all is answered. A
+// table has a run for every key and one desk for all of them.
 type desk struct {
+	rows    []int32        // of the questions that are noted
 	ranges  []located      // of each window
 	asked   asked          // of the slot that is being answered
 	taken   [2][]int32     // its ranges, where its track leaves rows out
@@ -79,14 +80,25 @@ type many interface {
 // Questions come together so that what all of them share, the fold, the kind of
 // the column, is looked up once for all and not for each.
 func (r *Run) Values(a Ask, out []event.Column) {
+	r.Note(a)
+	r.Answer(out)
+}
+
+// Note notes questions to the key at hand, of which Insert may bring no event before
+// they are answered. It returns how many are noted.
+func (r *Run) Note(a Ask) int { return r.locate(a, 0) }
+
+// Answer is Values of all questions that were noted, of whatever keys.
+func (r *Run) Answer(out []event.Column) {
 	r.settle()
-	r.locate(a.Times, 0)
-	r.answerAll(a.Rows, out)
+	r.answerAll(out)
 }
 
 // answerAll puts what the slots have over the ranges at which their windows were
-// located.
-func (r *Run) answerAll(rows []int32, out []event.Column) {
+// located, and forgets the questions.
+func (r *Run) answerAll(out []event.Column) {
+	rows := r.desk.rows
+	r.desk.rows = rows[:0]
 	for _, s := range r.layout.order {
 		slot := &r.layout.Slots[s]
 		a := r.askedOf(slot, rows)
@@ -142,58 +154,68 @@ func (r *Run) each(slot int, a *asked, at stand, out *event.Column) {
 // Windows that end alike, as those of a view do, are searched for one end. A rows
 // window counts back from its end over all rows of the run, before filters and
 // nulls (S3.4). own is how many rows of the question itself stand at its instant,
-// which windows that end there hold too.
-func (r *Run) locate(times []event.Time, own int) {
-	d := r.ready()
+// which windows that end there hold too. Ranges stand behind those of questions
+// that were noted before; it returns how many there are now.
+func (r *Run) locate(a Ask, own int) int {
+	d, first := r.ready(), int32(r.first)
+	noted := len(d.rows)
+	d.rows = append(d.rows, a.Rows...)
 	for w := range d.ranges {
 		at, win := &d.ranges[w], &r.layout.windows[w]
-		at.i = resize(at.i, len(times))
+		at.i = extend(at.i, noted, len(a.Times))
 		if like := r.layout.ends[w]; like < w {
 			at.j = d.ranges[like].j
 		} else {
-			r.locateEnds(w, times, own)
+			at.j = extend(at.j, noted, len(a.Times))
+			r.locateEnds(w, a.Times, at.j[noted:], own)
 		}
+		lows, highs := at.i[noted:], at.j[noted:]
 		switch near := r.hints[w].i; {
 		case win.Length > 0:
-			for k, t := range times {
+			for k, t := range a.Times {
 				lo, _ := win.Bounds(t)
 				near = r.search(lo, near)
-				at.i[k] = min(int32(near), at.j[k])
+				lows[k] = min(int32(near), highs[k])
 			}
 			r.hints[w].i = near
 		case win.Rows > 0:
-			for k, j := range at.j {
-				at.i[k] = max(0, j-int32(min(win.Rows, len(r.times))))
+			for k, j := range highs {
+				lows[k] = max(first, j-int32(min(win.Rows, len(r.times))))
 			}
 		default:
-			clear(at.i)
+			for k := range lows {
+				lows[k] = first
+			}
 		}
 	}
+	return len(d.rows)
 }
 
 // locateEnds finds the upper ends of a window's ranges.
-func (r *Run) locateEnds(w int, times []event.Time, own int) {
-	at, win := &r.desk.ranges[w], &r.layout.windows[w]
+func (r *Run) locateEnds(w int, times []event.Time, ends []int32, own int) {
+	win := &r.layout.windows[w]
 	if !win.HoldsOwn() {
 		own = 0
 	}
-	at.j = resize(at.j, len(times))
 	near := r.hints[w].j
 	for k, t := range times {
 		_, hi := win.Bounds(t)
 		near = r.search(hi, near)
-		at.j[k] = int32(near + own)
+		ends[k] = int32(near + own)
 	}
 	r.hints[w].j = near
 }
 
 // resize is v with n entries of unknown content.
-func resize(v []int32, n int) []int32 { return slices.Grow(v[:0], n)[:n] }
+func resize(v []int32, n int) []int32 { return extend(v, 0, n) }
+
+// extend is the first entries of v, and n more of unknown content.
+func extend(v []int32, first, n int) []int32 { return slices.Grow(v[:first], n)[:first+n] }
 
 // searchSteps is how many rows search passes one by one before it strides.
 const searchSteps = 16
 
-// search returns the first row whose time is t or later, looking outward from
+// search returns the key's first row whose time is t or later, looking outward from
 // near: some rows on one by one, and from there in steps that double. With d
 // rows between near and the answer it costs O(log d): queries of a key come in
 // rising order, so that the next answer mostly lies a few rows on (exponential
@@ -201,7 +223,7 @@ const searchSteps = 16
 func (r *Run) search(t event.Time, near int) int {
 	times := r.times
 	near = min(near, len(times))
-	if near > 0 && times[near-1] >= t {
+	if near > r.first && times[near-1] >= t {
 		return r.searchBack(t, near-1)
 	}
 	for end := min(near+searchSteps, len(times)); near < end; near++ {
@@ -224,9 +246,9 @@ func (r *Run) search(t event.Time, near int) int {
 
 // searchBack is search where row hi is not earlier.
 func (r *Run) searchBack(t event.Time, hi int) int {
-	lo := 0
-	for step := 1; hi > 0; step *= 2 {
-		k := max(hi-step, 0)
+	lo := r.first
+	for step := 1; hi > lo; step *= 2 {
+		k := max(hi-step, lo)
 		if r.times[k] < t {
 			lo = k + 1
 			break

@@ -89,6 +89,11 @@ func (f *extremes) settle() {
 	if len(keys) == n {
 		return
 	}
+	if keys = slices.Grow(keys, n-len(keys)); f.c.Type.Kind == event.Double && !f.t.partial {
+		for _, x := range f.c.Floats[len(keys):n] {
+			keys = append(keys, floatKey(x)^f.flip)
+		}
+	}
 	for k := len(keys); k < n; k++ {
 		keys = append(keys, f.key(f.t.row(k)))
 	}
@@ -99,11 +104,7 @@ func (f *extremes) settle() {
 		}
 		below, above := f.levels[l], f.levels[l+1]
 		for b := len(above); b < len(below)/fan; b++ {
-			least := uint64(math.MaxUint64)
-			for _, k := range below[b*fan : b*fan+fan] {
-				least = min(least, k)
-			}
-			above = append(above, least)
+			above = append(above, lowest(below[b*fan:b*fan+fan]))
 		}
 		f.levels[l+1] = above
 	}
@@ -126,10 +127,7 @@ func floatKey(x float64) uint64 {
 		x = 0
 	}
 	b := math.Float64bits(x)
-	if b>>63 == 1 {
-		return ^b
-	}
-	return b | 1<<63
+	return b ^ (uint64(int64(b)>>63) | 1<<63)
 }
 
 // floatOfKey is the inverse of floatKey, but for the sign of zero, which is
@@ -157,28 +155,34 @@ func (f *extremes) value(s *Slot, p span, out *event.Column) {
 	}
 }
 
-// values answers all ranges of a slot where keys are the values. Windows of one end
-// hold one another, the short ones come first, and so a range is mostly one that
-// is known and some rows before it.
+// values answers all ranges of a slot where keys are the values. A range is mostly
+// one that is known, give or take some rows: that of the question before, some
+// events on; or, as windows of one end hold one another and the short ones come
+// first, the question's own of a shorter window.
 func (f *extremes) values(s *Slot, a *asked, out *event.Column) bool {
 	if f.plain || s.Aggregate.Decided() || a.dropped > 0 {
 		return false
 	}
 	f.settle()
 	f.remember(len(a.rows))
-	least := max(s.MinCount, 1)
+	least, last := max(s.MinCount, 1), extent{}
 	for k, row := range a.rows {
 		i, j := a.i[k], a.j[k]
 		if int64(j-i) < least {
 			putNull(out, row)
 			continue
 		}
-		e, from, m := &f.known[k], j, uint64(math.MaxUint64)
-		if e.j == j && i <= e.i {
-			from, m = e.i, e.key
+		e := &f.known[k]
+		m, slid := f.slide(last, i, j)
+		switch {
+		case slid:
+		case e.j == j && i <= e.i:
+			m = min(e.key, f.least(int(i), int(e.i)))
+		default:
+			m = f.least(int(i), int(j))
 		}
-		m = min(m, f.least(int(i), int(from)))
-		*e = extent{i, j, m}
+		last = extent{i, j, m}
+		*e = last
 		if f.c.Type.Kind == event.Double {
 			out.Floats[row] = floatOfKey(m ^ f.flip)
 		} else {
@@ -186,6 +190,20 @@ func (f *extremes) values(s *Slot, a *asked, out *event.Column) bool {
 		}
 	}
 	return true
+}
+
+// slide is the least key of rows i to j-1 where that is told by the one of a range a
+// few rows before: unless it stands in what has left, only what has come can be
+// below it.
+func (f *extremes) slide(from extent, i, j int32) (m uint64, ok bool) {
+	if i < from.i || j < from.j || i >= from.j || i-from.i+j-from.j >= 2*fan {
+		return 0, false
+	}
+	keys := f.levels[0]
+	if lowest(keys[from.i:i]) <= from.key && i > from.i {
+		return 0, false
+	}
+	return min(from.key, lowest(keys[from.j:j])), true
 }
 
 // remember makes room for what is known of n questions.
@@ -229,26 +247,31 @@ func (f *extremes) find(i int, m uint64) int {
 
 // least is the least key of rows i to j-1. At each level it reads the entries
 // at both ends that make no whole entry of the next, and goes on above with the
-// rest.
+// rest, until that is few.
 func (f *extremes) least(i, j int) uint64 {
 	m := uint64(math.MaxUint64)
-	if j-i < fan {
-		for _, k := range f.levels[0][i:j] {
-			m = min(m, k)
-		}
-		return m
-	}
-	for l := 0; i < j; l++ {
+	for l := 0; ; l++ {
 		a := f.levels[l]
-		for ; i < j && i%fan != 0; i++ {
-			m = min(m, a[i])
+		if j-i < 2*fan {
+			return min(m, lowest(a[i:j]))
 		}
-		for ; i < j && j%fan != 0; j-- {
-			m = min(m, a[j-1])
-		}
-		i, j = i/fan, j/fan
+		head, tail := (i+fan-1)/fan, j/fan
+		m = min(m, lowest(a[i:head*fan]), lowest(a[tail*fan:j]))
+		i, j = head, tail
 	}
-	return m
+}
+
+// lowest is the least of some keys, the greatest there is of none. It has two going,
+// as each comparison waits for the one before.
+func lowest(keys []uint64) uint64 {
+	a, b := uint64(math.MaxUint64), uint64(math.MaxUint64)
+	for ; len(keys) >= 2; keys = keys[2:] {
+		a, b = min(a, keys[0]), min(b, keys[1])
+	}
+	if len(keys) > 0 {
+		a = min(a, keys[0])
+	}
+	return min(a, b)
 }
 
 // settleRows appends each entry of the pyramid of rows that new rows complete.

@@ -113,6 +113,7 @@ type Layout struct {
 	tracks  []trackSpec
 	folds   []foldSpec
 	inner   [][]foldSpec // of each fold, those that every group of it has
+	joins   bool         // runs may hold one key behind another
 }
 
 // Prepare finds the windows, tracks and folds that the slots share. It is called
@@ -141,6 +142,7 @@ func (l *Layout) Prepare() {
 		return cmp.Or(cmp.Compare(s.fold, t.fold), cmp.Compare(s.track, t.track), cmp.Compare(s.Window.span(), t.Window.span()))
 	})
 	l.carry()
+	l.joins = !slices.ContainsFunc(l.folds, func(f foldSpec) bool { return f.kind != sumFold && f.kind != minFold && f.kind != maxFold })
 }
 
 // carry finds the texts that a run only carries to its answers. Their codes need be

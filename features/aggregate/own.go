@@ -9,7 +9,7 @@ import (
 // ValueWith is Values of one question with one more event: the one that the
 // question itself is, row i of own (S4.7). It stands at the instant of the question
 // as the newest event before all others of that instant, whatever orders those, and
-// is gone again when ValueWith returns; its id is compared with no other's. Windows that end at t hold it, and those that
+// is gone again when ValueWith returns; no other question may be noted; its id is compared with no other's. Windows that end at t hold it, and those that
 // are closed there, by its time, as well. It goes into
 // the run and out again, so that every window, filter and fold takes it as any
 // row: a second way to compute would be a second meaning. Mostly it is the last
@@ -24,8 +24,8 @@ func (r *Run) ValueWith(a Ask, own Events, i int, out []event.Column) {
 		insertRow(&r.columns[c], p, &own.Columns[c], i)
 	}
 	r.settle()
-	r.locate(a.Times, 1)
-	r.answerAll(a.Rows, out)
+	r.locate(a, 1)
+	r.answerAll(out)
 	r.undo(p)
 	r.remove(p)
 	r.withdrawn = true

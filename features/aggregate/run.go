@@ -7,7 +7,8 @@ import (
 	"github.com/timeseam/timeseam/features/event"
 )
 
-// Run is one key's events of one view, in content order and in columns. It
+// Run is one key's events of one view, in content order and in columns; before
+// them may stand those of keys whose questions are noted (Next). It
 // belongs to one goroutine. What it holds of a key is its events and what is
 // derived from them: 8 bytes of time, a value a column, some words a fold.
 // Nothing bounds that but Forget, or, in a backfill, that one run serves key
@@ -15,6 +16,7 @@ import (
 type Run struct {
 	layout  *Layout
 	counts  *event.Counts
+	first   int // row of the key at hand; all before are other keys'
 	times   []event.Time
 	columns []event.Column
 	tracks  []track
@@ -26,6 +28,7 @@ type Run struct {
 	order     []int32 // scratch of insertTied
 	changed   []int   // scratch of settle: each track's first row that changed
 	tied      bool
+	alone     bool   // stands on bases, or has forgotten: no key may come behind
 	flags     []bool // scratch of ValueWith: which columns have null flags
 	forgotten event.Time
 
@@ -93,7 +96,29 @@ func (r *Run) Reset(symbols *event.Symbols) {
 		f.reset()
 	}
 	clear(r.hints)
-	r.unsettled, r.tied, r.withdrawn, r.forgotten = 0, false, false, event.MinTime
+	r.first, r.unsettled, r.tied, r.withdrawn, r.alone, r.forgotten = 0, 0, false, false, false, event.MinTime
+	if r.desk != nil {
+		r.desk.rows = r.desk.rows[:0]
+	}
+}
+
+// joinedMost is how many rows other keys may have before a key: enough for what a
+// batch of questions shares, and few enough for them to stay in a core's own cache.
+const joinedMost = 4096
+
+// Next makes room for another key behind what the run holds, so that questions to
+// many keys of a few events each are answered in one go. It can where every fold
+// answers a range at the same cost wherever it lies, and rows of other keys are
+// but rows outside of it (A2). false: the run must begin anew, with Reset.
+func (r *Run) Next() bool {
+	if r.alone || !r.layout.joins || len(r.times) > joinedMost {
+		return false
+	}
+	r.first, r.tied = len(r.times), false
+	for i := range r.hints {
+		r.hints[i] = hint{r.first, r.first}
+	}
+	return true
 }
 
 // Len is the number of events held.
@@ -150,7 +175,7 @@ func (r *Run) held() Events { return Events{Times: r.times, Columns: r.columns} 
 // above all that the run holds. Strictly, since an equal time may be a
 // duplicate or a tie (S6, S5). `any` is there because MinTime is a time too.
 func (r *Run) following(e Events, i, j int) int {
-	last, any := event.MinTime, len(r.times) > 0
+	last, any := event.MinTime, len(r.times) > r.first
 	if any {
 		last = r.times[len(r.times)-1]
 	}
@@ -167,7 +192,8 @@ func (r *Run) following(e Events, i, j int) int {
 // repeats. Events of one time are passed one by one, up to the place: the cost
 // grows with how many share an instant.
 func (r *Run) insert(e Events, i int) {
-	first, tied := slices.BinarySearch(r.times, e.Times[i])
+	first, tied := slices.BinarySearch(r.times[r.first:], e.Times[i])
+	first += r.first
 	r.tied = r.tied || tied
 	at := first
 	if tied {
@@ -338,7 +364,7 @@ func (r *Run) Ties() (n int64) {
 		return 0
 	}
 	held := r.held()
-	for i := 1; i < len(r.times); i++ {
+	for i := r.first + 1; i < len(r.times); i++ {
 		if r.times[i] == r.times[i-1] && r.indistinct(i) && r.content(held, i, held, i-1) != 0 {
 			n++
 		}
@@ -366,6 +392,7 @@ func (r *Run) indistinct(i int) bool {
 // so it is called now and then and not for every event (I5).
 func (r *Run) Forget(at event.Time) {
 	r.settle()
+	r.alone = true
 	n, _ := slices.BinarySearch(r.times, r.layout.Settled(at))
 	if kept := r.kept(n); kept != nil {
 		r.drop(n, kept)

@@ -122,6 +122,7 @@ var errSnapshot = errors.New("snapshot of a run is damaged")
 // an error the run is empty.
 func (r *Run) Restore(b []byte, symbols *event.Symbols) ([]byte, error) {
 	r.Reset(symbols)
+	r.alone = true
 	d := decoder{b: b}
 	n := d.count(8)
 	r.forgotten = event.Time(d.word())

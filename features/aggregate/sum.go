@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
+	"slices"
 	"sort"
 
 	"github.com/timeseam/timeseam/features/event"
@@ -54,9 +55,10 @@ type base struct {
 	negInf  int64
 }
 
+// reset keeps the unit, as the next key's values are mostly of the same kind.
 func (f *sums) reset() {
 	f.changed(0)
-	f.wides, f.base, f.chosen = nil, base{}, false
+	f.wides, f.base = nil, base{}
 }
 
 // changed keeps the prefixes below from: narrow cuts its vectors to done when it goes on. A
@@ -103,10 +105,12 @@ func (f *sums) narrow(n int) bool {
 		f.squares = append(f.squares[:0], [4]uint64{})
 	}
 	f.prefix = f.prefix[:f.done+1]
-	sum := f.prefix[f.done]
 	if f.squared {
 		f.squares = f.squares[:f.done+1]
+	} else if f.chosen && !f.t.partial && f.c.Type.Kind == event.Double {
+		f.narrowFloats(n)
 	}
+	sum := f.prefix[f.done]
 	for k := f.done; k < n; k++ {
 		m, ok := f.scaled(f.t.row(k))
 		if !ok {
@@ -123,6 +127,27 @@ func (f *sums) narrow(n int) bool {
 		f.done = k + 1
 	}
 	return true
+}
+
+// narrowFloats is narrow of normal doubles with no bit below the unit, up to the first
+// that is none: nothing is asked of each that all have in common.
+func (f *sums) narrowFloats(n int) {
+	prefix, sum, exp := slices.Grow(f.prefix, n-f.done), f.prefix[f.done], 1075+f.exp
+	for _, x := range f.c.Floats[f.done:n] {
+		b := math.Float64bits(x)
+		e := b >> 52 & 0x7ff
+		by := int(e) - exp
+		if e-1 >= 0x7fe || by < 0 || by >= 126-53 {
+			break
+		}
+		next, ok := sum.AddOK(shifted(b, uint(by)))
+		if !ok || next.Hi >= 1<<62 || next.Hi < -1<<62 {
+			break
+		}
+		sum = next
+		prefix = append(prefix, sum)
+	}
+	f.prefix, f.done = prefix, len(prefix)-1
 }
 
 // square appends the next prefix of squares. By hand in four words, as big.Int
@@ -367,11 +392,10 @@ func (f *sums) value(s *Slot, p span, out *event.Column) {
 	}
 }
 
-// values answers all ranges of a slot where the sums are narrow and all values
-// finite: one subtraction a range, and for an average one division of words.
+// values answers all ranges of a slot where the sums are narrow: one subtraction a range, and for an average one division of words.
 func (f *sums) values(s *Slot, a *asked, out *event.Column) bool {
 	f.settle()
-	if f.wides != nil || len(f.odd) > 0 || a.dropped > 0 || f.scale() > 9 {
+	if f.wides != nil || a.dropped > 0 || f.scale() > 9 {
 		return false
 	}
 	least := max(s.MinCount, 1)
@@ -380,6 +404,12 @@ func (f *sums) values(s *Slot, a *asked, out *event.Column) bool {
 		if int64(j-i) < least {
 			putNull(out, row)
 			continue
+		}
+		if len(f.odd) > 0 {
+			if x := f.oddity(a.span(k)); x != 0 {
+				out.Floats[row] = x
+				continue
+			}
 		}
 		m := f.prefix[j].Sub(f.prefix[i])
 		switch {

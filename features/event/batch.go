@@ -59,9 +59,11 @@ func (d *Dict) Hashes() []Hash {
 	if len(known) == d.Len() {
 		return known
 	}
-	all := append(make([]Hash, 0, d.Len()), known...)
-	for i := len(known); i < d.Len(); i++ {
-		all = append(all, HashBytes(d.At(uint32(i))))
+	all := make([]Hash, d.Len())
+	from := d.Offsets[copy(all, known)]
+	for i, to := range d.Offsets[len(known)+1:] {
+		all[len(known)+i] = HashBytes(d.Bytes[from:to])
+		from = to
 	}
 	d.hashes.Store(&all)
 	return all

@@ -17,7 +17,9 @@ func Keys(columns []Column, n int, dst []Hash) (keys []Hash, null []bool) {
 		keys = make([]Hash, n)
 	}
 	keys = keys[:n]
-	clear(keys)
+	if len(columns) == 0 {
+		clear(keys)
+	}
 	for i := range columns {
 		c := &columns[i]
 		if c.Null != nil || c.Type.Kind == Null {
@@ -42,12 +44,9 @@ func Keys(columns []Column, n int, dst []Hash) (keys []Hash, null []bool) {
 // by the hashes of their dictionary, made once for each text and not once for
 // each row.
 func hashColumn(c *Column, keys []Hash, first bool) {
-	put := func(r int, h Hash) {
-		if first {
-			keys[r] = h
-			return
-		}
-		keys[r] = join(keys[r], h)
+	if first {
+		setHashes(c, keys)
+		return
 	}
 	switch c.Type.Kind {
 	case String, Bytes:
@@ -55,24 +54,44 @@ func hashColumn(c *Column, keys []Hash, first bool) {
 		if len(hashes) == 0 {
 			return // every row is null
 		}
-		if first {
-			for r, code := range c.Codes {
-				keys[r] = hashes[code]
-			}
-			return
-		}
 		for r, code := range c.Codes {
-			put(r, hashes[code])
+			keys[r] = join(keys[r], hashes[code])
 		}
 	case Decimal:
 		for r, v := range c.Decimals {
-			put(r, hashDecimal(v, c.Type.Scale))
+			keys[r] = join(keys[r], hashDecimal(v, c.Type.Scale))
 		}
 	default:
 		for r, v := range c.Ints {
-			put(r, HashInt(v))
+			keys[r] = join(keys[r], HashInt(v))
 		}
 	}
+}
+
+// setHashes sets the hash of each row, whatever stands there: that of one column is a
+// key's most often.
+func setHashes(c *Column, keys []Hash) {
+	set := 0
+	switch c.Type.Kind {
+	case String, Bytes:
+		if hashes := c.Dict.Hashes(); len(hashes) > 0 {
+			for r, code := range c.Codes[:len(keys)] {
+				keys[r] = hashes[code]
+			}
+			set = len(keys)
+		}
+	case Decimal:
+		for r, v := range c.Decimals[:len(keys)] {
+			keys[r] = hashDecimal(v, c.Type.Scale)
+		}
+		set = len(keys)
+	case Bool, Int, Date, Timestamp:
+		for r, v := range c.Ints[:len(keys)] {
+			keys[r] = HashInt(v)
+		}
+		set = len(keys)
+	}
+	clear(keys[set:]) // every row is null
 }
 
 // HashInt hashes an integer, a date, an instant or a boolean. The low word alone

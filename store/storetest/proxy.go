@@ -165,18 +165,19 @@ func (p *Proxy) give(w http.ResponseWriter, r *http.Request, answer *http.Respon
 	if f.Fault == Short && limit < answer.ContentLength {
 		w.Header().Set("Content-Length", fmt.Sprint(limit))
 	}
+	p.mu.Lock()
+	f.Status = answer.StatusCode
+	p.mu.Unlock()
 	w.WriteHeader(answer.StatusCode)
-	body := io.Reader(answer.Body)
+	// What is given is written down before it is: whoever has it may ask at once.
+	body := io.Reader(&noting{answer.Body, p, f.Request})
 	if limit >= 0 {
 		body = io.LimitReader(body, limit)
 	}
-	n, _ := io.Copy(w, body)
+	io.Copy(w, body)
 	if r.Method == http.MethodHead {
-		n, limit = 0, answer.ContentLength
+		limit = answer.ContentLength
 	}
-	p.mu.Lock()
-	f.Status, f.Bytes = answer.StatusCode, n
-	p.mu.Unlock()
 	if limit == answer.ContentLength || f.Fault == Short {
 		return
 	}
@@ -187,4 +188,20 @@ func (p *Proxy) give(w http.ResponseWriter, r *http.Request, answer *http.Respon
 		<-r.Context().Done()
 	}
 	panic(http.ErrAbortHandler)
+}
+
+// noting counts what is read for a request.
+type noting struct {
+	io.Reader
+	p  *Proxy
+	of *Request
+}
+
+// Read reads and counts.
+func (n *noting) Read(b []byte) (int, error) {
+	k, err := n.Reader.Read(b)
+	n.p.mu.Lock()
+	n.of.Bytes += int64(k)
+	n.p.mu.Unlock()
+	return k, err
 }
