@@ -67,7 +67,7 @@ func newEstimate(plan *features.Plan, in *inputs, limit int64) (*estimate, error
 				held += rows * keptBytes(v)
 			}
 			if v.Input == i {
-				held += read.Estimate()*keptBytes(v) + textBytes(read, input.Columns)
+				held += read.Estimate()*keptBytes(v) + textBytes(read, v, input.Columns)
 			}
 		}
 	}
@@ -125,15 +125,15 @@ func weigh(t *sources.Table) (w weight, err error) {
 	return w, err
 }
 
-// textBytes is about the dictionaries of the columns of text: what they take
-// compressed, twice.
-func textBytes(t *sources.Table, columns event.Schema) int64 {
+// textBytes is about the dictionaries of the columns of text that a view keeps: what
+// they take compressed, twice. Of keys the hashes are kept.
+func textBytes(t *sources.Table, v *features.PlannedView, columns event.Schema) int64 {
 	if t.Format() != "parquet" {
 		return t.StoredBytes(nil)
 	}
 	var texts []string
 	for _, f := range columns {
-		if f.Type.Text() {
+		if f.Type.Text() && !slices.Contains(v.Key(), f.Name) {
 			texts = append(texts, f.Name)
 		}
 	}
