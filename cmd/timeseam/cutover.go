@@ -38,6 +38,7 @@ type joined struct {
 
 	before, late atomic.Int64    // records of before the cut; of those, what was stamped after it
 	given        [2]atomic.Int64 // rows that each copy gave to the run
+	timed, fine  [2]atomic.Int64 // of a cut by id, rows of each copy; of those, what has parts of a millisecond
 }
 
 // join decides what is read of each copy of an input for questions that reach so far.
@@ -282,7 +283,7 @@ func (j *joined) parts(ctx context.Context, workers int) ([]event.Source, error)
 			return nil, err
 		}
 		for _, p := range parts {
-			all = append(all, &givenPart{Source: p, rows: &j.given[cutover.History]})
+			all = append(all, &givenPart{Source: p, joined: j})
 		}
 	}
 	if len(j.ranges) == 0 {
@@ -313,14 +314,15 @@ func historyParts(i *features.Input, t *sources.Table, of *event.Span, workers i
 // givenPart counts the rows that a part gives.
 type givenPart struct {
 	event.Source
-	rows *atomic.Int64
+	joined *joined
 }
 
 // Read fills b with the next rows.
 func (p *givenPart) Read(ctx context.Context, b *event.Batch) error {
 	err := p.Source.Read(ctx, b)
 	if err == nil {
-		p.rows.Add(int64(b.Len))
+		p.joined.given[cutover.History].Add(int64(b.Len))
+		p.joined.note(cutover.History, b)
 	}
 	return err
 }
@@ -456,6 +458,11 @@ type lettered struct {
 // Commit audits, makes letters last, and then the output: one without the other would say that
 // nothing was left out.
 func (l *lettered) Commit(ctx context.Context) error {
+	for _, name := range slices.Sorted(maps.Keys(l.in.joins)) {
+		if err := l.in.joins[name].units(); err != nil {
+			return err
+		}
+	}
 	if err := l.audit(ctx); err != nil {
 		return err
 	}

@@ -149,6 +149,7 @@ func (p *streamPart) Read(ctx context.Context, b *event.Batch) error {
 		}
 		if kept.Len > 0 {
 			p.given[cutover.Stream].Add(int64(kept.Len))
+			p.note(cutover.Stream, kept)
 			*b = *kept
 			return nil
 		}
