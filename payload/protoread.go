@@ -161,18 +161,35 @@ func (r *protoReader) field(m *protoMessage, f *protoField, t tag, data []byte) 
 	case f.repeated:
 		f.elem(r, r.column(m, f.column).Elem, v)
 	default:
-		f.take(v)
+		f.take(r, v)
 	}
 	return n
 }
 
 // take notes a value of a single field: the last one counts, and parts of one
-// message are one message, one after the other.
-func (f *protoField) take(v slot) {
+// message are one message, one after the other. Each part is whole: no field of one
+// ends in the next.
+func (f *protoField) take(r *protoReader, v slot) {
 	if f.set && f.kind == protoreflect.MessageKind {
+		if !wholeFields(f.data) || !wholeFields(v.data) {
+			r.fail(errProto)
+			return
+		}
 		v.data = slices.Concat(f.data, v.data)
 	}
 	f.slot = v
+}
+
+// wholeFields reports whether bytes are fields, to the last of them.
+func wholeFields(data []byte) bool {
+	for len(data) > 0 {
+		_, _, n := protowire.ConsumeField(data)
+		if n < 0 {
+			return false
+		}
+		data = data[n:]
+	}
+	return true
 }
 
 // scalarOf reads one value.
