@@ -35,7 +35,7 @@ func seeds(n uint64) uint64 {
 // at past instants, with events at and above the instant in the run, and
 // compares folds with the plain scan: half of all slots for every seed.
 func TestFoldsAgreeWithScan(t *testing.T) {
-	for seed := range seeds(24) {
+	for seed := range seeds(16) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			n := []int{3, 20, 90, 250}[seed%4]
