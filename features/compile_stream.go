@@ -49,16 +49,21 @@ func (in *Input) Between(b *event.Batch, span event.Span) (*event.Batch, int64) 
 	return s.batch(b), int64(b.Len - s.len())
 }
 
-// RecordParts are the parts of a record that are Kafka's own, whatever its value
-// says: fields of a source that has a stream alone, and of `stream` expressions.
-func RecordParts() event.Schema {
-	return event.Schema{
+// Parts are the parts of a record that its value's own schema does not tell: Kafka's
+// own, whatever the value says, and those of the envelope. They are fields of a source
+// that has a stream alone, and of `stream` expressions.
+func (s *Stream) Parts() event.Schema {
+	parts := event.Schema{
 		{Name: "_key", Type: event.Of(event.Bytes)},
 		{Name: "_timestamp", Type: event.Of(event.Timestamp)},
 		{Name: "_partition", Type: event.Of(event.Int)},
 		{Name: "_offset", Type: event.Of(event.Int)},
 		{Name: "_headers", Type: event.MapOf(event.Of(event.String), event.Of(event.Bytes))},
 	}
+	if s.Envelope.Value == "debezium" {
+		parts = append(parts, event.Field{Name: "_op", Type: event.Of(event.String)}, event.Field{Name: "_source_ts", Type: event.Of(event.Timestamp)}, event.Field{Name: "_ts", Type: event.Of(event.Timestamp)})
+	}
+	return parts
 }
 
 // streamAlone is the columns of a source that has no history: its declared fields,
@@ -81,7 +86,7 @@ func (s *sourceScope) streamAlone() (columns event.Schema) {
 			}
 		}
 	}
-	for _, f := range slices.Concat(s.c.cat.Streams[s.def.Name.Value], RecordParts()) {
+	for _, f := range slices.Concat(s.c.cat.Streams[s.def.Name.Value], s.def.Stream.Parts()) {
 		if columns.Index(f.Name) < 0 && f.Type.Scalar() && s.declared(f.Name) == nil {
 			columns = append(columns, f)
 		}
@@ -272,13 +277,13 @@ func (s *sourceScope) part(p *Copy, f event.Field) *expr.Expr {
 // noPart tells of a name that a schema which is known has not.
 func (s *sourceScope) noPart(name string) bool {
 	schema, known := s.c.cat.Streams[s.def.Name.Value]
-	return known && schema.Index(name) < 0 && RecordParts().Index(name) < 0
+	return known && schema.Index(name) < 0 && s.def.Stream.Parts().Index(name) < 0
 }
 
 // parts are the names that a `stream` expression may use, as far as they are known.
 func (s *sourceScope) parts() (names []string) {
 	schema, known := s.c.cat.Streams[s.def.Name.Value]
-	all := slices.Concat(schema, RecordParts())
+	all := slices.Concat(schema, s.def.Stream.Parts())
 	if !known {
 		all = append(all, s.history...)
 	}
@@ -300,7 +305,7 @@ func (s *sourceScope) partType(name string) (event.Type, bool) {
 		}
 	}
 	schema, known := s.c.cat.Streams[s.def.Name.Value]
-	for _, from := range []event.Schema{schema, RecordParts()} {
+	for _, from := range []event.Schema{schema, s.def.Stream.Parts()} {
 		if i := from.Index(name); i >= 0 {
 			return from[i].Type, true
 		}

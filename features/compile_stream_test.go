@@ -56,6 +56,7 @@ const stored = "history: {parquet: tx.parquet}"
 // columns.
 func TestStreamCopies(t *testing.T) {
 	for _, c := range []struct{ name, history, stream, fields, columns, ofHistory, ofStream string }{
+		{"a part of the envelope", stored, ", envelope: debezium", "account_id: {history: account_id, stream: _op}", "account_id string, amount double, at_time timestamp", "account_id string, amount double, at_time timestamp", "_op string, amount double, at_time timestamp"},
 		{"columns of the same names", stored, "", "", "account_id string, amount double, at_time timestamp", "account_id string, amount double, at_time timestamp", "account_id string, amount double, at_time timestamp"},
 		{"a time of another unit", stored, "", "at_time: {stream: to_timestamp_ms(ts)}", "account_id string, amount double, at_time timestamp", "account_id string, amount double, at_time timestamp", "account_id string, amount double, ts int64"},
 		{"each in its own way", stored, ", columns: {cents: bigint}", "amount: {type: double, history: n * 2, stream: cents / 100.0}", "account_id string, amount double, at_time timestamp", "account_id string, at_time timestamp, n int64", "account_id string, at_time timestamp, cents int64"},

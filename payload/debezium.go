@@ -8,25 +8,25 @@ import (
 	"github.com/timeseam/timeseam/features/event"
 )
 
-// changeFields are what an envelope says beside the row: what was done (c, r, u or
+// ChangeFields are what an envelope says beside the row: what was done (c, r, u or
 // d: created, read by a snapshot, updated, deleted), when the database committed it,
 // and when the connector saw it.
-var changeFields = event.Schema{{Name: "_op", Type: event.Of(event.String)}, {Name: "_source_ts", Type: event.Of(event.Timestamp)}, {Name: "_ts", Type: event.Of(event.Timestamp)}}
+var ChangeFields = event.Schema{{Name: "_op", Type: event.Of(event.String)}, {Name: "_source_ts", Type: event.Of(event.Timestamp)}, {Name: "_ts", Type: event.Of(event.Timestamp)}}
 
-// change is the columns for changeFields, nil where they are not asked for.
+// change is the columns for ChangeFields, nil where they are not asked for.
 type change struct{ op, sourceTS, ts *Column }
 
 // newChange parts the columns of an envelope from those of its row.
 func newChange(columns []*Column) (c *change, own []*Column, err error) {
 	c = new(change)
 	for i, to := range []**Column{&c.op, &c.sourceTS, &c.ts} {
-		at := slices.IndexFunc(columns, func(c *Column) bool { return c.Name == changeFields[i].Name })
+		at := slices.IndexFunc(columns, func(c *Column) bool { return c.Name == ChangeFields[i].Name })
 		if at < 0 {
 			continue
 		}
 		*to = columns[at]
-		if want := changeFields[i].Type; !columns[at].Values.Type.Equal(want) {
-			return nil, nil, fmt.Errorf("field %s of the envelope is %s, and %s is asked for; declare it so", changeFields[i].Name, want, columns[at].Values.Type)
+		if want := ChangeFields[i].Type; !columns[at].Values.Type.Equal(want) {
+			return nil, nil, fmt.Errorf("field %s of the envelope is %s, and %s is asked for; declare it so", ChangeFields[i].Name, want, columns[at].Values.Type)
 		}
 	}
 	for _, column := range columns {

@@ -121,7 +121,7 @@ func Schema(ctx context.Context, o Options) (fields event.Schema, left Misfits, 
 	}
 	fields, left, err = s.fields(o.Envelope != "")
 	if err == nil && o.Envelope != "" {
-		fields = append(fields, changeFields...)
+		fields = append(fields, ChangeFields...)
 	}
 	return fields, left, err
 }

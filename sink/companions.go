@@ -19,8 +19,11 @@ func (t *Target) companions() *companions {
 }
 
 // paths are where they stand, the manifest first.
-func (c *companions) paths() []string {
-	return []string{c.beside + ManifestSuffix, c.beside + ReportSuffix}
+func (c *companions) paths() (all []string) {
+	for _, suffix := range besides {
+		all = append(all, c.beside+suffix)
+	}
+	return all
 }
 
 // replace takes those of the output that commit replaces away, so that no output

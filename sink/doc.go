@@ -8,7 +8,8 @@
 //     committed, whole and at once but for folders in a store; until then it is a
 //     partial file or folder beside it, or an upload.
 //   - maker: who makes an output in its place: the file system, or a store.
-//   - papers: the manifest and the report of a run, beside the output.
+//   - papers: the manifest and the report of a run, and of some the certificates of
+//     its cutovers, beside the output. They go with it when it is replaced.
 //   - claim: what stands in the place of the manifest while an output in a store
 //     changes.
 //   - target: an output as it is asked for, checked.

@@ -10,9 +10,13 @@ import (
 
 // What belongs beside an output, by the ends of the names.
 const (
-	ManifestSuffix = ".manifest.json"
-	ReportSuffix   = ".run.json"
+	ManifestSuffix    = ".manifest.json"
+	ReportSuffix      = ".run.json"
+	CertificateSuffix = ".certificate.json" // not of every run
 )
+
+// besides is all of them, the manifest first: what goes with an output that is replaced.
+var besides = []string{ManifestSuffix, ReportSuffix, CertificateSuffix}
 
 // Output is a sink whose result can be told, and gets its papers, once it is
 // committed.

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -109,7 +110,7 @@ func (s *stored) find(ctx context.Context) (map[string]store.Object, error) {
 	for _, o := range all {
 		name, within := strings.CutPrefix(o.Key, s.base)
 		switch {
-		case o.Key == s.beside+ManifestSuffix || o.Key == s.beside+ReportSuffix:
+		case slices.ContainsFunc(besides, func(suffix string) bool { return o.Key == s.beside+suffix }):
 		case !within || strings.HasSuffix(o.Key, "/") && o.Size == 0: // Such an object marks a folder.
 			continue
 		case s.target.folder && !ourName(name):

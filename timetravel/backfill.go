@@ -214,7 +214,7 @@ func (r *run) readSpine(ctx context.Context) error {
 	for {
 		switch err := src.Read(ctx, &b); {
 		case errors.Is(err, io.EOF):
-			addCounted(&r.report.Spine, src)
+			r.report.Spine.AddCounted(src)
 			if s.chosen.rows%r.blockRows != 0 {
 				if err := r.seal(); err != nil {
 					return err
@@ -288,15 +288,6 @@ func (r *run) refuse() error {
 		return fmt.Errorf("%d values are outside their type; without strict they are null and counted", n)
 	}
 	return nil
-}
-
-// addCounted adds what a source has counted, if it counts. It must come after
-// the last read: readers count as they go.
-func addCounted(n *event.Counts, s event.Source) {
-	if c, ok := s.(event.Counter); ok {
-		counted := c.Counted()
-		n.Add(&counted)
-	}
 }
 
 // maxRows is the most rows that a spine may have: places in it are 32 bits.

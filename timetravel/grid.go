@@ -64,7 +64,7 @@ func (g *grid) Close() error { return g.events.Close() }
 // Counted is what was noteworthy of the events.
 func (g *grid) Counted() event.Counts {
 	n := g.counts
-	addCounted(&n, g.events)
+	n.AddCounted(g.events)
 	return n
 }
 

@@ -112,7 +112,7 @@ func (r *run) readInput(ctx context.Context, in int) error {
 	r.report.Events[in] = read.Load()
 	for part := range readers {
 		p := &readers[part]
-		addCounted(&r.report.Read[in], parts[part])
+		r.report.Read[in].AddCounted(parts[part])
 		r.report.Read[in].Add(&p.cleaned)
 		for i := range p.counts {
 			r.report.Counts[r.firstOf(views[i])].Add(&p.counts[i])

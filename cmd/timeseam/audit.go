@@ -35,6 +35,9 @@ func auditHoursFlag() cli.Flag {
 // auditHours is how many hours are compared.
 func auditHours(c *cli.Context) (int, error) {
 	n := c.Int(auditHoursName)
+	if c.IsSet(auditHoursName) && !c.Bool(auditFlag) {
+		return 0, wrongf("--%s says how much --%s compares, and nothing is compared; add --%s, or leave it out", auditHoursName, auditFlag, auditFlag)
+	}
 	if n < 1 || n > auditHoursMost {
 		return 0, wrongf("--%s %d; give 1 to %d", auditHoursName, n, auditHoursMost)
 	}

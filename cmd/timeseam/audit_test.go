@@ -6,11 +6,17 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/timeseam/timeseam/cutover"
+	"github.com/timeseam/timeseam/features"
+	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/kafka"
+	"github.com/timeseam/timeseam/payload"
+	"github.com/timeseam/timeseam/sink"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -117,7 +123,8 @@ func TestExplainCutover(t *testing.T) {
 		{"history only", seamedByID, []string{"--history-only"}, 0, []string{"topic tx: not opened, as --history-only says"}},
 		{"nothing tells", seamedFields + "    event_timestamp: event_time", nil, 1, []string{"source tx cannot go on from its history to topic tx"}},
 		{"audit of a history alone", seamedByID, []string{"--history-only", "--audit"}, 2, []string{"--audit compares the history with the stream, and --history-only reads no stream"}},
-		{"hours", seamedByID, []string{"--audit-hours", "0"}, 2, []string{"--audit-hours 0; give 1 to 8784"}},
+		{"hours", seamedByID, []string{"--audit", "--audit-hours", "0"}, 2, []string{"--audit-hours 0; give 1 to 8784"}},
+		{"hours of nothing", seamedByID, []string{"--audit-hours", "5"}, 2, []string{"--audit-hours says how much --audit compares, and nothing is compared; add --audit"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out, errs, code := s.run(t, s.events[:50], c.source, append([]string{"explain"}, c.args...)...)
@@ -225,13 +232,54 @@ func TestAudit(t *testing.T) {
 				return
 			}
 			var all []cutover.Certificate
-			if err := json.Unmarshal(read(t, made+certificateSuffix), &all); err != nil || len(all) != 1 || all[0].Audit == nil || all[0].Audit.Differing != 0 {
-				t.Fatalf("%v: %s", err, read(t, made+certificateSuffix))
+			if err := json.Unmarshal(read(t, made+sink.CertificateSuffix), &all); err != nil || len(all) != 1 || all[0].Audit == nil || all[0].Audit.Differing != 0 {
+				t.Fatalf("%v: %s", err, read(t, made+sink.CertificateSuffix))
 			}
 			if a := all[0].Added; a == nil || !a.Right() || a.Went == 0 {
 				t.Errorf("two counts added: %+v", a)
 			}
 		})
+	}
+}
+
+// TestCertificateGoes holds that a certificate is of the output that it stands beside: a
+// later run over the same output that makes no cut takes it away, and says in the
+// manifest that the stream was left out.
+func TestCertificateGoes(t *testing.T) {
+	s := newSeamed(t)
+	made := filepath.Join(t.TempDir(), "out.parquet")
+	for _, c := range []struct {
+		flag []string
+		left bool
+	}{{[]string{"--complete-until", "2026-01-01T08:00:00Z"}, true}, {[]string{"--history-only"}, false}} {
+		if _, errs, code := s.run(t, s.events[:50], seamedByID, append([]string{"backfill", "-o", made, "--progress", "none"}, c.flag...)...); code != 0 {
+			t.Fatalf("%v: exit %d: %s", c.flag, code, errs)
+		}
+		if _, err := os.Stat(made + sink.CertificateSuffix); (err == nil) != c.left {
+			t.Errorf("%v: a certificate is left: %v, want %v", c.flag, err == nil, c.left)
+		}
+		if said := strings.Contains(string(read(t, made+sink.ManifestSuffix)), `"history_only": true`); said == c.left {
+			t.Errorf("%v: the manifest says history_only: %v", c.flag, said)
+		}
+	}
+}
+
+// TestStreamParts holds what the language knows of a record equal to what is read of it.
+func TestStreamParts(t *testing.T) {
+	own := slices.DeleteFunc(kafka.Own(), func(f event.Field) bool { return f.Name == "_value" }) // Decoded, never given.
+	for _, c := range []struct {
+		envelope string
+		want     event.Schema
+	}{{"", own}, {"debezium", slices.Concat(own, payload.ChangeFields)}} {
+		stream := features.Stream{}
+		stream.Envelope.Value = c.envelope
+		got := stream.Parts()
+		byName := func(a, b event.Field) int { return strings.Compare(a.Name, b.Name) }
+		slices.SortFunc(got, byName)
+		slices.SortFunc(c.want, byName)
+		if !slices.EqualFunc(got, c.want, func(a, b event.Field) bool { return a.Name == b.Name && a.Type.Equal(b.Type) }) {
+			t.Errorf("envelope %q: %v, want %v", c.envelope, got, c.want)
+		}
 	}
 }
 

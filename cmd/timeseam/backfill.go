@@ -301,7 +301,7 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	written := out.(sink.Output)
 	m.Output = newOutputEntry(j.target, options, written)
 	if len(certificates) > 0 {
-		if err := attachJSON(ctx, written, certificateSuffix, certificates); err != nil {
+		if err := attachJSON(ctx, written, sink.CertificateSuffix, certificates); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -127,11 +127,6 @@ func framed(id uint32, value []byte) string {
 	return string(append(binary.BigEndian.AppendUint32([]byte{0}, id), value...))
 }
 
-// avroEvent is an event of a log as Avro.
-func avroEvent(e *entry) []byte {
-	return append(binary.AppendVarint(nil, int64(e.id)), avroRow(e.account, e.amount, e.at)...)
-}
-
 // avroRow is a row of the schemas of TestBadSchema.
 func avroRow(account string, amount int64, micros int64) []byte {
 	b := binary.AppendVarint(nil, int64(len(account)))

@@ -329,9 +329,7 @@ func (p *givenPart) Read(ctx context.Context, b *event.Batch) error {
 
 // Counted is what was noteworthy in reading them.
 func (p *givenPart) Counted() (n event.Counts) {
-	if c, is := p.Source.(event.Counter); is {
-		n = c.Counted()
-	}
+	n.AddCounted(p.Source)
 	return n
 }
 
@@ -366,10 +364,7 @@ func (p *historyPart) Schema() event.Schema { return p.input.Columns }
 // Counted is what was noteworthy in reading them and in making them.
 func (p *historyPart) Counted() event.Counts {
 	n := p.counts
-	if c, is := p.Source.(event.Counter); is {
-		read := c.Counted()
-		n.Add(&read)
-	}
+	n.AddCounted(p.Source)
 	return n
 }
 
@@ -429,9 +424,6 @@ func (j *joined) certify(duplicates, went int64) *cutover.Certificate {
 	}
 	return &c
 }
-
-// certificateSuffix is of the file beside an output that holds its certificates.
-const certificateSuffix = ".certificate.json"
 
 // unjoined refuses what a run that reads streams cannot do yet.
 func (j *backfillJob) unjoined(in *inputs) error {

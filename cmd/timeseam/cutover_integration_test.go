@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/timeseam/timeseam/cutover"
+	"github.com/timeseam/timeseam/sink"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -188,7 +190,7 @@ func (r *real) folder(name string, events []entry) {
 func (r *real) certificate(out string, kind cutover.Kind) {
 	r.Helper()
 	var all []cutover.Certificate
-	if err := json.Unmarshal(read(r.T, filepath.Join(r.dir, out+certificateSuffix)), &all); err != nil || len(all) != 1 || all[0].Kind != kind || all[0].Records == 0 {
+	if err := json.Unmarshal(read(r.T, filepath.Join(r.dir, out+sink.CertificateSuffix)), &all); err != nil || len(all) != 1 || all[0].Kind != kind || all[0].Records == 0 {
 		r.Errorf("the certificate of %s is %v (%v)", out, all, err)
 	}
 }
@@ -278,4 +280,9 @@ func TestIntegrationCutoverAvro(t *testing.T) {
 		t.Error("another training set than that of the unbroken log")
 	}
 	r.certificate("avro.parquet", cutover.ByOffset)
+}
+
+// avroEvent is an event of a log as Avro.
+func avroEvent(e *entry) []byte {
+	return append(binary.AppendVarint(nil, int64(e.id)), avroRow(e.account, e.amount, e.at)...)
 }

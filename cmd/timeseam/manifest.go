@@ -195,6 +195,8 @@ type inputEntry struct {
 	NaN       int64    `json:"nan_values"`
 
 	Stream *streamEntry `json:"stream,omitempty"`
+	// HistoryOnly: the source has a stream, which was not read, as was asked for.
+	HistoryOnly bool `json:"history_only,omitempty"`
 	tableEntry
 	Partitions *partitionsEntry `json:"partitions,omitempty"` // of a source that says so
 	Pruned     *prunedEntry     `json:"pruned,omitempty"`     // what statistics left unread
@@ -230,7 +232,7 @@ func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifes
 	for i, input := range plan.Inputs {
 		s := input.Source
 		m.Inputs = append(m.Inputs, inputEntry{Source: s.Name.Value, Columns: names(input.Columns), OutOfType: r.Read[i][event.OutOfType], NaN: r.Read[i][event.NaNNull],
-			tableEntry: newTableEntry(s.History.Path.Value, in.read(s.Name.Value))})
+			HistoryOnly: in.historyOnly && s.Stream != nil, tableEntry: newTableEntry(s.History.Path.Value, in.read(s.Name.Value))})
 	}
 	for _, v := range plan.Views {
 		m.Ties = append(m.Ties, tieEntry{v.Name, v.Order(plan)})

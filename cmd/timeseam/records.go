@@ -77,10 +77,7 @@ func (p *recordPart) Close() error { return p.Source.Close() }
 // Counted is what was noteworthy in reading them and in making them.
 func (p *recordPart) Counted() event.Counts {
 	n := p.counts
-	if c, is := p.Source.(event.Counter); is {
-		read := c.Counted()
-		n.Add(&read)
-	}
+	n.AddCounted(p.Source)
 	return n
 }
 
@@ -125,11 +122,9 @@ func (p *streamPart) Schema() event.Schema { return p.input.Columns }
 func (p *streamPart) Close() error { return p.Source.Close() }
 
 // Counted is what was noteworthy.
-func (p *streamPart) Counted() event.Counts {
-	if c, is := p.Source.(event.Counter); is {
-		return c.Counted()
-	}
-	return event.Counts{}
+func (p *streamPart) Counted() (n event.Counts) {
+	n.AddCounted(p.Source)
+	return n
 }
 
 // Read fills b with the next rows that there are.

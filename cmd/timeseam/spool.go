@@ -157,10 +157,7 @@ type spooled struct {
 // Counted is what was noteworthy.
 func (p *spooled) Counted() event.Counts {
 	n := p.counts
-	if c, is := p.Source.(event.Counter); is {
-		read := c.Counted()
-		n.Add(&read)
-	}
+	n.AddCounted(p.Source)
 	return n
 }
 
@@ -185,9 +182,7 @@ func (j *joined) spoolRecords(ctx context.Context, parts []event.Source, workers
 			return nil, err
 		}
 		copied := &spooled{}
-		if c, is := parts[i].(event.Counter); is {
-			copied.counts = c.Counted()
-		}
+		copied.counts.AddCounted(parts[i])
 		if copied.Source, err = t.Read(names(parts[i].Schema())); err != nil {
 			return nil, err
 		}

@@ -22,6 +22,15 @@ type Counter interface {
 	Counted() Counts
 }
 
+// AddCounted adds what a source has counted, if it counts. It comes after the last
+// read: readers count as they go.
+func (n *Counts) AddCounted(s Source) {
+	if c, ok := s.(Counter); ok {
+		counted := c.Counted()
+		n.Add(&counted)
+	}
+}
+
 // Sink takes batches and makes them durable, all or nothing. One goroutine at a
 // time uses it.
 type Sink interface {
