@@ -37,9 +37,9 @@ type flatLeaf struct {
 type way uint8
 
 const (
-	byLibrary way = iota // of a type that is rare
-	plainDoubles
-	plainLongs
+	byLibrary    way = iota // of a type that is rare
+	plainDoubles            // or, in a group in which they repeat, by dictionary
+	plainLongs              // likewise
 	plainTexts
 	wordTexts // by dictionary
 )
@@ -141,6 +141,14 @@ type flatValues interface {
 	statistics(leaf *schema.Column, nulls int64) (metadata.EncodedStatistics, error)
 }
 
+// dictionary is values by their places in one.
+type dictionary interface {
+	flatValues
+	// dictionary appends the entries as the dictionary's page has them.
+	dictionary(page []byte) []byte
+	entries() int
+}
+
 // values is those of arr; valid says which are there, nil: all.
 func (l *flatLeaf) values(arr arrow.Array, valid []byte, scratch *gathered) flatValues {
 	switch l.way {
@@ -148,10 +156,20 @@ func (l *flatLeaf) values(arr arrow.Array, valid []byte, scratch *gathered) flat
 		if scratch.words.take(arr, valid) {
 			return &scratch.words
 		}
+	case plainDoubles, plainLongs:
+		if scratch.numbers.take(l.way, arr, valid) {
+			return &scratch.numbers
+		}
+	}
+	switch l.way {
 	case plainDoubles:
-		return &fixed[float64]{values: vector[float64](arr.Data()), at: arr.Data().Offset(), scratch: &scratch.floats, least: math.Inf(1), most: math.Inf(-1)}
+		f := newFixed(vector[float64](arr.Data()))
+		f.at, f.scratch = arr.Data().Offset(), &scratch.floats
+		return f
 	case plainLongs:
-		return &fixed[int64]{values: vector[int64](arr.Data()), at: arr.Data().Offset(), scratch: &scratch.ints, least: math.MaxInt64, most: math.MinInt64}
+		f := newFixed(vector[int64](arr.Data()))
+		f.at, f.scratch = arr.Data().Offset(), &scratch.ints
+		return f
 	}
 	return textsOf(arr)
 }
@@ -159,12 +177,13 @@ func (l *flatLeaf) values(arr arrow.Array, valid []byte, scratch *gathered) flat
 // word is what values of eight bytes are computed with.
 type word interface{ int64 | float64 }
 
-// gathered is room for the values of some rows that are there, and for texts by
+// gathered is room for the values of some rows that are there, and for those by
 // dictionary.
 type gathered struct {
-	floats [step]float64
-	ints   [step]int64
-	words  words
+	floats  [step]float64
+	ints    [step]int64
+	words   words
+	numbers numbers
 }
 
 // fixed is values of eight bytes.
@@ -175,8 +194,32 @@ type fixed[T word] struct {
 	least, most T // least is above most until a value was met; NaN is none
 }
 
+// newFixed is values of which none was met.
+func newFixed[T word](values []T) *fixed[T] {
+	f := &fixed[T]{values: values}
+	switch f := any(f).(type) {
+	case *fixed[float64]:
+		f.least, f.most = math.Inf(1), math.Inf(-1)
+	case *fixed[int64]:
+		f.least, f.most = math.MaxInt64, math.MinInt64
+	}
+	return f
+}
+
+// meet notes values for the statistics.
+func (f *fixed[T]) meet(rows []T) {
+	for _, v := range rows {
+		if v < f.least {
+			f.least = v
+		}
+		if v > f.most {
+			f.most = v
+		}
+	}
+}
+
 // vector is the values of d; where there are no rows there may be no vector.
-func vector[T word](d arrow.ArrayData) []T {
+func vector[T word | uint64](d arrow.ArrayData) []T {
 	if d.Len() == 0 {
 		return nil
 	}
@@ -190,16 +233,9 @@ func (f *fixed[T]) append(page []byte, lo, hi int, valid []byte) []byte {
 	for ; lo < hi; lo += step {
 		rows := f.values[lo:min(lo+step, hi)]
 		if valid != nil {
-			rows = f.present(rows, valid, f.at+lo)
+			rows = present(f.scratch, rows, valid, f.at+lo)
 		}
-		for _, v := range rows {
-			if v < f.least {
-				f.least = v
-			}
-			if v > f.most {
-				f.most = v
-			}
-		}
+		f.meet(rows)
 		page = append(page, unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(rows))), 8*len(rows))...)
 	}
 	return page
@@ -208,13 +244,13 @@ func (f *fixed[T]) append(page []byte, lo, hi int, valid []byte) []byte {
 // present is the values of rows that are there, bit at telling of the first. Which
 // are is hardly to be foreseen, so that every value is moved and the next may come
 // to lie over it.
-func (f *fixed[T]) present(rows []T, valid []byte, at int) []T {
+func present[T any](scratch *[step]T, rows []T, valid []byte, at int) []T {
 	n := 0
 	for i, v := range rows {
-		f.scratch[n&(step-1)] = v
+		scratch[n&(step-1)] = v
 		n += int(valid[(at+i)>>3]>>((at+i)&7)) & 1
 	}
-	return f.scratch[:n]
+	return scratch[:n]
 }
 
 func (f *fixed[T]) statistics(leaf *schema.Column, nulls int64) (metadata.EncodedStatistics, error) {

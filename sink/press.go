@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/metadata"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
@@ -21,6 +22,7 @@ type press struct {
 	headers file.PageWriter // writes pages to made
 	page    []byte          // before it is compressed
 	small   bytes.Buffer    // and after
+	stored  bool            // pages of the chunk are not compressed
 	room    gathered
 	depths  []uint32 // levels of a field of a struct
 	there   []byte   // and a bit for each
@@ -105,20 +107,24 @@ func (p *press) flat(l *flatLeaf, arr arrow.Array) error {
 	info := metadata.ChunkMetaInfo{IndexPageOffset: -1, DataPageOffset: p.made.Tell()}
 	arr, there := p.open(l, arr)
 	values, encoding, encodings := l.values(arr, there.valid, &p.room), parquet.Encodings.Plain, metadata.EncodingStats{}
-	var dictionary *int64
-	if w, ok := values.(*words); ok {
+	var first *int64
+	if d, ok := values.(dictionary); ok {
 		at := p.made.Tell()
-		encoding, dictionary, encodings.DictEncodingStats = parquet.Encodings.RLEDict, &at, map[parquet.Encoding]int32{parquet.Encodings.Plain: 1}
-		if err := p.putWords(w, &info); err != nil {
+		encoding, first, encodings.DictEncodingStats = parquet.Encodings.RLEDict, &at, map[parquet.Encoding]int32{parquet.Encodings.Plain: 1}
+		if err := p.putDictionary(d, &info); err != nil {
 			return err
 		}
 	}
+	p.stored = false
 	pages, missing := int32(0), 0
 	for lo := 0; lo < arr.Len(); pages++ {
 		hi := values.end(lo)
 		valid, nulls := there.of(lo, hi)
 		p.page = p.levels(p.page[:0], l, there, [2]int{lo, hi})
 		p.page = values.append(p.page, lo, hi, valid)
+		if lo == 0 && first == nil && l.way != plainTexts && l.way != wordTexts {
+			p.stored = p.hardly(p.page)
+		}
 		if err := p.put(hi-lo, encoding, &info); err != nil {
 			return err
 		}
@@ -131,15 +137,40 @@ func (p *press) flat(l *flatLeaf, arr arrow.Array) error {
 	leaf.SetStats(stats)
 	p.leaves = append(p.leaves, leaf)
 	encodings.DataEncodingStats = map[parquet.Encoding]int32{encoding: pages}
-	err = leaf.Finish(info, dictionary != nil, false, encodings)
-	leaf.Contents().MetaData.DictionaryPageOffset = dictionary // Finish takes 0 for none
+	err = leaf.Finish(info, first != nil, false, encodings)
+	made := leaf.Contents().MetaData
+	made.DictionaryPageOffset = first // Finish takes 0 for none
+	if p.stored {
+		made.Codec = 0 // None; the library does not export its names.
+	}
 	return err
 }
 
-// putWords begins a chunk with the page of its dictionary.
-func (p *press) putWords(w *words, info *metadata.ChunkMetaInfo) error {
-	p.page = w.dictionary(p.page[:0])
-	page := file.NewDictionaryPage(memory.NewBufferBytes(p.page), int32(len(w.texts)), parquet.Encodings.Plain)
+const (
+	// sampleBytes of the middle of a page tell how far Snappy shrinks it, and cost
+	// a thirtieth of what all of it does.
+	sampleBytes = 32 << 10
+	// sampledBytes is how large a page is of which a sample is worth taking.
+	sampledBytes = 8 * sampleBytes
+)
+
+// hardly reports whether compressing a page of numbers would take off less than a
+// quarter. To try it takes as long as all the rest of the encoding, and readers would
+// have to undo it: such chunks are stored as they are. Who asks for another codec than
+// Snappy asks for small files.
+func (p *press) hardly(page []byte) bool {
+	if p.props.Compression() != compress.Codecs.Snappy || len(page) < sampledBytes {
+		return false
+	}
+	sample := page[len(page)/2:][:sampleBytes]
+	p.small.Reset()
+	return 4*len(p.headers.Compress(&p.small, sample)) > 3*len(sample)
+}
+
+// putDictionary begins a chunk with the page of its dictionary.
+func (p *press) putDictionary(d dictionary, info *metadata.ChunkMetaInfo) error {
+	p.page = d.dictionary(p.page[:0])
+	page := file.NewDictionaryPage(memory.NewBufferBytes(p.page), int32(d.entries()), parquet.Encodings.Plain)
 	defer page.Release()
 	all := p.headers.(interface{ TotalUncompressedSize() int64 })
 	before := all.TotalUncompressedSize()
@@ -156,7 +187,7 @@ func (p *press) put(n int, encoding parquet.Encoding, info *metadata.ChunkMetaIn
 		return fmt.Errorf("a value of %d bytes; a Parquet file holds 2 GiB at most", len(p.page))
 	}
 	data := p.page
-	if p.headers.HasCompressor() {
+	if p.headers.HasCompressor() && !p.stored {
 		p.small.Reset()
 		data = p.headers.Compress(&p.small, p.page)
 	}

@@ -28,7 +28,8 @@ type pageCase struct {
 	must  bool // the column may not be null
 	rows  int
 	value func(r *rand.Rand, b array.Builder) // appends one
-	pages int
+	pages int                                 // of values
+	coded bool                                // by dictionary
 }
 
 var pageCases = []pageCase{
@@ -40,11 +41,17 @@ var pageCases = []pageCase{
 	{name: "doubles of many pages", t: arrow.PrimitiveTypes.Float64, rows: 300_007, value: mostly(aDouble, 0.5), pages: 3},
 	{name: "a full page", t: arrow.PrimitiveTypes.Float64, rows: pageBytes / 8, value: aDouble, pages: 1},
 	{name: "doubles that must be", t: arrow.PrimitiveTypes.Float64, must: true, rows: 140_000, value: aDouble, pages: 2},
-	{name: "NaN alone", t: arrow.PrimitiveTypes.Float64, rows: 9, value: aConstant(math.NaN()), pages: 1},
-	{name: "zeros", t: arrow.PrimitiveTypes.Float64, rows: 9, value: aConstant(0), pages: 1},
-	{name: "zeros below zero", t: arrow.PrimitiveTypes.Float64, rows: 9, value: aConstant(math.Copysign(0, -1)), pages: 1},
-	{name: "infinite", t: arrow.PrimitiveTypes.Float64, rows: 9, value: aConstant(math.Inf(-1)), pages: 1},
+	{name: "NaN alone", t: arrow.PrimitiveTypes.Float64, rows: 9, coded: true, value: aConstant(math.NaN()), pages: 1},
+	{name: "zeros", t: arrow.PrimitiveTypes.Float64, rows: 9, coded: true, value: aConstant(0), pages: 1},
+	{name: "zeros below zero", t: arrow.PrimitiveTypes.Float64, rows: 9, coded: true, value: aConstant(math.Copysign(0, -1)), pages: 1},
+	{name: "infinite", t: arrow.PrimitiveTypes.Float64, rows: 9, coded: true, value: aConstant(math.Inf(-1)), pages: 1},
 	{name: "integers", t: arrow.PrimitiveTypes.Int64, rows: 3000, value: mostly(anInt, 0.7), pages: 1},
+	{name: "counts", t: arrow.PrimitiveTypes.Int64, rows: 5000, value: mostly(aCount, 0.9), pages: 1, coded: true},
+	{name: "counts of many pages", t: arrow.PrimitiveTypes.Int64, rows: 300_007, value: mostly(aCount, 0.5), pages: 3, coded: true},
+	{name: "counts that must be", t: arrow.PrimitiveTypes.Int64, must: true, rows: 140_000, value: aCount, pages: 2, coded: true},
+	{name: "a million days", t: arrow.FixedWidthTypes.Timestamp_us, rows: 9000, value: mostly(aDay, 0.7), pages: 1, coded: true},
+	{name: "prices", t: arrow.PrimitiveTypes.Float64, rows: 200_000, value: mostly(aPrice, 0.8), pages: 2, coded: true},
+	{name: "prices that must be", t: arrow.PrimitiveTypes.Float64, must: true, rows: 70_000, value: aPrice, pages: 1, coded: true},
 	{name: "milliseconds", t: arrow.FixedWidthTypes.Timestamp_ms, rows: 3000, value: anInstant, pages: 1},
 	{name: "microseconds", t: arrow.FixedWidthTypes.Timestamp_us, rows: 3000, value: mostly(anInstant, 0.9), pages: 1},
 	{name: "texts", t: arrow.BinaryTypes.String, rows: 9000, value: mostly(aText, 0.8), pages: 1},
@@ -67,7 +74,7 @@ func mostly(value func(*rand.Rand, array.Builder), there float64) func(*rand.Ran
 }
 
 func aDouble(r *rand.Rand, b array.Builder) {
-	v := []float64{r.NormFloat64(), float64(r.IntN(100)), math.NaN(), math.MaxFloat64, -1}[min(r.IntN(40), 4)]
+	v := []float64{-1, float64(r.IntN(100)), math.NaN(), math.MaxFloat64, r.NormFloat64()}[min(r.IntN(40), 4)]
 	b.(*array.Float64Builder).Append(v)
 }
 
@@ -76,6 +83,22 @@ func aConstant(v float64) func(*rand.Rand, array.Builder) {
 }
 
 func anInt(r *rand.Rand, b array.Builder) { b.(*array.Int64Builder).Append(r.Int64() - 1<<62) }
+
+// aCount lies close to others, and at both ends of how far apart these may be.
+func aCount(r *rand.Rand, b array.Builder) {
+	b.(*array.Int64Builder).Append([]int64{-7, spanMost - 8, r.Int64N(1000)}[min(r.IntN(20), 2)])
+}
+
+func aDay(r *rand.Rand, b array.Builder) {
+	b.(*array.TimestampBuilder).Append(arrow.Timestamp(r.Int64N(900) * 86_400_000_000_000))
+}
+
+// aPrice is one of some thousand, whose slots must grow, or one of the numbers that
+// are equal and not the same.
+func aPrice(r *rand.Rand, b array.Builder) {
+	v := []float64{0, math.Copysign(0, -1), math.NaN(), math.Float64frombits(0x7ff8000000000002), float64(r.IntN(6_000)) / 100}[min(r.IntN(60), 4)]
+	b.(*array.Float64Builder).Append(v)
+}
 
 func anInstant(r *rand.Rand, b array.Builder) {
 	b.(*array.TimestampBuilder).Append(arrow.Timestamp(r.Int64N(1 << 50)))
@@ -103,14 +126,19 @@ func (c pageCase) column() (arrow.Field, arrow.Array) {
 	return arrow.Field{Name: "c", Type: c.t, Nullable: !c.must}, b.NewArray()
 }
 
-// encoded is a file of one group.
+// encoded is a file of a group a column.
 func encoded(t *testing.T, f arrow.Field, columns ...arrow.Array) []byte {
+	t.Helper()
+	return encodedAs(t, "snappy", f, columns...)
+}
+
+func encodedAs(t *testing.T, compression string, f arrow.Field, columns ...arrow.Array) []byte {
 	t.Helper()
 	l, err := newLayout(Options{Carried: arrow.NewSchema([]arrow.Field{f}, nil)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	open, err := parquetOpener(l, "snappy")
+	open, err := parquetOpener(l, compression)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,10 +171,14 @@ func TestParquetPages(t *testing.T) {
 				t.Errorf("statistics %s, want %s", g, w)
 			}
 			for _, e := range got.Encodings() {
-				if e != parquet.Encodings.Plain && e != parquet.Encodings.RLE {
+				if e != parquet.Encodings.Plain && e != parquet.Encodings.RLE && (e != parquet.Encodings.RLEDict || !c.coded) {
 					t.Errorf("encoding %s", e)
 				}
 			}
+			if got.HasDictionaryPage() != c.coded {
+				t.Errorf("it has a dictionary: %t", !c.coded)
+			}
+			sameBits(t, data, arr)
 			if n := pagesOf(t, data); n != c.pages {
 				t.Errorf("%d pages, want %d", n, c.pages)
 			}
@@ -190,6 +222,29 @@ func sameValues(t *testing.T, data []byte, want arrow.Array) {
 			t.Fatalf("rows from %d on are others", at)
 		}
 		at += int64(piece.Len())
+	}
+}
+
+// sameBits holds doubles to their bits: zeros and NaN are more than one.
+func sameBits(t *testing.T, data []byte, want arrow.Array) {
+	t.Helper()
+	doubles, is := want.(*array.Float64)
+	if !is {
+		return
+	}
+	table, err := pqarrow.ReadTable(context.Background(), bytes.NewReader(data), nil, pqarrow.ArrowReadProperties{}, memory.DefaultAllocator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer table.Release()
+	at := 0
+	for _, piece := range table.Column(0).Data().Chunks() {
+		for i, v := range piece.(*array.Float64).Float64Values() {
+			if w := doubles.Value(at + i); piece.IsValid(i) && math.Float64bits(v) != math.Float64bits(w) {
+				t.Fatalf("row %d is %x, want %x", at+i, math.Float64bits(v), math.Float64bits(w))
+			}
+		}
+		at += piece.Len()
 	}
 }
 
@@ -240,7 +295,9 @@ func pagesOf(t *testing.T, data []byte) (n int) {
 		t.Fatal(err)
 	}
 	for pages.Next() {
-		n++
+		if _, is := pages.Page().(*file.DictionaryPage); !is {
+			n++
+		}
 	}
 	if err := pages.Err(); err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/maphash"
-	"math/bits"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/bitutil"
@@ -19,12 +18,9 @@ const wordBytes = 1 << 20
 // words is the texts of a column of a group by dictionary: each that occurs once, in
 // the order in which they first do, and of every row that is there which it is.
 type words struct {
-	rows  int
-	at    int      // of the first row, in the bits that say which are there
-	codes []uint32 // of the rows that are there
+	coded
 	texts [][]byte // by code: windows on the column
 	bytes int      // of the dictionary's page
-	next  int      // code that goes to the next page
 
 	// slots finds a text by its hash, whose upper half stands over its code plus one.
 	// No byte of a file depends on a hash: the seed is another in every process, so
@@ -43,7 +39,8 @@ func (w *words) take(arr arrow.Array, valid []byte) bool {
 		w.slots, w.seed = make([]uint64, slotsLeast), maphash.MakeSeed()
 	}
 	clear(w.slots)
-	w.rows, w.at, w.codes, w.texts, w.bytes, w.next = arr.Len(), arr.Data().Offset(), w.codes[:0], w.texts[:0], 0, 0
+	w.coded = coded{rows: arr.Len(), at: arr.Data().Offset(), codes: w.codes[:0]}
+	w.texts, w.bytes = w.texts[:0], 0
 	all := textsOf(arr)
 	for i := range w.rows {
 		if valid != nil && !bitutil.BitIsSet(valid, w.at+i) {
@@ -54,6 +51,7 @@ func (w *words) take(arr arrow.Array, valid []byte) bool {
 			return false
 		}
 	}
+	w.count = len(w.texts)
 	return true
 }
 
@@ -98,75 +96,10 @@ func (w *words) dictionary(page []byte) []byte {
 	return page
 }
 
-// end has pages end with the rows with which those of numbers do.
-func (w *words) end(lo int) int { return min(lo+pageBytes/8, w.rows) }
-
-// append goes on where the page before ended.
-func (w *words) append(page []byte, lo, hi int, valid []byte) []byte {
-	n := hi - lo
-	if valid != nil {
-		n = bitutil.CountSetBits(valid, w.at+lo, n)
-	}
-	codes := w.codes[w.next : w.next+n]
-	w.next += n
-	width := max(1, bits.Len(uint(max(len(w.texts), 1)-1)))
-	return hybrid(append(page, byte(width)), codes, width)
-}
-
 func (w *words) statistics(leaf *schema.Column, nulls int64) (metadata.EncodedStatistics, error) {
 	var t texts
 	for _, v := range w.texts {
 		t.meet(v)
 	}
 	return t.statistics(leaf, nulls)
-}
-
-// runLeast is how many equal values are written as a run: fewer take no more room
-// bit by bit, of which there are eight values at a time.
-const runLeast = 16
-
-// hybrid appends values as runs of equal ones, and others packed to so many bits.
-func hybrid(page []byte, values []uint32, width int) []byte {
-	from := 0 // of those that are not written yet
-	for i := 0; i < len(values); {
-		n := 1
-		for i+n < len(values) && values[i+n] == values[i] {
-			n++
-		}
-		if n < runLeast {
-			i = min(i+8, len(values))
-			continue
-		}
-		page = packed(page, values[from:i], width)
-		page = binary.AppendUvarint(page, uint64(n)<<1)
-		for b := 0; b < width; b += 8 {
-			page = append(page, byte(values[i]>>b))
-		}
-		i += n
-		from = i
-	}
-	return packed(page, values[from:], width)
-}
-
-// packed appends values bit by bit, and zeros until their number divides by eight.
-func packed(page []byte, values []uint32, width int) []byte {
-	if len(values) == 0 {
-		return page
-	}
-	groups := (len(values) + 7) / 8
-	page = binary.AppendUvarint(page, uint64(groups)<<1|1)
-	end := len(page) + groups*width
-	word, n := uint64(0), 0
-	for _, v := range values {
-		word |= uint64(v) << n
-		if n += width; n >= 32 {
-			page = binary.LittleEndian.AppendUint32(page, uint32(word))
-			word, n = word>>32, n-32
-		}
-	}
-	for len(page) < end {
-		page = append(page, byte(word))
-		word >>= 8
-	}
-	return page
 }
