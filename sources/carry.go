@@ -24,6 +24,7 @@ type carry struct {
 	file   *File
 	r      content
 	far    *passing             // that, of an object
+	flat   *flatPart            // what reads the file in place of the library; nil: nothing does
 	fr     *pqarrow.FileReader  // nil: the file has none of the columns
 	chosen []int                // leaves of the file
 	group  int                  // of the file, that is being read
@@ -72,11 +73,15 @@ func (c *carry) drop() error {
 
 func (c *carry) closeFile() error {
 	c.endGroup()
-	r := c.r
-	if c.r, c.far, c.fr = nil, nil, nil; r == nil {
-		return nil
+	r, flat := c.r, c.flat
+	c.r, c.far, c.fr, c.flat = nil, nil, nil, nil
+	switch {
+	case flat != nil:
+		return flat.part.Close()
+	case r != nil:
+		return r.Close()
 	}
-	return r.Close()
+	return nil
 }
 
 // endGroup lets go of what reads the row group.
@@ -156,7 +161,7 @@ func (c *carry) piece(ctx context.Context, n int) (arrow.RecordBatch, error) {
 			}
 		}
 		err := guard(func() (err error) {
-			c.rest, err = c.record()
+			c.rest, err = c.record(ctx)
 			return err
 		})
 		if err != nil {
@@ -206,9 +211,12 @@ func (c *carry) open(ctx context.Context) error {
 	return nil
 }
 
-// openFile opens the file for the library.
+// openFile opens the file, for the library if it has columns which only that reads.
 func (c *carry) openFile(ctx context.Context) (err error) {
 	if c.chosen = c.leaves(); len(c.chosen) == 0 {
+		return nil
+	}
+	if c.flat = c.flatPart(); c.flat != nil {
 		return nil
 	}
 	if c.file.object != nil {
@@ -242,6 +250,12 @@ func (c *carry) openGroup(ctx context.Context) (err error) {
 // place says where in the file a fault of the library lies, if our own reader meets
 // it too: the library names neither row group nor column.
 func (c *carry) place(ctx context.Context, fault error) error {
+	if c.flat != nil {
+		if c.flat.part.err != nil {
+			return fault // It is said.
+		}
+		return fmt.Errorf("read %s: %w", c.file.Path, fault)
+	}
 	if c.far != nil && c.far.failure != nil {
 		return fmt.Errorf("read %s: %w", c.file.Path, c.far.reason(fault))
 	}
@@ -282,17 +296,14 @@ func (c *carry) leaves() (leaves []int) {
 }
 
 // record reads the next rows of the file in the table's types.
-func (c *carry) record() (arrow.RecordBatch, error) {
-	var read arrow.RecordBatch
+func (c *carry) record(ctx context.Context) (arrow.RecordBatch, error) {
 	n := min(c.left, int64(c.rows))
-	if c.reader != nil {
-		if !c.reader.Next() {
-			if err := c.reader.Err(); err != nil {
-				return nil, err
-			}
-			return nil, fmt.Errorf("it ends %d rows too early", c.left)
-		}
-		read = c.reader.RecordBatch()
+	read, err := c.stored(ctx, int(n))
+	if err != nil {
+		return nil, err
+	}
+	if read != nil {
+		defer read.Release()
 		n = read.NumRows()
 	}
 	if n == 0 || n > c.left {
@@ -313,6 +324,26 @@ func (c *carry) record() (arrow.RecordBatch, error) {
 		}
 	}
 	return array.NewRecordBatch(c.schema, columns, n), nil
+}
+
+// stored reads the next rows of the columns that the file has, at most n; nil: it has
+// none.
+func (c *carry) stored(ctx context.Context, n int) (arrow.RecordBatch, error) {
+	if c.flat != nil {
+		return c.flat.next(ctx, n)
+	}
+	if c.reader == nil {
+		return nil, nil
+	}
+	if !c.reader.Next() {
+		if err := c.reader.Err(); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("it ends %d rows too early", c.left)
+	}
+	read := c.reader.RecordBatch()
+	read.Retain()
+	return read, nil
 }
 
 // column returns n rows of one column, which the file may have in a narrower type

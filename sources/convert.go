@@ -93,7 +93,9 @@ func floatsOf(v values, dst []float64) {
 	n := len(dst)
 	switch v.leaf.form {
 	case formDouble:
-		copy(dst, unsafecast.Slice[float64](v.data)[:n])
+		if copy(dst, unsafecast.Slice[float64](v.data)[:n]); v.leaf.exact {
+			return
+		}
 	case formFloat:
 		for i, x := range unsafecast.Slice[float32](v.data)[:n] {
 			dst[i] = float64(x)

@@ -68,6 +68,7 @@ type leaf struct {
 	parent   bool        // a struct, of whose fields those that can be read are columns too
 	physical format.Type // as which its values are stored
 	length   int         // bytes of each, where they are of one length
+	exact    bool        // NaN stays the one that it is
 	index    int         // among the columns that hold values; -1: nested
 	why      string      // why it cannot be read, to follow "column x "; empty: it can
 	stored   string      // the type in Parquet's words

@@ -42,6 +42,7 @@ type part struct {
 	reading []*pageReader // of the cursors, once the file is open
 	group   int           // that is being read
 	left    int64         // rows of the group that are still to come
+	most    int           // rows of a batch
 	rows    int64         // of the file, before those of the last batch
 	last    int           // rows of the last batch
 	err     error         // final
@@ -58,7 +59,7 @@ func schemaOf(chosen []column) event.Schema {
 }
 
 func newPart(t *Table, chosen []column, s span) *part {
-	p := &part{schema: schemaOf(chosen), file: &t.Files[s.file], span: s, group: s.from - 1, readers: &t.readers, table: t}
+	p := &part{schema: schemaOf(chosen), file: &t.Files[s.file], span: s, group: s.from - 1, readers: &t.readers, table: t, most: batchRows}
 	for g := range s.from {
 		p.rows += p.meta(g).NumRows
 	}
@@ -92,6 +93,11 @@ func (p *part) add(c column, batch int) {
 	if same != nil {
 		p.agreed = append(p.agreed, same)
 	}
+	p.addCursor(c, l, batch)
+}
+
+// addCursor makes the vector of a column that is read from leaf l.
+func (p *part) addCursor(c column, l *leaf, batch int) {
 	cur := &cursor{name: c.name, leaf: l, batch: batch, col: event.Column{Type: c.typ}}
 	p.cursors = append(p.cursors, cur)
 	p.vectors = append(p.vectors, cur)
@@ -180,7 +186,7 @@ func (p *part) read(ctx context.Context, b *event.Batch) error {
 			return err
 		}
 	}
-	n := int(min(p.left, batchRows))
+	n := int(min(p.left, int64(p.most)))
 	for _, v := range p.vectors {
 		v.begin()
 		n = v.run(n)
