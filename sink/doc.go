@@ -38,7 +38,7 @@
 //
 // Read options.go (what a caller says), target.go and format.go (what it comes to),
 // writer.go (from batches to groups, whose vectors are vectors.go's), output.go (the sink of a file), maker.go (what
-// a place must do) with local.go and companions.go (files of this machine), papers.go, then
+// a place must do) with local.go (and early_linux.go) and companions.go (files of this machine), papers.go, then
 // the formats: parquet.go (the file) with press.go, plain.go, coded.go, words.go, numbers.go and there.go (its columns), arrow.go, and lines.go (CSV and JSON lines) with spell.go,
 // json.go and civil.go, and example.go (TFRecords). Folders are folder.go (the
 // sink), localfolder.go (the replacement, with exchange_linux.go and its like),

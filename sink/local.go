@@ -30,6 +30,8 @@ type output struct {
 	target string // what it means, links followed
 	beside string // what the names of partial file and lock begin with
 	file   *os.File
+	size   int64       // of what was written
+	early  int64       // of that, what the system was told to put on the disk
 	lock   *os.File    // nil: this output needs none
 	papers *companions // nil: nothing stands beside it
 }
@@ -145,7 +147,19 @@ func checkFolder(path string) error {
 	return nil
 }
 
-func (o *output) Write(p []byte) (int, error) { return o.file.Write(p) }
+// earlyBytes is how many bytes are written before the system is told to put them on
+// the disk: enough that the disk has them in one go, and few enough that it is hardly
+// waited for in the end, when nothing is left to compute.
+const earlyBytes = 8 << 20
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.file.Write(p)
+	if o.size += int64(n); o.size-o.early >= earlyBytes {
+		earlyWrite(o.file, o.early, o.size-o.early)
+		o.early = o.size
+	}
+	return n, err
+}
 
 func (o *output) identify(*Written) {}
 

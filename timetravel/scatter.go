@@ -225,10 +225,17 @@ func (a *answers) fields(c *event.Column, from []*event.Column, nobody, kept *ev
 	}
 }
 
-// nulls says of every row whether it is null; nil: none is.
+// nulls says of every row whether it is null; nil: none is. Whether one is, is asked of
+// whole vectors: the rows' loop only moves.
 func (a *answers) nulls(from []*event.Column, nobody *event.Column, kept *[]bool) []bool {
+	any := len(a.missing) > 0 && nobody.IsNull(0)
+	for i := range from {
+		any = any || slices.Contains(from[i].Null, true)
+	}
+	if !any {
+		return nil
+	}
 	to := resize(kept, a.rows)
-	any := false
 	for i := range from {
 		rows, null := a.sections[i].Rows, from[i].Null
 		if null == nil {
@@ -237,18 +244,13 @@ func (a *answers) nulls(from []*event.Column, nobody *event.Column, kept *[]bool
 			}
 			continue
 		}
+		null = null[:len(rows)]
 		for k, row := range rows {
-			is := null[k]
-			to[row-a.from] = is
-			any = any || is
+			to[row-a.from] = null[k]
 		}
 	}
 	for _, row := range a.missing {
 		to[row] = nobody.IsNull(0)
-		any = any || to[row]
-	}
-	if !any {
-		return nil
 	}
 	return to
 }
