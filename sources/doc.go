@@ -48,7 +48,7 @@
 // codec.go (compression), convert.go (values). ahead.go fetches what cursors read of
 // objects, and passing.go what the other library does. thrift.go and flat.go look at
 // metadata before anything believes it. carry.go and arrow.go are the way of the
-// untouched columns, carrycheck.go and carrycodec.go what stands between damaged
+// untouched columns, carryown.go of the flat ones among them, carrycheck.go and carrycodec.go what stands between damaged
 // bytes and the library that reads them; statistics.go, describe.go and written.go tell what the footers know.
 //
 // Of text read textual.go (the dialect, and from files to one schema), stream.go
