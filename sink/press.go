@@ -154,8 +154,8 @@ const (
 	sampledBytes = 8 * sampleBytes
 )
 
-// hardly reports whether compressing a page of numbers would take off less than a
-// quarter. To try it takes as long as all the rest of the encoding, and readers would
+// hardly reports whether compressing a page of numbers would take off less than three
+// tenths. To try it takes as long as all the rest of the encoding, and readers would
 // have to undo it: such chunks are stored as they are. Who asks for another codec than
 // Snappy asks for small files.
 func (p *press) hardly(page []byte) bool {
@@ -164,7 +164,7 @@ func (p *press) hardly(page []byte) bool {
 	}
 	sample := page[len(page)/2:][:sampleBytes]
 	p.small.Reset()
-	return 4*len(p.headers.Compress(&p.small, sample)) > 3*len(sample)
+	return 10*len(p.headers.Compress(&p.small, sample)) > 7*len(sample)
 }
 
 // putDictionary begins a chunk with the page of its dictionary.
