@@ -253,3 +253,21 @@ func TestAskedLetters(t *testing.T) {
 	}
 	s.clean("letters.", "dead.jsonl")
 }
+
+// TestSnapshotsOfStreams holds that a snapshot is not left of what goes on in a stream,
+// in a sentence that says what to do.
+func TestSnapshotsOfStreams(t *testing.T) {
+	s := newSite(t)
+	s.create("tx", 1)
+	s.produce("tx", `{"id": 1, "account": "a", "amount": 3, "event_time": "2026-01-01T00:00:01Z"}`)
+	s.file("old.jsonl", `{"id": 1, "account": "a", "amount": 3, "event_time": "2026-01-01T00:00:01Z", "_partition": 0, "_offset": 0}`+"\n")
+	for history, words := range map[string]string{"history: {json: old.jsonl}\n    ": "source tx goes on in a stream; add --history-only", "": "source tx is a stream; leave it out"} {
+		s.file("s.yaml", fmt.Sprintf(askedDefinition, fmt.Sprintf("%sstream: {kafka: tx, brokers: %q, format: json}", history, s.brokers())))
+		interval := []string{"--data-interval-start", "2026-01-01T00:00:00Z", "--data-interval-end", "2026-01-02T00:00:00Z"}
+		said, code := s.backfill("s.yaml", "out/", append(interval, "--snapshots", filepath.Join(s.dir, "kept"))...)
+		if code != exitWrong || !strings.Contains(said, words) || unclear(said) != "" {
+			t.Errorf("exit %d, and not %q: %s", code, words, said)
+		}
+	}
+	s.clean("s.yaml", "old.jsonl")
+}

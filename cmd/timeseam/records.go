@@ -174,7 +174,13 @@ func (p *streamPart) early(b *event.Batch, stamps *event.Column) error {
 
 // taken is what was read of each partition, whose ranges lie beside each other.
 func (j *joined) taken() (all []kafka.Taken) {
-	for _, t := range j.reading.Taken() {
+	read := []kafka.Taken(nil)
+	if j.noted != nil {
+		read = j.noted.Taken
+	} else if j.reading != nil {
+		read = j.reading.Taken()
+	}
+	for _, t := range read {
 		if last := len(all) - 1; last >= 0 && all[last].Partition == t.Partition {
 			whole := &all[last]
 			whole.To, whole.Records, whole.WithoutData, whole.Poison = t.To, whole.Records+t.Records, whole.WithoutData+t.WithoutData, whole.Poison+t.Poison

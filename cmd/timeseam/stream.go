@@ -89,6 +89,8 @@ func (in *inputs) openStream(ctx context.Context, s *features.Source) (*stream, 
 	case err != nil:
 	case in.unlettered && (letters != "" || deadTopic != ""):
 		out.letters = forgetful{}
+	case letters != "" && in.letters != "":
+		out.letters, err = newLettersKept(filepath.Join(in.letters, "letters-"+s.Name.Value), letters)
 	case letters != "":
 		out.letters, err = kafka.NewLetterFile(letters)
 	case deadTopic != "":

@@ -43,6 +43,9 @@ type inputs struct {
 	spool       *spool                      // where records are copied to; nil: nothing is
 	asked       *joined                     // of which the spine was made; nil: it is a table
 	copied      map[string]event.Schema     // by source: the columns of such a spine
+	began       *pinned                     // the topics as the first of the runs that are taken up found them; nil: none is
+	taken       *runNote                    // what the run that is taken up has read; nil: nothing
+	letters     string                      // the folder that keeps dead letters for another run; "": none does
 }
 
 // newFinder finds tables on this machine, and objects by the settings of AWS.
