@@ -191,17 +191,18 @@ func (stops) Stops() bool { return true }
 func (s stops) Unwrap() error { return s.error }
 
 // reading makes ready to read the ranges of a join into the columns that a copy reads,
-// and a record's own timestamp behind them. order is where each stands in the batches.
+// and what is wanted of Kafka's own behind them. order is where each stands in the batches.
 func (s *stream) reading(ctx context.Context, reads event.Schema, j *joined) (r *kafka.Reading, order []int, err error) {
 	var w kafka.Want
-	for _, f := range append(reads[:len(reads):len(reads)], stamp) {
+	wanted := append(reads[:len(reads):len(reads)], j.kafkaOwn()...)
+	for _, f := range wanted {
 		if kafka.Own().Index(f.Name) < 0 {
 			w.Fields = append(w.Fields, f)
 		} else if w.Own.Index(f.Name) < 0 {
 			w.Own = append(w.Own, f)
 		}
 	}
-	for _, f := range append(reads[:len(reads):len(reads)], stamp) {
+	for _, f := range wanted {
 		at := w.Own.Index(f.Name)
 		if at < 0 {
 			at = len(w.Own) + w.Fields.Index(f.Name)
