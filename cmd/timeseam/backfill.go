@@ -179,7 +179,7 @@ func (j *backfillJob) run(ctx context.Context) (m *manifest, r *runReport, err e
 	}
 	plan, err := in.planned(ctx, j.set)
 	if err == nil {
-		err = j.unjoined(in)
+		err = errors.Join(j.unjoined(in), in.sameSpine(j.set, false))
 	}
 	if err == nil {
 		err = j.pinTopics(plan, in)
@@ -287,7 +287,7 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	}
 	defer keep.close()
 	b := j.bounded(ctx, plan, in, seam)
-	b.Shelf, b.Hands, b.Sink, b.Complete = keep.shelf, keep.hands, &lettered{out, in, j.auditing(plan, in)}, in.untils(complete)
+	b.Shelf, b.Hands, b.Sink, b.Complete = keep.shelf, keep.hands, &lettered{out, in, plan, j.auditing(plan, in)}, in.untils(complete)
 	if options.Carried != nil {
 		b.Carry = carrying(spine, plan.Queries.Carried)
 	}
@@ -332,7 +332,7 @@ func (j *backfillJob) bounded(ctx context.Context, plan *features.Plan, in *inpu
 			if seam != nil {
 				t = seam.rest(in, i.Source.Name.Value, t)
 			}
-			if err := in.remember(i.Source.Name.Value); err != nil {
+			if err := errors.Join(in.sameHistory(i.Source.Name.Value, false), in.remember(i.Source.Name.Value)); err != nil {
 				return nil, err
 			}
 			if in.streams[i.Source.Name.Value] == nil {

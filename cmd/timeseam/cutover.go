@@ -456,6 +456,7 @@ func (j *backfillJob) unjoined(in *inputs) error {
 type lettered struct {
 	event.Sink
 	in    *inputs
+	plan  *features.Plan
 	audit func(ctx context.Context) error // of the copies that were read
 }
 
@@ -466,6 +467,9 @@ func (l *lettered) Commit(ctx context.Context) error {
 		if err := l.in.joins[name].units(); err != nil {
 			return err
 		}
+	}
+	if err := l.sameRead(); err != nil {
+		return err
 	}
 	if err := l.audit(ctx); err != nil {
 		return err

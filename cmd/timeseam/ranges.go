@@ -41,6 +41,8 @@ type pinned struct {
 	flag   string // by which it is named, for a person
 	file   string
 	topics map[string]*streamEntry
+	files  map[string][]fileEntry // by source; none: nothing is said of it
+	spine  []fileEntry            // nil: nothing is said of it
 }
 
 // String is how it is named.
@@ -65,20 +67,22 @@ func readRanges(file string) (*pinned, error) {
 	if err != nil {
 		return nil, wrongf("--%s: %w", rangesFlag, err)
 	}
+	type table struct {
+		Source string       `json:"source"`
+		Stream *streamEntry `json:"stream"`
+		Files  []fileEntry  `json:"files"`
+	}
 	var m struct {
-		Spine struct {
-			Source string       `json:"source"`
-			Stream *streamEntry `json:"stream"`
-		} `json:"spine"`
-		Inputs []struct {
-			Source string       `json:"source"`
-			Stream *streamEntry `json:"stream"`
-		} `json:"inputs"`
+		Spine  table   `json:"spine"`
+		Inputs []table `json:"inputs"`
 	}
 	if err := json.Unmarshal(text, &m); err != nil {
 		return nil, wrongf("--%s %s is no manifest: %w", rangesFlag, file, err)
 	}
-	p := &pinned{rangesFlag, file, map[string]*streamEntry{}}
+	p := &pinned{flag: rangesFlag, file: file, topics: map[string]*streamEntry{}, files: map[string][]fileEntry{}, spine: m.Spine.Files}
+	for _, i := range m.Inputs {
+		p.files[i.Source] = i.Files
+	}
 	for _, i := range append(m.Inputs, m.Spine) {
 		if i.Stream != nil {
 			p.topics[i.Source] = i.Stream

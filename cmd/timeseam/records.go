@@ -89,6 +89,9 @@ func (p *recordPart) Read(ctx context.Context, b *event.Batch) error {
 		}
 		p.ended = true
 	}
+	if errors.Is(err, kafka.ErrGone) && !p.ignored && !p.asked && !p.spooled() {
+		return fmt.Errorf("%w, or say spool: true under cutover, which copies records before all else", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func (j *backfillJob) pinTopics(plan *features.Plan, in *inputs) error {
 		}
 	}
 	id.Topics = now.Topics
-	in.began, j.id = &pinned{"resume", path, now.Topics}, &id
+	in.began, j.id = &pinned{flag: "resume", file: path, topics: now.Topics}, &id
 	for name, s := range in.streams {
 		if err := in.began.end(name, s.topic); err != nil {
 			return err
