@@ -363,3 +363,19 @@ func TestRetentionOvertakes(t *testing.T) {
 		}
 	}
 }
+
+// TestStreamAloneBesideOutput holds that an output in the folder where one is, or that
+// folder itself, is no file of a source that has a stream alone.
+func TestStreamAloneBesideOutput(t *testing.T) {
+	s := newSite(t)
+	s.create("tx", 1)
+	s.produce("tx", `{"id": 1, "account": "a", "amount": 3, "event_time": "2026-01-01T00:00:01Z"}`)
+	spec := s.file("s.yaml", fmt.Sprintf(askedDefinition, fmt.Sprintf("stream: {kafka: tx, brokers: %q, format: json}", s.brokers())))
+	t.Chdir(s.dir)
+	for _, out := range []string{"out.parquet", "out/"} {
+		var said bytes.Buffer
+		if code := run(t.Context(), []string{"timeseam", "backfill", spec, "-o", out, "--progress", "none"}, &said, &said); code != 0 {
+			t.Errorf("exit %d: %s", code, said.String())
+		}
+	}
+}

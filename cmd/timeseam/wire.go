@@ -177,17 +177,22 @@ func (in *inputs) missingTables() (errs []error) {
 // spare returns an error if an output would destroy what the run reads, or would
 // be a part of it the next time.
 func (in *inputs) spare(out string, folder bool) error {
-	touches := touches
-	if folder {
-		touches = holds
+	touches := func(out string, t *sources.Table) bool {
+		switch {
+		case t == nil || t.Path == "": // it is not there, or a stream
+			return false
+		case folder:
+			return holds(out, t)
+		}
+		return touches(out, t)
 	}
 	for _, s := range in.def.Sources {
-		if t := in.histories[s.Name.Value]; t != nil && touches(out, t) {
+		if t := in.histories[s.Name.Value]; touches(out, t) {
 			return wrongf("output %s is, or would be, a file of the history of source %s; name one elsewhere", out, s.Name.Value)
 		}
 	}
 	for _, s := range in.def.TrainingSets {
-		if t := in.spines[s.Name.Value]; t != nil && touches(out, t) {
+		if t := in.spines[s.Name.Value]; touches(out, t) {
 			return wrongf("output %s is, or would be, a file of the spine of training set %s; name one elsewhere", out, s.Name.Value)
 		}
 	}
