@@ -157,7 +157,11 @@ func (x *settings) options(s *features.Stream, topic string) (payload.Options, e
 	}
 	if s.Registry.URL.Given() {
 		r := s.Registry
-		registry, err := payload.OpenRegistry(payload.Connection{URL: x.text(r.URL), User: x.text(r.User), Password: x.text(r.Password), Token: x.text(r.Token)})
+		c := payload.Connection{URL: x.text(r.URL), User: x.text(r.User), Password: x.text(r.Password), Token: x.text(r.Token)}
+		if t := r.TLS; t != nil {
+			c.CA, c.Cert, c.Key, c.ServerName = x.path(t.CA), x.path(t.Cert), x.path(t.Key), x.text(t.ServerName)
+		}
+		registry, err := payload.OpenRegistry(c)
 		if err != nil {
 			return o, err
 		}
