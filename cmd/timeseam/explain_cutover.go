@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 
 	"github.com/timeseam/timeseam/cutover"
@@ -121,7 +122,7 @@ func (in *inputs) explainAudit(ctx context.Context, plan *features.Plan, x *expl
 		if j == nil || !j.source.History.Path.Given() {
 			continue
 		}
-		if err := in.audit(ctx, plan, j, hours); err != nil {
+		if err := in.audit(ctx, plan, j, audited{hours, runtime.GOMAXPROCS(0)}); err != nil {
 			return err
 		}
 		x.Inputs[k].Cutover.Audit = j.audit
