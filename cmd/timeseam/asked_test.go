@@ -379,3 +379,32 @@ func TestStreamAloneBesideOutput(t *testing.T) {
 		}
 	}
 }
+
+// TestExplainAsked holds that explain says what of a topic would be asked, and counts it.
+func TestExplainAsked(t *testing.T) {
+	s := newSite(t)
+	s.create("tx", 2)
+	value := func(id int) string {
+		return fmt.Sprintf(`{"id": %d, "account": "a", "amount": 3, "event_time": "2026-01-01T00:00:%02dZ"`, id, id)
+	}
+	s.produce("tx", value(1)+"}", value(2)+"}", value(3)+"}")
+	s.file("old.jsonl", value(1)+`, "_partition": 0, "_offset": 0}`+"\n")
+	stream := fmt.Sprintf("stream: {kafka: tx, brokers: %q, format: json}", s.brokers())
+	for copies, want := range map[string][]string{
+		stream: {"spine: no history", "questions: each event of source tx, asked at event_time", "topic tx: the source has no history, and the topic is read whole", "partition 0: offsets 0 to 2, at most 3 records", "reads 12 rows", "writes 3 rows"},
+		"history: {json: old.jsonl}\n    " + stream: {"questions: each event of source tx", "goes on in topic tx, cut by offset", "partition 0: offsets 1 to 2, at most 2 records", "the spine's events are first copied to this machine"},
+	} {
+		spec := s.file("s.yaml", fmt.Sprintf(askedDefinition, copies))
+		var said bytes.Buffer
+		if code := run(t.Context(), []string{"timeseam", "explain", spec}, &said, &said); code != 0 {
+			t.Fatalf("exit %d: %s", code, said.String())
+		}
+		spine, _, _ := strings.Cut(said.String(), "  source tx")
+		_, estimates, _ := strings.Cut(said.String(), "\nEstimates")
+		for _, w := range want {
+			if !strings.Contains(spine+estimates, w) {
+				t.Errorf("%q is not in %s", w, said.String())
+			}
+		}
+	}
+}
