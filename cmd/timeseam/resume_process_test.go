@@ -32,7 +32,11 @@ training_sets:
   train: {service: all, spine: {%s}, visibility: {known: event_time}}
 `
 
-const takenEvents = 6000
+const (
+	takenEvents = 6000
+	takenStream = "stream: {kafka: tx, brokers: %q, format: json, dead_letter: %s.jsonl, max_poison: 10}"
+	takenTable  = "csv: spine.csv, event_timestamp: t, fields: {account: string, t: timestamp}"
+)
 
 // takenEvent is the event of a second.
 func takenEvent(id int) entry {
@@ -86,40 +90,20 @@ func (s *site) lose() {
 // with manifest, certificate and dead letters, and nothing else is left.
 func TestProcessResumedOverStreams(t *testing.T) {
 	t.Parallel()
-	table, stream := `csv: spine.csv, event_timestamp: t, fields: {account: string, t: timestamp}`, "stream: {kafka: tx, brokers: %q, format: json, dead_letter: %s.jsonl, max_poison: 10}"
-	own := ", _partition: bigint, _offset: bigint"
 	for _, c := range []struct {
-		name, copies, fields, spine string
-		loses                       bool // once the topic was read it is needed no more
+		name, copies, spine string
+		loses               bool // once the topic was read it is needed no more
 	}{
-		{"alone", stream, "", table, true},
-		{"by offset", "history: {json: old.jsonl}\n    " + stream, own, table, true},
-		{"by id", "history: {json: old.jsonl}\n    " + stream + "\n    cutover: {by: id, spool: true, margin: 1h}", own, table, true},
-		{"asked", stream, "", "source: tx, columns: [id, account, event_time]", false},
+		{"alone", takenStream, takenTable, true},
+		{"by offset", "history: {json: old.jsonl}\n    " + takenStream, takenTable, true},
+		{"by id", "history: {json: old.jsonl}\n    " + takenStream + "\n    cutover: {by: id, spool: true, margin: 1h}", takenTable, true},
+		{"asked", takenStream, "source: tx, columns: [id, account, event_time]", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t)
-			s.create("tx", 1)
-			s.grow(0, takenEvents)
-			var old []entry
-			for id := range takenEvents * 2 / 3 {
-				old = append(old, takenEvent(id))
-			}
-			write(t, s.file("old.jsonl", ""), old)
-			var asked strings.Builder
-			asked.WriteString("account,t\n")
-			for id := range takenEvents {
-				e := takenEvent(id)
-				fmt.Fprintf(&asked, "%s,%s\n", e.account, time.UnixMicro(e.at).UTC().Format(time.RFC3339))
-			}
-			s.file("spine.csv", asked.String())
-			for _, letters := range []string{"whole", "set"} {
-				s.file(letters+".yaml", fmt.Sprintf(takenDefinition, fmt.Sprintf(c.copies, s.brokers(), letters+".letters"), c.fields, c.spine))
-			}
-			until := []string{"--complete-until", "2026-01-01T01:00:00Z", "--workers", "2"}
-			s.must("whole.yaml", "whole.csv", until...)
-			killed := s.killed("set.yaml", c.loses, until)
+			s, flags := takenSite(t, c.copies, c.spine)
+			s.must("whole.yaml", "whole.csv", flags...)
+			killed := s.killed("set.yaml", c.loses, flags)
 			if killed < 3 {
 				t.Errorf("only %d runs were killed", killed)
 			}
@@ -139,6 +123,39 @@ func TestProcessResumedOverStreams(t *testing.T) {
 			}
 		})
 	}
+}
+
+// takenSite is a folder with one definition under two names, each with its letters, the
+// two thirds of the events that a history may have, and questions at every event.
+func takenSite(t *testing.T, copies, spine string) (s *site, flags []string) {
+	t.Helper()
+	s = newSite(t)
+	s.create("tx", 1)
+	s.grow(0, takenEvents)
+	var old []entry
+	for id := range takenEvents * 2 / 3 {
+		old = append(old, takenEvent(id))
+	}
+	write(t, s.file("old.jsonl", ""), old)
+	var asked strings.Builder
+	asked.WriteString("account,t\n")
+	for id := range takenEvents {
+		e := takenEvent(id)
+		fmt.Fprintf(&asked, "%s,%s\n", e.account, time.UnixMicro(e.at).UTC().Format(time.RFC3339))
+	}
+	s.file("spine.csv", asked.String())
+	for _, name := range []string{"whole", "set"} {
+		s.file(name+".yaml", fmt.Sprintf(takenDefinition, fmt.Sprintf(copies, s.brokers(), name+".letters"), takenOwn(copies), spine))
+	}
+	return s, []string{"--complete-until", "2026-01-01T01:00:00Z", "--workers", "2"}
+}
+
+// takenOwn is the fields that a history tells offsets by.
+func takenOwn(copies string) string {
+	if !strings.Contains(copies, "history") {
+		return ""
+	}
+	return ", _partition: bigint, _offset: bigint"
 }
 
 // killed kills runs whenever they have come further until one comes to its end, and
@@ -187,7 +204,7 @@ func TestResumeOfTopicThatChanged(t *testing.T) {
 	s.create("tx", 1)
 	values := []string{takenValue(1), takenValue(2), "{", takenValue(3)}
 	s.produce("tx", values...)
-	s.file("set.yaml", fmt.Sprintf(takenDefinition, fmt.Sprintf("stream: {kafka: tx, brokers: %q, format: json}", s.brokers()), "", "csv: spine.csv, event_timestamp: t, fields: {account: string, t: timestamp}"))
+	s.file("set.yaml", fmt.Sprintf(takenDefinition, fmt.Sprintf("stream: {kafka: tx, brokers: %q, format: json}", s.brokers()), "", takenTable))
 	s.file("spine.csv", "account,t\nb,2026-01-02\n")
 	refused := func(words string) {
 		t.Helper()
