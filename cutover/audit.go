@@ -10,6 +10,8 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/timeseam/timeseam/features/event"
@@ -42,6 +44,12 @@ func (c *Content) add(h event.Hash) {
 	c.Digest.Hi, _ = bits.Add64(c.Digest.Hi, h.Hi, carry)
 }
 
+// join puts the rows of another into a content.
+func (c *Content) join(of *Content) {
+	c.Rows += of.Rows - 1
+	c.add(of.Digest)
+}
+
 // Hour is what both sides hold of one hour of event time.
 type Hour struct {
 	From  event.Time
@@ -54,7 +62,7 @@ func (h *Hour) Equal() bool { return h.Sides[History] == h.Sides[Stream] }
 const hour = int64(time.Hour / time.Microsecond)
 
 // Audit compares the two copies of what happened in a span: hour by hour, in one pass
-// over each side and 64 bytes an hour.
+// over each side and 64 bytes an hour and worker.
 type Audit struct {
 	// Span is what both sides should hold, in whole hours.
 	Span event.Span
@@ -64,33 +72,93 @@ type Audit struct {
 	Times func(b *event.Batch) event.Column
 	// Open opens the rows of a side that may be of the span.
 	Open func(Side) ([]event.Source, error)
+	// Workers is how many of the parts of a side are read beside each other; 0: one.
+	Workers int
+}
 
-	hours map[event.Time]*Hour
+// tally is the hours of the parts that one goroutine has read of a side.
+type tally struct {
+	hours map[event.Time]*Content
 	row   []byte
 }
 
-// Run compares both sides and returns the hours in order.
+// add puts a row into its hour.
+func (y *tally) add(b *event.Batch, i int, t event.Time) {
+	of := y.hours[t.Hour()]
+	if of == nil {
+		of = &Content{}
+		y.hours[t.Hour()] = of
+	}
+	of.add(y.hash(b, i))
+}
+
+// hash is that of a row's values, the same on both sides where they are equal.
+func (y *tally) hash(b *event.Batch, i int) event.Hash {
+	y.row = y.row[:0]
+	for c := range b.Columns {
+		y.row = appendValue(y.row, &b.Columns[c], i)
+	}
+	return event.HashBytes(y.row)
+}
+
+// Run compares both sides and returns the hours in order. What an hour holds is a sum,
+// so that it is no matter which of the workers has read which part.
 func (a *Audit) Run(ctx context.Context) ([]Hour, error) {
-	a.hours = map[event.Time]*Hour{}
+	hours := map[event.Time]*Hour{}
 	for _, side := range []Side{History, Stream} {
-		if err := a.read(ctx, side, func(b *event.Batch, i int, t event.Time) {
-			from := t.Hour()
-			h := a.hours[from]
-			if h == nil {
-				h = &Hour{From: from}
-				a.hours[from] = h
-			}
-			h.Sides[side].add(a.hash(b, i))
-		}); err != nil {
+		tallies, err := a.tally(ctx, side)
+		if err != nil {
 			return nil, err
 		}
+		for i := range tallies {
+			for from, of := range tallies[i].hours {
+				h := hours[from]
+				if h == nil {
+					h = &Hour{From: from}
+					hours[from] = h
+				}
+				h.Sides[side].join(of)
+			}
+		}
 	}
-	all := make([]Hour, 0, len(a.hours))
-	for _, h := range a.hours {
+	all := make([]Hour, 0, len(hours))
+	for _, h := range hours {
 		all = append(all, *h)
 	}
 	slices.SortFunc(all, func(x, y Hour) int { return cmp.Compare(x.From, y.From) })
 	return all, nil
+}
+
+// tally reads a side by its workers.
+func (a *Audit) tally(ctx context.Context, side Side) ([]tally, error) {
+	parts, err := a.Open(side)
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll(parts)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	tallies := make([]tally, min(max(a.Workers, 1), len(parts)))
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for w := range tallies {
+		tallies[w].hours = map[event.Time]*Content{}
+		all.Go(func() {
+			for k := next.Add(1) - 1; k < int64(len(parts)) && ctx.Err() == nil; k = next.Add(1) - 1 {
+				if err := a.readPart(ctx, side, parts[k], tallies[w].add); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	return tallies, context.Cause(ctx)
+}
+
+func closeAll(parts []event.Source) {
+	for _, p := range parts {
+		p.Close()
+	}
 }
 
 // read gives every row of a side that is of the span.
@@ -99,39 +167,33 @@ func (a *Audit) read(ctx context.Context, side Side, row func(b *event.Batch, i 
 	if err != nil {
 		return err
 	}
-	defer func() {
-		for _, p := range parts {
-			p.Close()
-		}
-	}()
-	var b event.Batch
+	defer closeAll(parts)
 	for _, p := range parts {
-		for {
-			err := p.Read(ctx, &b)
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				return fmt.Errorf("audit the %s: %w", side, err)
-			}
-			times := a.Times(&b)
-			for i, t := range times.Ints {
-				if !times.IsNull(i) && a.Span.Holds(event.Time(t)) {
-					row(&b, i, event.Time(t))
-				}
-			}
+		if err := a.readPart(ctx, side, p, row); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// hash is that of a row's values, the same on both sides where they are equal.
-func (a *Audit) hash(b *event.Batch, i int) event.Hash {
-	a.row = a.row[:0]
-	for c := range b.Columns {
-		a.row = appendValue(a.row, &b.Columns[c], i)
+// readPart gives every row of a part that is of the span.
+func (a *Audit) readPart(ctx context.Context, side Side, p event.Source, row func(b *event.Batch, i int, t event.Time)) error {
+	var b event.Batch
+	for {
+		err := p.Read(ctx, &b)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("audit the %s: %w", side, err)
+		}
+		times := a.Times(&b)
+		for i, t := range times.Ints {
+			if !times.IsNull(i) && a.Span.Holds(event.Time(t)) {
+				row(&b, i, event.Time(t))
+			}
+		}
 	}
-	return event.HashBytes(a.row)
 }
 
 // appendValue appends a value in a form that tells every two apart.

@@ -55,7 +55,7 @@ func batchOf(rows []row) *event.Batch {
 
 // auditOf compares two lists of rows, which may be in any order and any batches.
 func auditOf(history, stream []row, span event.Span) *Audit {
-	return &Audit{Span: span, Columns: auditColumns, Times: func(b *event.Batch) event.Column { return b.Columns[2] },
+	return &Audit{Workers: 3, Span: span, Columns: auditColumns, Times: func(b *event.Batch) event.Column { return b.Columns[2] },
 		Open: func(s Side) (all []event.Source, err error) {
 			rows := [2][]row{history, stream}[s]
 			for len(rows) > 0 {
@@ -158,5 +158,46 @@ func TestHour(t *testing.T) {
 		if got := event.Time(at).Hour(); got != event.Time(want) {
 			t.Errorf("the hour of %d is %d, want %d", at, got, want)
 		}
+	}
+}
+
+// broken is a source that cannot be read.
+type broken struct{ given }
+
+func (*broken) Read(context.Context, *event.Batch) error { return io.ErrUnexpectedEOF }
+
+// TestAuditEnds holds that a part which cannot be read ends an audit, whoever reads it,
+// and that so many workers as there are not parts find the same as one.
+func TestAuditEnds(t *testing.T) {
+	var rows []row
+	for i := range 100 {
+		rows = append(rows, row{fmt.Sprint("e", i), float64(i), int64(i) * hour / 9, false})
+	}
+	span := event.Span{From: 0, To: event.Time(20 * hour)}
+	var want string
+	for _, workers := range []int{1, 2, 99} {
+		a := auditOf(rows, rows[:60], span)
+		a.Workers = workers
+		found, err := a.Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(found); want == "" {
+			want = got
+		} else if got != want {
+			t.Errorf("%d workers find %s, want %s", workers, got, want)
+		}
+	}
+	a := auditOf(rows, rows, span)
+	open := a.Open
+	a.Open = func(s Side) ([]event.Source, error) {
+		parts, err := open(s)
+		if s == Stream {
+			parts[len(parts)/2] = &broken{}
+		}
+		return parts, err
+	}
+	if _, err := a.Run(t.Context()); err == nil || err.Error() != "audit the stream: unexpected EOF" {
+		t.Errorf("%v", err)
 	}
 }

@@ -95,7 +95,10 @@ type Stream struct {
 }
 
 // Registry is a schema registry; not given where URL is not.
-type Registry struct{ URL, User, Password, Token Text }
+type Registry struct {
+	URL, User, Password, Token Text
+	TLS                        *TLS // nil: the system's authorities, and no certificate
+}
 
 // TLS is how ends of a connection prove who they are; all may be empty.
 type TLS struct{ CA, Cert, Key, ServerName Text }

@@ -220,7 +220,7 @@ var streamSection = &section{
 		{name: "brokers", form: proseForm, required: true, example: "HOST:PORT", about: "Brokers to ask first, separated by commas."},
 		{name: "format", form: choiceForm(streamFormats), required: true, example: "json", about: "How values are written: json; avro, protobuf and json_schema, with a registry in Confluent's wire format, avro and protobuf also with a schema of this machine; none: of Kafka's own fields alone."},
 		{name: "envelope", form: choiceForm(streamEnvelopes), about: "debezium: values are changes of a table; fields are those of the row after the change, or before it where it was deleted, and _op and _source_ts are the change's own."},
-		{name: "registry", form: anyForm(proseForm, refForm(registrySection)), about: "The schema registry's URL, or {url, user, password, token}."},
+		{name: "registry", form: anyForm(proseForm, refForm(registrySection)), about: "The schema registry's URL, or {url, user, password, token, tls}."},
 		{name: "schema", form: addressForm, about: "A file with the schema, beside the definition: .avsc, .proto or a set of descriptors (.binpb)."},
 		{name: "message", form: wordForm, about: "Of protobuf with a schema: the full name of the message."},
 		{name: "columns", form: mapForm(textForm, typeForm), about: "Types of parts of a record that expressions of `stream` name and that neither the history nor a schema has."},
@@ -240,19 +240,20 @@ var registrySection = &section{
 		{name: "user", form: proseForm, about: "Of basic authentication."},
 		{name: "password", form: proseForm, about: "Of basic authentication; from the environment, as ${VAR}."},
 		{name: "token", form: proseForm, about: "A bearer token; from the environment, as ${VAR}."},
+		{name: "tls", form: refForm(tlsSection), about: "The files of an authority and of a client's certificate, where the address begins with https."},
 	},
 	rules: []*form{needs("user", "password"), needs("password", "user"), notBoth("user", "token")},
 }
 
 var tlsSection = &section{
 	name: "tls", title: "TLS",
-	about: "How the brokers prove who they are, and how the client does.",
-	usual: "true or {ca: FILE}",
+	about: "How brokers, or a registry, prove who they are, and how the client does.",
+	usual: "{ca: FILE}",
 	keys: []setting{
 		{name: "ca", form: addressForm, about: "A file with the certificates of authorities, in PEM; the system's where nothing is said."},
 		{name: "cert", form: addressForm, about: "A file with the client's certificate."},
 		{name: "key", form: addressForm, about: "A file with the certificate's key."},
-		{name: "server_name", form: proseForm, about: "The name in the brokers' certificates, where it is not their address."},
+		{name: "server_name", form: proseForm, about: "The name in the others' certificates, where it is not their address."},
 	},
 	rules: []*form{needs("cert", "key"), needs("key", "cert")},
 }

@@ -72,7 +72,7 @@ func (o *object) registry() (r Registry) {
 		return r
 	}
 	m := o.open(n, registrySection, o.of("registry"), Text{Pos: nodePos(n)})
-	r = Registry{URL: m.setting("url"), User: m.setting("user"), Password: m.setting("password"), Token: m.setting("token")}
+	r = Registry{URL: m.setting("url"), User: m.setting("user"), Password: m.setting("password"), Token: m.setting("token"), TLS: m.certificates()}
 	if r.User.Given() != r.Password.Given() {
 		m.fault(n, m.subject+" has one of user and password", "give both, or a token")
 	}
@@ -91,11 +91,19 @@ func (o *object) tls() *TLS {
 		}
 		return nil
 	}
+	return o.certificates()
+}
+
+// certificates reads the files by which both ends of a connection prove who they are.
+func (o *object) certificates() *TLS {
 	n := o.take("tls")
+	if quiet(n) {
+		return nil
+	}
 	m := o.open(n, tlsSection, o.of("tls"), Text{Pos: nodePos(n)})
 	t := &TLS{CA: m.address("ca"), Cert: m.address("cert"), Key: m.address("key"), ServerName: m.setting("server_name")}
 	if t.Cert.Given() != t.Key.Given() {
-		m.fault(n, m.subject+" has one of cert and key", "a client's certificate needs both; without them only the brokers prove who they are")
+		m.fault(n, m.subject+" has one of cert and key", "a client's certificate needs both; without them only the other end proves who it is")
 	}
 	m.close()
 	return t

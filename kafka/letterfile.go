@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -64,6 +65,19 @@ func (f *LetterFile) Write(_ context.Context, l *Letter) error {
 	text, err := json.Marshal(line)
 	if err == nil {
 		_, err = f.out.Write(append(text, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("dead letters %s: %w", f.path, err)
+	}
+	return nil
+}
+
+// Take appends the letters of another file.
+func (f *LetterFile) Take(path string) error {
+	of, err := os.Open(path)
+	if err == nil {
+		_, err = io.Copy(f.out, of)
+		err = errors.Join(err, of.Close())
 	}
 	if err != nil {
 		return fmt.Errorf("dead letters %s: %w", f.path, err)

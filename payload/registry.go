@@ -84,6 +84,9 @@ func OpenRegistry(c Connection) (*Registry, error) {
 	if c.User != "" && c.Token != "" {
 		return nil, fmt.Errorf("%s: it is given both a user and a token; give one", r.says)
 	}
+	if c.CA+c.Cert+c.Key+c.ServerName != "" && strings.Contains(r.says, "http://") {
+		return nil, fmt.Errorf("%s: it is given what TLS takes, and its address begins with http; write https, or leave tls out", r.says)
+	}
 	config, err := c.tls()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.says, err)

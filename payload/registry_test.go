@@ -171,7 +171,7 @@ func TestRegistryTLS(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, c := range []Connection{{URL: server.URL, CA: "none.pem"}, {URL: server.URL, CA: "testdata/event.avsc"}, {URL: server.URL, Cert: ca}} {
+	for _, c := range []Connection{{URL: server.URL, CA: "none.pem"}, {URL: server.URL, CA: "testdata/event.avsc"}, {URL: server.URL, Cert: ca}, {URL: plain, CA: ca}, {URL: "https://a:1,http://b:1", ServerName: "a"}} {
 		if _, err := OpenRegistry(c); err == nil {
 			t.Errorf("%+v is taken", c)
 		}

@@ -62,7 +62,8 @@ type Backfill struct {
 	// nil: nobody will go on from this run.
 	Journal Journal
 	// Noted is what the caller has found in histories that are read, for the journal;
-	// TakenUp gives it back to a run that does not read them. nil: there is nothing.
+	// TakenUp gives it back, before they are opened, to a run that does not read them.
+	// nil: there is nothing.
 	Noted   func() ([]byte, error)
 	TakenUp func([]byte) error
 	// Hands is how many bytes the partitions that are worked on may take together;

@@ -76,17 +76,19 @@ func (r *run) takeUp() (bool, error) {
 	if gob.NewDecoder(bytes.NewReader(records[0])).Decode(&h) != nil || !r.holds(&h) {
 		return false, nil
 	}
+	// The caller is told first, so that it opens what it will not read as such: of a
+	// topic it asks nothing then.
+	if r.TakenUp != nil {
+		if err := r.TakenUp(h.Caller); err != nil {
+			return false, err
+		}
+	}
 	for in := range r.Plan.Inputs {
 		parts, err := r.openInput(in)
 		for _, p := range parts {
 			p.Close()
 		}
 		if err != nil {
-			return false, err
-		}
-	}
-	if r.TakenUp != nil {
-		if err := r.TakenUp(h.Caller); err != nil {
 			return false, err
 		}
 	}

@@ -66,7 +66,7 @@ func (j *backfillJob) askStream(ctx context.Context, plan *features.Plan, in *in
 	if err != nil {
 		return nil, err
 	}
-	if _, err := in.spool.copy(ctx, dir, parts, j.workers); err != nil {
+	if err := in.spool.copyRows(ctx, dir, parts, j.workers); err != nil {
 		return nil, err
 	}
 	table, err := in.finder.Find(ctx, dir)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/timeseam/timeseam/cutover"
+	"github.com/timeseam/timeseam/features/event"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -252,4 +253,158 @@ func TestAskedLetters(t *testing.T) {
 		t.Errorf("the letters are %s", letters)
 	}
 	s.clean("letters.", "dead.jsonl")
+}
+
+// TestSnapshotsOfStreams holds that a snapshot is not left of what goes on in a stream,
+// in a sentence that says what to do.
+func TestSnapshotsOfStreams(t *testing.T) {
+	s := newSite(t)
+	s.create("tx", 1)
+	s.produce("tx", `{"id": 1, "account": "a", "amount": 3, "event_time": "2026-01-01T00:00:01Z"}`)
+	s.file("old.jsonl", `{"id": 1, "account": "a", "amount": 3, "event_time": "2026-01-01T00:00:01Z", "_partition": 0, "_offset": 0}`+"\n")
+	for history, words := range map[string]string{"history: {json: old.jsonl}\n    ": "source tx goes on in a stream; add --history-only", "": "source tx is a stream; leave it out"} {
+		s.file("s.yaml", fmt.Sprintf(askedDefinition, fmt.Sprintf("%sstream: {kafka: tx, brokers: %q, format: json}", history, s.brokers())))
+		interval := []string{"--data-interval-start", "2026-01-01T00:00:00Z", "--data-interval-end", "2026-01-02T00:00:00Z"}
+		said, code := s.backfill("s.yaml", "out/", append(interval, "--snapshots", filepath.Join(s.dir, "kept"))...)
+		if code != exitWrong || !strings.Contains(said, words) || unclear(said) != "" {
+			t.Errorf("exit %d, and not %q: %s", code, words, said)
+		}
+	}
+	s.clean("s.yaml", "old.jsonl")
+}
+
+// TestRangesOfOtherFiles holds that ranges are read again beside the files of the run
+// that a manifest is of, and no others: by their names, sizes and what is in them.
+func TestRangesOfOtherFiles(t *testing.T) {
+	s := newSite(t)
+	s.create("tx", 1)
+	event := func(id, amount int) string {
+		return fmt.Sprintf(`{"id": %d, "account": "a", "amount": %d, "event_time": "2026-01-01T00:00:%02dZ"`, id, amount, id)
+	}
+	s.produce("tx", event(1, 3)+"}", event(2, 4)+"}", event(3, 5)+"}")
+	source := fmt.Sprintf("history: {json: old/}\n    stream: {kafka: tx, brokers: %q, format: json}", s.brokers())
+	table := "{csv: spine.csv, event_timestamp: event_time, fields: {account: string, event_time: timestamp}}"
+	s.file("table.yaml", strings.Replace(fmt.Sprintf(askedDefinition, source), "{source: tx, columns: [id, account, amount, event_time]}", table, 1))
+	s.file("asked.yaml", fmt.Sprintf(askedDefinition, source))
+	old := func(amount int) string { return event(1, amount) + `, "_partition": 0, "_offset": 0}` + "\n" }
+	s.file("old/a.jsonl", old(3))
+	s.file("spine.csv", "account,event_time\na,2026-01-02T00:00:00Z\n")
+	for _, spec := range []string{"table", "asked"} {
+		out := spec + ".csv"
+		manifest := []string{"--ranges", filepath.Join(s.dir, out+".manifest.json")}
+		want := s.must(spec+".yaml", out)
+		if got := s.must(spec+".yaml", "again.csv", manifest...); !bytes.Equal(got, want) {
+			t.Errorf("%s: of the same files another training set", spec)
+		}
+		refused := func(words string) {
+			t.Helper()
+			if said, code := s.backfill(spec+".yaml", "refused.csv", manifest...); code != exitFailed || !strings.Contains(said, words) || unclear(said) != "" {
+				t.Errorf("%s: exit %d, and not %q: %s", spec, code, words, said)
+			}
+			if exists(filepath.Join(s.dir, "refused.csv")) {
+				t.Error("an output is there")
+			}
+		}
+		s.file("old/a.jsonl", old(4))
+		refused("file a.jsonl was written anew: its sum is ")
+		s.file("old/a.jsonl", old(33))
+		refused("file a.jsonl has 109 bytes, and had 108; of other files the same bytes cannot be made: run without --ranges")
+		s.file("old/a.jsonl", old(3))
+		s.file("old/b.jsonl", "")
+		refused("file b.jsonl is new")
+		if err := os.Rename(filepath.Join(s.dir, "old/a.jsonl"), filepath.Join(s.dir, "old/b.jsonl")); err != nil {
+			t.Fatal(err)
+		}
+		refused("is not what it was: file ")
+		if err := os.Rename(filepath.Join(s.dir, "old/b.jsonl"), filepath.Join(s.dir, "old/a.jsonl")); err != nil {
+			t.Fatal(err)
+		}
+		if spec == "table" {
+			s.file("spine.csv", "account,event_time\nb,2026-01-02T00:00:00Z\n")
+			refused("the spine of training set train is not what it was: file spine.csv was written anew")
+		}
+	}
+}
+
+// TestRetentionOvertakes holds what is said where records go between two readings: what
+// is gone, and what would keep them.
+func TestRetentionOvertakes(t *testing.T) {
+	s := newSite(t)
+	s.create("tx", 1)
+	value := `{"id": 1, "account": "a", "amount": 3, "event_time": "2026-01-01T00:00:01Z"}`
+	s.produce("tx", value, value, value)
+	s.file("old.jsonl", strings.TrimSuffix(value, "}")+`, "_partition": 0, "_offset": 0}`+"\n")
+	text := fmt.Sprintf(askedDefinition, fmt.Sprintf("history: {json: old.jsonl}\n    stream: {kafka: tx, brokers: %q, format: json}", s.brokers()))
+	spec := s.file("s.yaml", text)
+	def, err := readDefinition(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := openInputs(t.Context(), def, "train")
+	defer in.disconnect()
+	plan, err := in.planned(t.Context(), "train")
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, err := in.join(t.Context(), &plan.Inputs[0], in.histories["tx"], event.Always())
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := both.records(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer parts[0].Close()
+	forget(t, s.cluster.ListenAddrs(), map[int32]int64{0: 2})
+	err = parts[0].Read(t.Context(), new(event.Batch))
+	for _, want := range []string{"offsets 1 to 1 are gone", "the first offset there is 2", "or say spool: true under cutover, which copies records before all else"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in: %v", want, err)
+		}
+	}
+}
+
+// TestStreamAloneBesideOutput holds that an output in the folder where one is, or that
+// folder itself, is no file of a source that has a stream alone.
+func TestStreamAloneBesideOutput(t *testing.T) {
+	s := newSite(t)
+	s.create("tx", 1)
+	s.produce("tx", `{"id": 1, "account": "a", "amount": 3, "event_time": "2026-01-01T00:00:01Z"}`)
+	spec := s.file("s.yaml", fmt.Sprintf(askedDefinition, fmt.Sprintf("stream: {kafka: tx, brokers: %q, format: json}", s.brokers())))
+	t.Chdir(s.dir)
+	for _, out := range []string{"out.parquet", "out/"} {
+		var said bytes.Buffer
+		if code := run(t.Context(), []string{"timeseam", "backfill", spec, "-o", out, "--progress", "none"}, &said, &said); code != 0 {
+			t.Errorf("exit %d: %s", code, said.String())
+		}
+	}
+}
+
+// TestExplainAsked holds that explain says what of a topic would be asked, and counts it.
+func TestExplainAsked(t *testing.T) {
+	s := newSite(t)
+	s.create("tx", 2)
+	value := func(id int) string {
+		return fmt.Sprintf(`{"id": %d, "account": "a", "amount": 3, "event_time": "2026-01-01T00:00:%02dZ"`, id, id)
+	}
+	s.produce("tx", value(1)+"}", value(2)+"}", value(3)+"}")
+	s.file("old.jsonl", value(1)+`, "_partition": 0, "_offset": 0}`+"\n")
+	stream := fmt.Sprintf("stream: {kafka: tx, brokers: %q, format: json}", s.brokers())
+	for copies, want := range map[string][]string{
+		stream: {"spine: no history", "questions: each event of source tx, asked at event_time", "topic tx: the source has no history, and the topic is read whole", "partition 0: offsets 0 to 2, at most 3 records", "reads 12 rows", "writes 3 rows"},
+		"history: {json: old.jsonl}\n    " + stream: {"questions: each event of source tx", "goes on in topic tx, cut by offset", "partition 0: offsets 1 to 2, at most 2 records", "the spine's events are first copied to this machine"},
+	} {
+		spec := s.file("s.yaml", fmt.Sprintf(askedDefinition, copies))
+		var said bytes.Buffer
+		if code := run(t.Context(), []string{"timeseam", "explain", spec}, &said, &said); code != 0 {
+			t.Fatalf("exit %d: %s", code, said.String())
+		}
+		spine, _, _ := strings.Cut(said.String(), "  source tx")
+		_, estimates, _ := strings.Cut(said.String(), "\nEstimates")
+		for _, w := range want {
+			if !strings.Contains(spine+estimates, w) {
+				t.Errorf("%q is not in %s", w, said.String())
+			}
+		}
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
 	"github.com/timeseam/timeseam/kafka"
+	"github.com/timeseam/timeseam/sources"
 	"github.com/urfave/cli/v2"
 )
 
@@ -44,6 +45,9 @@ func auditHours(c *cli.Context) (int, error) {
 	return n, nil
 }
 
+// audited is how much is compared, and by how many at once.
+type audited struct{ hours, workers int }
+
 // joinable reports whether a source has both copies and its stream is open.
 func (in *inputs) joinable() bool {
 	for _, s := range in.streams {
@@ -66,7 +70,7 @@ func (j *backfillJob) auditing(plan *features.Plan, in *inputs) func(context.Con
 			if both == nil || both.cut == nil {
 				continue // the history answers it all, or there is none
 			}
-			if err := in.audit(ctx, plan, both, j.auditHours); err != nil {
+			if err := in.audit(ctx, plan, both, audited{j.auditHours, j.workers}); err != nil {
 				return err
 			}
 			if both.audit.Differing > 0 {
@@ -85,17 +89,17 @@ func (j *backfillJob) auditing(plan *features.Plan, in *inputs) func(context.Con
 }
 
 // audit compares both copies of a source where they overlap, at most so many hours.
-func (in *inputs) audit(ctx context.Context, plan *features.Plan, j *joined, hours int) error {
+func (in *inputs) audit(ctx context.Context, plan *features.Plan, j *joined, of audited) error {
 	if j.cut == nil {
 		if err := j.choose(ctx, in.pinned); err != nil {
 			return err
 		}
 	}
-	span, err := j.overlap(ctx, hours)
+	span, err := j.overlap(ctx, of.hours)
 	if err != nil {
 		return err
 	}
-	a := &cutover.Audit{Span: span, Columns: j.input.Columns, Times: j.input.Happened}
+	a := &cutover.Audit{Span: span, Columns: j.input.Columns, Times: j.input.Happened, Workers: of.workers}
 	if span.From >= span.To {
 		a.Span = event.Span{From: span.To, To: span.To}
 		j.audit = a.Certify(nil, nil)
@@ -107,16 +111,9 @@ func (in *inputs) audit(ctx context.Context, plan *features.Plan, j *joined, hou
 	}
 	a.Open = func(side cutover.Side) ([]event.Source, error) {
 		if side == cutover.Stream {
-			return j.auditedStream(ctx, ranges)
+			return j.auditedStream(ctx, ranges, of.workers)
 		}
-		t := in.histories[j.source.Name.Value]
-		if len(j.source.PartitionedBy) > 0 {
-			t = t.Within(j.source.Fetched(span))
-		}
-		if j.cut.Kind == cutover.ByOffset {
-			t = j.whole(t)
-		}
-		return historyParts(j.input, t, nil, 1)
+		return historyParts(j.input, j.auditedHistory(in.histories[j.source.Name.Value], span), nil, of.workers)
 	}
 	found, err := a.Run(ctx)
 	if err != nil {
@@ -125,6 +122,24 @@ func (in *inputs) audit(ctx context.Context, plan *features.Plan, j *joined, hou
 	differences, err := a.Compare(ctx, found, j.known(keyColumns(plan, j.source)))
 	j.audit = a.Certify(found, differences)
 	return err
+}
+
+// auditedHistory is what of a history may have rows of a span, as its folders and its
+// footers tell.
+func (j *joined) auditedHistory(t *sources.Table, span event.Span) *sources.Table {
+	if len(j.source.PartitionedBy) > 0 {
+		t = t.Within(j.source.Fetched(span))
+	}
+	if j.cut.Kind == cutover.ByOffset {
+		t = j.whole(t)
+	}
+	if !j.input.History.Plain() {
+		return t // what footers know is of other columns
+	}
+	return t.Without(func(known sources.Known) bool {
+		at, ok := known(j.source.Time())
+		return ok && at.Type.Kind == event.Timestamp && at.Len() == 2 && !span.Meets(event.Span{From: event.Time(at.Ints[0]), To: event.Time(at.Ints[1]).Later(1)})
+	})
 }
 
 const (
@@ -143,6 +158,7 @@ func (j *joined) overlap(ctx context.Context, hours int) (span event.Span, err e
 	first, last, empty := event.MaxTime, event.MinTime, true
 	for p, b := range j.log.Partitions {
 		end := j.auditEnd(p)
+		b.Start = max(b.Start, j.topic.Partitions[p].Start) // a run that is taken up may find less
 		if b.Start >= end {
 			if b.Start > 0 {
 				return span, nil // nothing tells what was there
@@ -199,7 +215,7 @@ func (j *joined) overlapping(ctx context.Context, span event.Span) (ranges []kaf
 		return nil, err
 	}
 	for p, b := range j.log.Partitions {
-		if r := (kafka.Range{Partition: b.ID, From: max(from[p], b.Start), To: j.auditEnd(p)}); r.From < r.To {
+		if r := (kafka.Range{Partition: b.ID, From: max(from[p], b.Start, j.topic.Partitions[p].Start), To: j.auditEnd(p)}); r.From < r.To {
 			ranges = append(ranges, r)
 		}
 	}
@@ -208,12 +224,12 @@ func (j *joined) overlapping(ctx context.Context, span event.Span) (ranges []kaf
 
 // auditedStream opens ranges of the topic as rows of the input. What is poison there is
 // for the run to put aside, not for what compares.
-func (j *joined) auditedStream(ctx context.Context, ranges []kafka.Range) (all []event.Source, err error) {
+func (j *joined) auditedStream(ctx context.Context, ranges []kafka.Range, workers int) (all []event.Source, err error) {
 	if len(ranges) == 0 {
 		return nil, nil
 	}
 	compared := &joined{stream: j.stream, input: j.input, ranges: ranges, ignored: true}
-	parts, err := compared.records(ctx, 1)
+	parts, err := compared.records(ctx, workers)
 	if err != nil {
 		return nil, err
 	}

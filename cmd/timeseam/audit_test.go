@@ -349,3 +349,59 @@ func TestAuditPoison(t *testing.T) {
 		t.Errorf("%d dead letters, want 1", n)
 	}
 }
+
+// TestAuditReadsHours holds that of a history nothing is read that its footers prove to
+// be of other hours, and that what is compared is the same.
+func TestAuditReadsHours(t *testing.T) {
+	s := newSeamed(t)
+	for day, of := range [][]entry{s.events[:30], s.events[30:50]} {
+		a, err := newArchive(t.Context(), filepath.Join(s.dir, "part", fmt.Sprintf("%d.parquet", day)), "tx", event.Schema{{Name: "id", Type: event.Of(event.Int)}, {Name: "account", Type: event.Of(event.String)}, {Name: "amount", Type: event.Of(event.Int)}, {Name: "event_time", Type: event.Of(event.Timestamp)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		b := event.Batch{Len: len(of)}
+		for _, kind := range []event.Kind{event.Int, event.String, event.Int, event.Timestamp, event.Int, event.Int, event.Timestamp} {
+			b.Columns = append(b.Columns, event.Make(event.Of(kind)))
+		}
+		for _, e := range of {
+			b.Columns[1].AppendText([]byte(e.account))
+			for c, v := range map[int]int64{0: int64(e.id), 2: e.amount, 3: e.at, 4: int64(e.partition), 5: e.offset, 6: e.written * 1000} {
+				b.Columns[c].AppendInt(v)
+			}
+		}
+		if err := a.Write(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.definition = strings.Replace(seamedDefinition, "{json: part/}", "{parquet: part/*.parquet}", 1)
+	until := []string{"--complete-until", "2026-01-01T08:00:00Z"}
+	for hours, want := range map[string]string{"2": "overlap proven: 12 events of 2 hours", "24": "overlap proven: 42 events of 7 hours"} {
+		out, errs, code := s.run(t, nil, seamedByID, append([]string{"explain", "--audit", "--audit-hours", hours}, until...)...)
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("exit %d, want %q: %s%s", code, want, out, errs)
+		}
+	}
+	def, err := readDefinition(filepath.Join(s.dir, "s.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := openInputs(t.Context(), def, "train")
+	plan, err := in.compile("train")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &joined{stream: &stream{source: plan.Inputs[0].Source}, input: &plan.Inputs[0], cut: &cutover.Cut{Kind: cutover.ByID}}
+	for hour, want := range map[int]int{0: 1, 4: 1, 5: 1, 7: 1, 20: 0} { // events 30 and on are of 05:00 and on
+		from := event.Time(s.begin.Add(time.Duration(hour) * time.Hour).UnixMicro())
+		if got := len(j.auditedHistory(in.histories["tx"], event.Span{From: from, To: from.Later(hourMicros)}).Files); got != want {
+			t.Errorf("of hour %d %d files are read, want %d", hour, got, want)
+		}
+	}
+	if got := len(j.auditedHistory(in.histories["tx"], event.Always()).Files); got != 2 {
+		t.Errorf("of all hours %d files are read", got)
+	}
+}

@@ -73,6 +73,7 @@ type backfillJob struct {
 	auditHours     int
 	lookup         func(string) (string, bool) // settings of the environment; nil: its own
 	told           io.Writer                   // where an audit says what differs
+	id             *identity                   // of a run that reads streams and may be taken up
 	ranges         *pinned                     // what is read of topics; nil: what is needed
 	complete       *event.Time                 // what a person says of it; nil: nothing
 	progress       func(timetravel.Progress)
@@ -173,7 +174,16 @@ func (j *backfillJob) run(ctx context.Context) (m *manifest, r *runReport, err e
 	in := openInputs(ctx, def, j.set)
 	in.historyOnly, in.lookup, in.pinned = j.historyOnly, j.lookup, j.ranges
 	defer in.disconnect()
+	if in.letters, err = j.lettersKept(); err != nil {
+		return nil, nil, err
+	}
 	plan, err := in.planned(ctx, j.set)
+	if err == nil {
+		err = errors.Join(j.unjoined(in), in.sameSpine(j.set, false))
+	}
+	if err == nil {
+		err = j.pinTopics(plan, in)
+	}
 	if err == nil {
 		err = j.makeSpool(plan, in)
 	}
@@ -266,9 +276,6 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	defer out.Close()
 	complete := in.complete(plan, j.complete)
 	in.completed = complete
-	if err := j.unjoined(in); err != nil {
-		return nil, nil, err
-	}
 	seam, err := j.openSeam(plan, in)
 	if err != nil {
 		return nil, nil, err
@@ -280,11 +287,11 @@ func (j *backfillJob) backfill(ctx context.Context, plan *features.Plan, in *inp
 	}
 	defer keep.close()
 	b := j.bounded(ctx, plan, in, seam)
-	b.Shelf, b.Hands, b.Sink, b.Complete = keep.shelf, keep.hands, &lettered{out, in, j.auditing(plan, in)}, in.untils(complete)
+	b.Shelf, b.Hands, b.Sink, b.Complete = keep.shelf, keep.hands, &lettered{out, in, plan, j.auditing(plan, in)}, in.untils(complete)
 	if options.Carried != nil {
 		b.Carry = carrying(spine, plan.Queries.Carried)
 	}
-	keep.follow(b, plan, in)
+	keep.follow(ctx, b, plan, in)
 	report, err := b.Run(ctx)
 	if err != nil {
 		return nil, nil, keep.explained(err)
@@ -324,6 +331,9 @@ func (j *backfillJob) bounded(ctx context.Context, plan *features.Plan, in *inpu
 			}
 			if seam != nil {
 				t = seam.rest(in, i.Source.Name.Value, t)
+			}
+			if err := errors.Join(in.sameHistory(i.Source.Name.Value, false), in.remember(i.Source.Name.Value)); err != nil {
+				return nil, err
 			}
 			if in.streams[i.Source.Name.Value] == nil {
 				return historyParts(&i, t, nil, j.workers)

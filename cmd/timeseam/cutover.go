@@ -32,9 +32,11 @@ type joined struct {
 	reading  *kafka.Reading
 	audit    *cutover.CertifiedAudit // nil: nobody asked for one, or there is none
 	finder   sources.Finder
-	spool    *spool // where records are copied to; nil: nowhere
-	asked    bool   // of it questions are made, and copied as that
-	ignored  bool   // what is poison is told by another reading of the same records
+	spool    *spool       // where records are copied to; nil: nowhere
+	asked    bool         // of it questions are made, and copied as that
+	began    *streamEntry // the topic as the first of the runs that are taken up found it; nil: none is
+	noted    *joinedNote  // what the run that is taken up has read; nil: nothing
+	ignored  bool         // what is poison is told by another reading of the same records
 
 	before, late atomic.Int64    // records of before the cut; of those, what was stamped after it
 	given        [2]atomic.Int64 // rows that each copy gave to the run
@@ -48,11 +50,19 @@ func (in *inputs) join(ctx context.Context, i *features.Input, t *sources.Table,
 	j := &joined{stream: s, input: i, table: t, log: logOf(s.topic), finder: in.finder, spool: in.spool}
 	before := in.joins[i.Source.Name.Value]
 	in.joins[i.Source.Name.Value] = j
-	if before != nil {
-		return j, j.as(before)
+	if in.began != nil {
+		j.began = in.began.topics[i.Source.Name.Value]
 	}
-	if !i.Source.History.Path.Given() {
+	switch {
+	case in.taken != nil:
+		return j, j.restore(in.taken.Joins[i.Source.Name.Value])
+	case before != nil:
+		return j, j.as(before)
+	case !i.Source.History.Path.Given():
 		j.table, j.ranges = nil, s.topic.All()
+		if j.began != nil {
+			j.ranges = j.began.ranges()
+		}
 		return j, j.pin(in.pinned)
 	}
 	complete := in.completed[i.Source.Name.Value]
@@ -286,7 +296,7 @@ func (j *joined) parts(ctx context.Context, workers int) ([]event.Source, error)
 			all = append(all, &givenPart{Source: p, joined: j})
 		}
 	}
-	if len(j.ranges) == 0 {
+	if len(j.ranges) == 0 || j.noted != nil {
 		return all, nil
 	}
 	records, err := j.records(ctx, workers)
@@ -405,10 +415,10 @@ func (p *historyPart) Place(row int) string {
 // certify is the certificate of the cut, once all is read; nil: nothing was read of
 // the stream.
 func (j *joined) certify(duplicates, went int64) *cutover.Certificate {
-	if j.cut == nil || j.reading == nil {
+	if j.cut == nil || !j.wasRead() {
 		return nil
 	}
-	c := j.cut.Certify(j.source.Name.Value, j.evidence, j.log)
+	c := j.cut.Certify(j.source.Name.Value, j.evidence, j.logBegan())
 	for _, t := range j.taken() {
 		at := slices.IndexFunc(c.Partitions, func(p cutover.CertifiedPartition) bool { return p.Partition == t.Partition })
 		p := &c.Partitions[at]
@@ -432,10 +442,12 @@ func (j *backfillJob) unjoined(in *inputs) error {
 		return errNoAudit
 	case len(in.streams) == 0:
 		return nil
-	case j.resume:
-		return wrongf("--resume of a run that reads streams is not built yet; leave it out, or add --history-only")
 	case j.snapshots != "":
-		return wrongf("--%s of a run that reads streams is not built yet; leave it out, or add --history-only", snapshotsFlag)
+		name := slices.Sorted(maps.Keys(in.streams))[0]
+		if !in.streams[name].source.History.Path.Given() {
+			return wrongf("--%s stands for files that stay as they are, and source %s is a stream; leave it out", snapshotsFlag, name)
+		}
+		return wrongf("--%s stands for files that stay as they are, and source %s goes on in a stream; add --history-only for intervals that the history has, and leave --%[1]s out for those that reach into the stream", snapshotsFlag, name)
 	}
 	return nil
 }
@@ -444,6 +456,7 @@ func (j *backfillJob) unjoined(in *inputs) error {
 type lettered struct {
 	event.Sink
 	in    *inputs
+	plan  *features.Plan
 	audit func(ctx context.Context) error // of the copies that were read
 }
 
@@ -454,6 +467,9 @@ func (l *lettered) Commit(ctx context.Context) error {
 		if err := l.in.joins[name].units(); err != nil {
 			return err
 		}
+	}
+	if err := l.sameRead(); err != nil {
+		return err
 	}
 	if err := l.audit(ctx); err != nil {
 		return err

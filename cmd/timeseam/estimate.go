@@ -44,7 +44,7 @@ func newEstimate(plan *features.Plan, in *inputs, limit int64) (*estimate, error
 		return nil, err
 	}
 	asked, kept := d.bytesOf(names(plan.Queries.Read())), d.bytesOf(plan.Queries.Carried)
-	rows := spine.Estimate()
+	rows := spine.Estimate() + in.asked.expected()
 	e.ReadRows, e.ReadBytes = 2*rows, asked+kept
 	if g := plan.Queries.Grid; g != nil {
 		e.How = append(e.How, "how many rows a grid has nobody can tell before it is read; at most one for each event and each instant at which that makes its entity active")
@@ -60,19 +60,28 @@ func newEstimate(plan *features.Plan, in *inputs, limit int64) (*estimate, error
 	held := int64(0)
 	for i, input := range plan.Inputs {
 		read := in.read(input.Source.Name.Value)
-		e.ReadRows += read.Estimate()
+		events := read.Estimate() + in.joins[input.Source.Name.Value].expected()
+		e.ReadRows += events
 		e.ReadBytes += read.StoredBytes(names(input.History.Reads))
 		for _, v := range plan.Views {
 			if v.Input == i && plan.Self() == input.Source.Name.Value {
 				held += rows * keptBytes(v)
 			}
 			if v.Input == i {
-				held += read.Estimate()*keptBytes(v) + textBytes(read, v, input.Columns)
+				held += events*keptBytes(v) + textBytes(read, v, input.Columns)
 			}
 		}
 	}
 	n := memoryNeeds{events: held, answers: answers}
 	n.standing, n.writing = besideBytes(plan, rows, runtime.GOMAXPROCS(0))
+	if len(in.streams) > 0 {
+		n.standing += memoryRecords * int64(runtime.GOMAXPROCS(0))
+		e.How = append(e.How, "of topics every offset counts as a row, and bytes are not known before they are read")
+	}
+	if in.asked != nil {
+		e.ReadRows += rows
+		e.How = append(e.How, "the spine's events are first copied to this machine, which is one more reading, and about as many bytes on its disk as the output's")
+	}
 	asking, left := questionBytes(plan)
 	n.asking, n.questions = asking*rows, left*rows
 	e.limited(limit, n)

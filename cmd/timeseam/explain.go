@@ -227,6 +227,9 @@ func (x *explanation) print(w io.Writer) {
 	}
 	fmt.Fprintln(w, "\nReads")
 	x.Spine.print(w, "spine")
+	if x.Spine.Cutover != nil {
+		x.Spine.Cutover.print(w)
+	}
 	if x.Snapshot != nil {
 		fmt.Fprintf(w, "  snapshot: %s\n", x.Snapshot.words())
 	}
@@ -288,15 +291,15 @@ func printColumns(w io.Writer, title string, columns []columnEntry) {
 }
 
 func (t explainedTable) print(w io.Writer, what string) {
-	if t.Path == "" {
-		fmt.Fprintf(w, "  %s: no history; %s: %s\n", what, plural(len(t.Columns), "column"), strings.Join(t.Columns, ", "))
-		return
-	}
 	about := ""
 	if t.About {
 		about = "about "
 	}
-	fmt.Fprintf(w, "  %s: %s, %s, %s%s, %s; %d of %d columns: %s\n", what, t.Path, plural(t.Files, "file"), about, plural(int(t.Rows), "row"), sizeWords(t.Bytes), len(t.Columns), t.Of, strings.Join(t.Columns, ", "))
+	if t.Path == "" {
+		fmt.Fprintf(w, "  %s: no history; %s: %s\n", what, plural(len(t.Columns), "column"), strings.Join(t.Columns, ", "))
+	} else {
+		fmt.Fprintf(w, "  %s: %s, %s, %s%s, %s; %d of %d columns: %s\n", what, t.Path, plural(t.Files, "file"), about, plural(int(t.Rows), "row"), sizeWords(t.Bytes), len(t.Columns), t.Of, strings.Join(t.Columns, ", "))
+	}
 	if t.Asks != "" {
 		fmt.Fprintf(w, "    questions: %s\n", printable(t.Asks))
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 
 	"github.com/timeseam/timeseam/cutover"
 	"github.com/timeseam/timeseam/features"
+	"github.com/timeseam/timeseam/features/event"
 )
 
 // cutoverEntry is how a source would go on from its history to its stream.
@@ -36,6 +38,9 @@ type cutoverPartition struct {
 
 // explainCutovers says of every source with a stream what would be read of it.
 func (in *inputs) explainCutovers(ctx context.Context, plan *features.Plan, x *explanation) error {
+	if err := in.explainAsked(ctx, plan, x); err != nil {
+		return err
+	}
 	for k := range plan.Inputs {
 		i := &plan.Inputs[k]
 		s := i.Source
@@ -59,12 +64,39 @@ func (in *inputs) explainCutovers(ctx context.Context, plan *features.Plan, x *e
 	return nil
 }
 
+// explainAsked says it of a spine that is made of the events of such a source. It reads
+// the source whole, and is cut first, as in a run.
+func (in *inputs) explainAsked(ctx context.Context, plan *features.Plan, x *explanation) error {
+	if !in.asksStream(plan) {
+		return nil
+	}
+	of := plan.Queries.Stream
+	j, err := in.join(ctx, of, in.histories[of.Source.Name.Value], event.Always())
+	if err != nil {
+		return err
+	}
+	j.asked, in.asked = true, j
+	x.Spine.Cutover = newCutoverEntry(j)
+	return nil
+}
+
+// expected is how many records are read of the topic at most; nil: nothing is.
+func (j *joined) expected() (n int64) {
+	if j == nil {
+		return 0
+	}
+	for _, r := range j.ranges {
+		n += r.To - r.From
+	}
+	return n
+}
+
 func newCutoverEntry(j *joined) *cutoverEntry {
 	e := &cutoverEntry{Topic: j.topic.Name, TopicID: j.topic.ID.String(), Partitions: []cutoverPartition{}}
 	for _, r := range j.ranges {
 		e.Partitions = append(e.Partitions, cutoverPartition{Partition: r.Partition, From: r.From, To: r.To, Expected: r.To - r.From})
-		e.Expected += r.To - r.From
 	}
+	e.Expected = j.expected()
 	switch {
 	case j.cut != nil:
 		c := j.cut.Certify(j.source.Name.Value, j.evidence, j.log)
@@ -121,7 +153,7 @@ func (in *inputs) explainAudit(ctx context.Context, plan *features.Plan, x *expl
 		if j == nil || !j.source.History.Path.Given() {
 			continue
 		}
-		if err := in.audit(ctx, plan, j, hours); err != nil {
+		if err := in.audit(ctx, plan, j, audited{hours, runtime.GOMAXPROCS(0)}); err != nil {
 			return err
 		}
 		x.Inputs[k].Cutover.Audit = j.audit

@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -224,12 +226,19 @@ func (j *backfillJob) temporary() (shelf.File, error) {
 // resumeSuffix ends the name of the folder from which a run can be taken up.
 const resumeSuffix = ".resume"
 
+var errNoFolder = wrongf("--resume needs a folder for what the run writes down; say --temp-dir, or write a file of this machine")
+
+// resumable reports whether there is a folder for what a run writes down.
+func (j *backfillJob) resumable() bool {
+	return j.target != nil && (!strings.Contains(j.target.Path(), "://") || j.tempDir != "")
+}
+
 // resumed opens the journal of a run that is to be taken up, or that one may be taken
 // up from. A run that is not to be removes what one before it has left.
 func (j *backfillJob) resumed(k *keep, plan *features.Plan, in *inputs, begun *seam) error {
-	if j.target == nil || strings.Contains(j.target.Path(), "://") && j.tempDir == "" {
+	if !j.resumable() {
 		if j.resume {
-			return wrongf("--resume needs a folder for what the run writes down; say --temp-dir, or write a file of this machine")
+			return errNoFolder
 		}
 		return nil
 	}
@@ -251,9 +260,7 @@ func (j *backfillJob) resumed(k *keep, plan *features.Plan, in *inputs, begun *s
 	if !j.resume {
 		return os.RemoveAll(dir)
 	}
-	id := j.identity(plan, in)
-	id.Snapshot = begun.entry()
-	identity, err := json.Marshal(id)
+	identity, err := json.Marshal(j.identified(plan, in, begun))
 	if err != nil {
 		return errors.Join(err, k.unlock())
 	}
@@ -286,7 +293,8 @@ func (j *backfillJob) resumeFolder() (string, error) {
 
 // identity is what two runs must have in common for one to go on from the other:
 // release and machine, whose words the pieces are made of, the meaning, every file as
-// it is, and up to when each source is complete, which marks without rows tell.
+// it is, up to when each source is complete, which marks without rows tell, and of
+// streams the records that were there.
 type identity struct {
 	Release, System string
 	Set, Digest     string
@@ -295,6 +303,9 @@ type identity struct {
 	Complete        map[string]event.Time
 	Snapshot        *snapshotEntry
 	Files           []string
+	Streams         []string                // the sources whose streams are read
+	Ranges          map[string]*streamEntry // as --ranges names them
+	Topics          map[string]*streamEntry // as the first of the runs found them
 }
 
 func (j *backfillJob) identity(plan *features.Plan, in *inputs) identity {
@@ -311,53 +322,19 @@ func (j *backfillJob) identity(plan *features.Plan, in *inputs) identity {
 			id.Files = append(id.Files, t.Files[f].Path+" "+t.Files[f].Version())
 		}
 	}
+	id.Streams = slices.Sorted(maps.Keys(in.streams))
+	if in.pinned != nil {
+		id.Ranges = in.pinned.topics
+	}
 	return id
 }
 
-// readFile is what reading has told of a file, beside its rows: a manifest has it.
-type readFile struct {
-	Rows int64
-	Sum  uint32
-}
-
 // follow has a run write down how far it comes, if another may go on from it.
-func (k *keep) follow(b *timetravel.Backfill, plan *features.Plan, in *inputs) {
+func (k *keep) follow(ctx context.Context, b *timetravel.Backfill, plan *features.Plan, in *inputs) {
 	if k.journal == nil {
 		return
 	}
 	b.Journal = k.journal
-	b.Noted = func() ([]byte, error) { return in.noted(plan) }
-	b.TakenUp = func(note []byte) error { return in.takenUp(plan, note) }
-}
-
-// noted is what a run has found out of the files of histories by reading them.
-func (in *inputs) noted(plan *features.Plan) ([]byte, error) {
-	all := map[string][]readFile{}
-	for _, i := range plan.Inputs {
-		name := i.Source.Name.Value
-		for _, f := range in.read(name).Files {
-			all[name] = append(all[name], readFile{f.Rows, f.Sum})
-		}
-	}
-	return json.Marshal(all)
-}
-
-// takenUp gives a run that goes on from another what that noted. The files are the
-// same, by its identity.
-func (in *inputs) takenUp(plan *features.Plan, note []byte) error {
-	all := map[string][]readFile{}
-	if err := json.Unmarshal(note, &all); err != nil {
-		return fmt.Errorf("--resume: what was written down of the files cannot be read; run again without it: %w", err)
-	}
-	for _, i := range plan.Inputs {
-		name := i.Source.Name.Value
-		files := in.read(name).Files
-		if len(files) != len(all[name]) {
-			return fmt.Errorf("--resume: source %s has other files than were written down; run again without it", name)
-		}
-		for f, was := range all[name] {
-			files[f].Rows, files[f].Sum = was.Rows, was.Sum
-		}
-	}
-	return nil
+	b.Noted = func() ([]byte, error) { return in.noted(ctx, plan) }
+	b.TakenUp = in.takenUp
 }

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -317,28 +318,52 @@ func resumed(t *testing.T, dir, spec string) {
 // on from it, until one comes to its end. -kills 50 is for a long night.
 func TestProcessKilledAnywhere(t *testing.T) {
 	t.Parallel()
-	dir := slowFiles(t)
+	t.Run("files", func(t *testing.T) { killedAnywhere(t, slowFiles(t), "slow.yaml", "--workers", "2") })
+	t.Run("streams", func(t *testing.T) {
+		s, flags := takenSite(t, "history: {json: old.jsonl}\n    "+takenStream+"\n    cutover: {by: id, spool: true, margin: 1h}", takenTable)
+		killedAnywhere(t, s.dir, "set.yaml", flags...)
+	})
+}
+
+// killedAnywhere kills runs of a definition of a folder.
+func killedAnywhere(t *testing.T, dir, spec string, flags ...string) {
+	t.Helper()
 	start := time.Now()
-	if out, err := command(t, dir, "backfill", "slow.yaml", "-o", "whole.csv").CombinedOutput(); err != nil {
+	if out, err := command(t, dir, append([]string{"backfill", spec, "-o", "whole.csv"}, flags...)...).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	long, random := time.Since(start), rand.New(rand.NewPCG(*killSeed, 0))
+	left := func(of string) []string {
+		files, err := filepath.Glob(filepath.Join(dir, of+".csv*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range files {
+			files[i] = strings.TrimPrefix(files[i], filepath.Join(dir, of))
+		}
+		return files
+	}
+	same := func(killed int) {
+		t.Helper()
+		whole, err := os.ReadFile(filepath.Join(dir, "whole.csv"))
+		if set, err2 := os.ReadFile(filepath.Join(dir, "set.csv")); err != nil || err2 != nil || !bytes.Equal(whole, set) {
+			t.Fatalf("after %d kills of seed %d the training set is another than that of one run (%v, %v)", killed, *killSeed, err, err2)
+		}
+		if set, whole := left("set"), left("whole"); !slices.Equal(set, whole) {
+			t.Fatalf("there are %q, want %q", set, whole)
+		}
+	}
+	again := append([]string{"backfill", spec, "-o", "set.csv", "--resume"}, flags...)
 	for killed := 0; killed < *kills; {
-		run := started(t, dir, "backfill", "slow.yaml", "-o", "set.csv", "--resume", "--workers", "2")
+		run := started(t, dir, again...)
 		ended := make(chan error, 1)
 		go func() { ended <- run.Wait() }()
 		select {
 		case err := <-ended:
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("%v: %s", err, run.stderr.String())
 			}
-			whole, err := os.ReadFile(filepath.Join(dir, "whole.csv"))
-			if set, err2 := os.ReadFile(filepath.Join(dir, "set.csv")); err != nil || err2 != nil || !bytes.Equal(whole, set) {
-				t.Fatalf("after %d kills of seed %d the training set is another than that of one run (%v, %v)", killed, *killSeed, err, err2)
-			}
-			if left, err := filepath.Glob(filepath.Join(dir, "set.csv*")); err != nil || len(left) != 3 {
-				t.Fatalf("there are %q (%v), want the set, its manifest and its report", left, err)
-			}
+			same(killed)
 			os.Remove(filepath.Join(dir, "set.csv"))
 		case <-time.After(time.Duration(random.Int64N(int64(long)))):
 			run.Process.Kill()
@@ -347,16 +372,10 @@ func TestProcessKilledAnywhere(t *testing.T) {
 			}
 		}
 	}
-	if out, err := command(t, dir, "backfill", "slow.yaml", "-o", "set.csv", "--resume").CombinedOutput(); err != nil {
+	if out, err := command(t, dir, again...).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	whole, err := os.ReadFile(filepath.Join(dir, "whole.csv"))
-	if set, err2 := os.ReadFile(filepath.Join(dir, "set.csv")); err != nil || err2 != nil || !bytes.Equal(whole, set) {
-		t.Errorf("the training set is another than that of one run (%v, %v)", err, err2)
-	}
-	if left, err := filepath.Glob(filepath.Join(dir, "set.csv*")); err != nil || len(left) != 3 {
-		t.Errorf("there are %q (%v), want the set, its manifest and its report", left, err)
-	}
+	same(*kills)
 }
 
 var (

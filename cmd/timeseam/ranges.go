@@ -38,8 +38,24 @@ type rangeEntry struct {
 
 // pinned are the ranges that a manifest names, by source.
 type pinned struct {
+	flag   string // by which it is named, for a person
 	file   string
 	topics map[string]*streamEntry
+	files  map[string][]fileEntry // by source; none: nothing is said of it
+	spine  []fileEntry            // nil: nothing is said of it
+}
+
+// String is how it is named.
+func (p *pinned) String() string { return "--" + p.flag + " " + p.file }
+
+// ranges are those of an entry that have offsets.
+func (e *streamEntry) ranges() (all []kafka.Range) {
+	for _, r := range e.Ranges {
+		if r.From < r.To {
+			all = append(all, kafka.Range{Partition: r.Partition, From: r.From, To: r.To})
+		}
+	}
+	return all
 }
 
 // readRanges reads them; "" is no file.
@@ -51,20 +67,22 @@ func readRanges(file string) (*pinned, error) {
 	if err != nil {
 		return nil, wrongf("--%s: %w", rangesFlag, err)
 	}
+	type table struct {
+		Source string       `json:"source"`
+		Stream *streamEntry `json:"stream"`
+		Files  []fileEntry  `json:"files"`
+	}
 	var m struct {
-		Spine struct {
-			Source string       `json:"source"`
-			Stream *streamEntry `json:"stream"`
-		} `json:"spine"`
-		Inputs []struct {
-			Source string       `json:"source"`
-			Stream *streamEntry `json:"stream"`
-		} `json:"inputs"`
+		Spine  table   `json:"spine"`
+		Inputs []table `json:"inputs"`
 	}
 	if err := json.Unmarshal(text, &m); err != nil {
 		return nil, wrongf("--%s %s is no manifest: %w", rangesFlag, file, err)
 	}
-	p := &pinned{file, map[string]*streamEntry{}}
+	p := &pinned{flag: rangesFlag, file: file, topics: map[string]*streamEntry{}, files: map[string][]fileEntry{}, spine: m.Spine.Files}
+	for _, i := range m.Inputs {
+		p.files[i.Source] = i.Files
+	}
 	for _, i := range append(m.Inputs, m.Spine) {
 		if i.Stream != nil {
 			p.topics[i.Source] = i.Stream
@@ -84,21 +102,21 @@ func (p *pinned) end(source string, t *kafka.Topic) error {
 	e := p.topics[source]
 	switch {
 	case e == nil:
-		return wrongf("--%s %s names no ranges of source %s; leave it out, or name another manifest", rangesFlag, p.file, source)
+		return wrongf("%s names no ranges of source %s; leave it out, or name another", p, source)
 	case e.Topic != t.Name:
-		return wrongf("--%s %s names ranges of topic %s for source %s, whose topic is %s", rangesFlag, p.file, e.Topic, source, t.Name)
+		return wrongf("%s names ranges of topic %s for source %s, whose topic is %s", p, e.Topic, source, t.Name)
 	case e.ID != t.ID.String():
-		return fmt.Errorf("topic %s was made anew since %s was written: its id was %s and is %s, and the records that were read are gone", t.Name, p.file, e.ID, t.ID)
+		return fmt.Errorf("topic %s was made anew since %s was written: its id was %s and is %s, and the records that were read are gone; run without --%s", t.Name, p.file, e.ID, t.ID, p.flag)
 	case len(e.Ranges) == 0:
 		return nil // nothing was read
 	}
 	ends := make([]int64, len(t.Partitions))
 	for _, r := range e.Ranges {
 		if r.Partition < 0 || int(r.Partition) >= len(ends) || r.From < 0 || r.From > r.To {
-			return wrongf("--%s %s: offsets %d to before %d of partition %d are no range of topic %s", rangesFlag, p.file, r.From, r.To, r.Partition, t.Name)
+			return wrongf("%s: offsets %d to before %d of partition %d are no range of topic %s", p, r.From, r.To, r.Partition, t.Name)
 		}
 		if ends[r.Partition] = r.To; r.To > t.Partitions[r.Partition].End {
-			return fmt.Errorf("topic %s, partition %d ends at offset %d, and %s names records up to before %d: they are gone", t.Name, r.Partition, t.Partitions[r.Partition].End, p.file, r.To)
+			return fmt.Errorf("topic %s, partition %d ends at offset %d, and %s names records up to before %d: they are gone; run without --%s", t.Name, r.Partition, t.Partitions[r.Partition].End, p.file, r.To, p.flag)
 		}
 	}
 	for i := range t.Partitions {
@@ -172,11 +190,11 @@ func (j *joined) entry() *streamEntry {
 	}
 	for _, p := range j.log.Partitions {
 		e.Ranges = append(e.Ranges, rangeEntry{Partition: p.ID, From: p.End, To: p.End}) // nothing is read of it
-		if j.cut == nil && p.Start > 0 {
+		if j.cut == nil && j.logBegan().Partitions[p.ID].Start > 0 {
 			e.Note = "retention has removed records from the beginning of the topic: features that look back before it know too little"
 		}
 	}
-	if j.reading == nil {
+	if !j.wasRead() {
 		return e
 	}
 	for _, t := range j.taken() {

@@ -37,7 +37,8 @@ func divided(ranges []kafka.Range, workers int, least int64) (all []kafka.Range)
 }
 
 // records are the records of the ranges, as rows of the input with their own
-// timestamps behind them: of the topic, or of a copy that is made first.
+// timestamps behind them: of the topic, or of archives that are made first. Columns are
+// known by their places, as a source may have one of a name of Kafka's own.
 func (j *joined) records(ctx context.Context, workers int) ([]event.Source, error) {
 	j.ranges = divided(j.ranges, workers, rangeLeast)
 	reading, order, err := j.stream.reading(ctx, j.input.Stream.Reads, j)
@@ -45,10 +46,7 @@ func (j *joined) records(ctx context.Context, workers int) ([]event.Source, erro
 		return nil, err
 	}
 	j.reading = reading
-	schema := append(j.input.Columns[:len(j.input.Columns):len(j.input.Columns)], event.Field{Name: stamp.Name, Type: stamp.Type})
-	for name := &schema[len(schema)-1].Name; j.input.Columns.Index(*name) >= 0; {
-		*name += "_" // a source may have a column of that name
-	}
+	schema := append(j.input.Columns[:len(j.input.Columns):len(j.input.Columns)], j.kafkaOwn()...)
 	parts := j.reading.Parts()
 	for i, p := range parts {
 		parts[i] = &recordPart{Source: p, joined: j, order: order, schema: schema}
@@ -56,19 +54,19 @@ func (j *joined) records(ctx context.Context, workers int) ([]event.Source, erro
 	return j.spoolRecords(ctx, parts, workers)
 }
 
-// recordPart is a range of a topic as rows of an input, with the records' timestamps
-// behind them.
+// recordPart is a range of a topic as rows of an input, with what is read of Kafka's
+// own columns behind them, the timestamp last.
 type recordPart struct {
 	event.Source
 	*joined
-	order  []int // where what the copy reads stands in a batch; the timestamp last
+	order  []int // where what the copy reads stands in a batch; Kafka's own last
 	schema event.Schema
 	raw    event.Batch
 	counts event.Counts
 	ended  bool
 }
 
-// Schema is the input's columns and the timestamp.
+// Schema is the input's columns and Kafka's own.
 func (p *recordPart) Schema() event.Schema { return p.schema }
 
 // Close lets go of what is held.
@@ -91,6 +89,9 @@ func (p *recordPart) Read(ctx context.Context, b *event.Batch) error {
 		}
 		p.ended = true
 	}
+	if errors.Is(err, kafka.ErrGone) && !p.ignored && !p.asked && !p.spooled() {
+		return fmt.Errorf("%w, or say spool: true under cutover, which copies records before all else", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -98,11 +99,12 @@ func (p *recordPart) Read(ctx context.Context, b *event.Batch) error {
 	for _, at := range p.order {
 		read.Columns = append(read.Columns, p.raw.Columns[at])
 	}
-	stamps := read.Columns[len(read.Columns)-1]
-	read.Columns = read.Columns[:len(read.Columns)-1]
+	values := len(p.order) - (len(p.schema) - len(p.input.Columns))
+	own := read.Columns[values:]
+	read.Columns = read.Columns[:values:values]
 	rows := p.input.Stream.Rows(&read, &p.counts)
 	b.Len, b.Carried = rows.Len, nil
-	b.Columns = append(append(b.Columns[:0], rows.Columns...), stamps)
+	b.Columns = append(append(b.Columns[:0], rows.Columns...), own...)
 	return nil
 }
 
@@ -174,7 +176,13 @@ func (p *streamPart) early(b *event.Batch, stamps *event.Column) error {
 
 // taken is what was read of each partition, whose ranges lie beside each other.
 func (j *joined) taken() (all []kafka.Taken) {
-	for _, t := range j.reading.Taken() {
+	read := []kafka.Taken(nil)
+	if j.noted != nil {
+		read = j.noted.Taken
+	} else if j.reading != nil {
+		read = j.reading.Taken()
+	}
+	for _, t := range read {
 		if last := len(all) - 1; last >= 0 && all[last].Partition == t.Partition {
 			whole := &all[last]
 			whole.To, whole.Records, whole.WithoutData, whole.Poison = t.To, whole.Records+t.Records, whole.WithoutData+t.WithoutData, whole.Poison+t.Poison

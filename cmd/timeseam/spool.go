@@ -22,9 +22,6 @@ const (
 	spoolPrefix = ".timeseam-"
 	spoolSuffix = ".spool"
 	spoolLock   = ".lock"
-	// spoolRows are encoded together: fewer than of an output, as every worker has its
-	// own file.
-	spoolRows = 32 << 10
 )
 
 // spool is a folder of this machine that parts of sources are copied to, a file of
@@ -90,19 +87,26 @@ func (s *spool) folder(name string) (string, error) {
 	return dir, os.Mkdir(dir, 0o700)
 }
 
-// copy copies parts to a folder, so many at a time, and closes them. It returns their
-// files, in their order.
-func (s *spool) copy(ctx context.Context, dir string, parts []event.Source, workers int) ([]string, error) {
+// copying is parts that are copied to files of a folder, so many at a time.
+type copying struct {
+	dir     string
+	parts   []event.Source
+	workers int
+	open    func(path string, p event.Source) (event.Sink, error)
+}
+
+// copy copies parts and closes them. It returns their files, in their order.
+func (s *spool) copy(ctx context.Context, c copying) ([]string, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	paths, turn := make([]string, len(parts)), make(chan struct{}, workers)
+	paths, turn := make([]string, len(c.parts)), make(chan struct{}, c.workers)
 	var all sync.WaitGroup
-	for i, p := range parts {
-		paths[i] = filepath.Join(dir, fmt.Sprintf("%06d.parquet", i))
+	for i, p := range c.parts {
+		paths[i] = filepath.Join(c.dir, fmt.Sprintf("%06d.parquet", i))
 		turn <- struct{}{}
 		all.Go(func() {
 			defer func() { <-turn }()
-			err := copyPart(ctx, p, paths[i])
+			err := c.part(ctx, p, paths[i])
 			if err := errors.Join(err, p.Close()); err != nil {
 				cancel(err)
 			}
@@ -112,18 +116,12 @@ func (s *spool) copy(ctx context.Context, dir string, parts []event.Source, work
 	return paths, context.Cause(ctx)
 }
 
-// copyPart copies a part to a file.
-func copyPart(ctx context.Context, p event.Source, path string) error {
-	for _, f := range p.Schema() {
-		if !f.Type.Scalar() {
-			return fmt.Errorf("column %s is %s, which is not copied: leave spool out, or make single values of it", f.Name, f.Type)
-		}
+// part copies a part to a file.
+func (c *copying) part(ctx context.Context, p event.Source, path string) error {
+	full := func(err error) error {
+		return fmt.Errorf("copy to %s: %w; name a folder with more room by --temp-dir", path, err)
 	}
-	target, err := sink.Place{Path: path}.Resolve()
-	if err != nil {
-		return err
-	}
-	out, err := target.Open(ctx, sink.Options{Schema: p.Schema(), RowGroupRows: spoolRows})
+	out, err := c.open(path, p)
 	if err != nil {
 		return fmt.Errorf("copy to %s: %w", path, err)
 	}
@@ -138,13 +136,30 @@ func copyPart(ctx context.Context, p event.Source, path string) error {
 			return err
 		}
 		if err := out.Write(ctx, &b); err != nil {
-			return fmt.Errorf("copy to %s: %w; name a folder with more room by --temp-dir", path, err)
+			return full(err)
 		}
 	}
 	if err := out.Commit(ctx); err != nil {
-		return fmt.Errorf("copy to %s: %w; name a folder with more room by --temp-dir", path, err)
+		return full(err)
 	}
 	return nil
+}
+
+// copyRows copies rows of parts as they are to files in a folder, so many at a time.
+func (s *spool) copyRows(ctx context.Context, dir string, parts []event.Source, workers int) error {
+	_, err := s.copy(ctx, copying{dir, parts, workers, func(path string, p event.Source) (event.Sink, error) {
+		for _, f := range p.Schema() {
+			if !f.Type.Scalar() {
+				return nil, fmt.Errorf("column %s is %s, which is not copied: make single values of it", f.Name, f.Type)
+			}
+		}
+		target, err := sink.Place{Path: path}.Resolve()
+		if err != nil {
+			return nil, err
+		}
+		return target.Open(ctx, sink.Options{Schema: p.Schema(), RowGroupRows: archiveRows})
+	}})
+	return err
 }
 
 // spooled are the rows of a part that was copied to a file: what was noteworthy in
@@ -161,17 +176,21 @@ func (p *spooled) Counted() event.Counts {
 	return n
 }
 
-// spoolRecords copies the records of the parts of a join, and returns the copies as
-// parts in their place. What a spine is made of is copied by who makes it.
+// spooled reports whether records are copied to archives before they are read. What a
+// spine is made of is copied by who makes it.
+func (j *joined) spooled() bool { return j.spool != nil && j.source.Cutover.Spool && !j.asked }
+
+// spoolRecords copies the records of the parts of a join to archives, and returns what
+// is read of these as parts in their place.
 func (j *joined) spoolRecords(ctx context.Context, parts []event.Source, workers int) ([]event.Source, error) {
-	if !j.source.Cutover.Spool || j.asked {
+	if !j.spooled() {
 		return parts, nil
 	}
 	dir, err := j.spool.folder("source-" + j.source.Name.Value)
 	if err != nil {
 		return nil, err
 	}
-	files, err := j.spool.copy(ctx, dir, parts, workers)
+	files, err := j.spool.archiveParts(ctx, j.topic, dir, parts, workers)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +202,7 @@ func (j *joined) spoolRecords(ctx context.Context, parts []event.Source, workers
 		}
 		copied := &spooled{}
 		copied.counts.AddCounted(parts[i])
-		if copied.Source, err = t.Read(names(parts[i].Schema())); err != nil {
+		if copied.Source, err = t.Read(append(archivedNames(j.input.Columns), stamp.Name)); err != nil {
 			return nil, err
 		}
 		copies[i] = copied

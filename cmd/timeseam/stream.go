@@ -89,6 +89,8 @@ func (in *inputs) openStream(ctx context.Context, s *features.Source) (*stream, 
 	case err != nil:
 	case in.unlettered && (letters != "" || deadTopic != ""):
 		out.letters = forgetful{}
+	case letters != "" && in.letters != "":
+		out.letters, err = newLettersKept(filepath.Join(in.letters, "letters-"+s.Name.Value), letters)
 	case letters != "":
 		out.letters, err = kafka.NewLetterFile(letters)
 	case deadTopic != "":
@@ -155,7 +157,11 @@ func (x *settings) options(s *features.Stream, topic string) (payload.Options, e
 	}
 	if s.Registry.URL.Given() {
 		r := s.Registry
-		registry, err := payload.OpenRegistry(payload.Connection{URL: x.text(r.URL), User: x.text(r.User), Password: x.text(r.Password), Token: x.text(r.Token)})
+		c := payload.Connection{URL: x.text(r.URL), User: x.text(r.User), Password: x.text(r.Password), Token: x.text(r.Token)}
+		if t := r.TLS; t != nil {
+			c.CA, c.Cert, c.Key, c.ServerName = x.path(t.CA), x.path(t.Cert), x.path(t.Key), x.text(t.ServerName)
+		}
+		registry, err := payload.OpenRegistry(c)
 		if err != nil {
 			return o, err
 		}
@@ -189,17 +195,18 @@ func (stops) Stops() bool { return true }
 func (s stops) Unwrap() error { return s.error }
 
 // reading makes ready to read the ranges of a join into the columns that a copy reads,
-// and a record's own timestamp behind them. order is where each stands in the batches.
+// and what is wanted of Kafka's own behind them. order is where each stands in the batches.
 func (s *stream) reading(ctx context.Context, reads event.Schema, j *joined) (r *kafka.Reading, order []int, err error) {
 	var w kafka.Want
-	for _, f := range append(reads[:len(reads):len(reads)], stamp) {
+	wanted := append(reads[:len(reads):len(reads)], j.kafkaOwn()...)
+	for _, f := range wanted {
 		if kafka.Own().Index(f.Name) < 0 {
 			w.Fields = append(w.Fields, f)
 		} else if w.Own.Index(f.Name) < 0 {
 			w.Own = append(w.Own, f)
 		}
 	}
-	for _, f := range append(reads[:len(reads):len(reads)], stamp) {
+	for _, f := range wanted {
 		at := w.Own.Index(f.Name)
 		if at < 0 {
 			at = len(w.Own) + w.Fields.Index(f.Name)

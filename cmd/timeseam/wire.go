@@ -43,6 +43,9 @@ type inputs struct {
 	spool       *spool                      // where records are copied to; nil: nothing is
 	asked       *joined                     // of which the spine was made; nil: it is a table
 	copied      map[string]event.Schema     // by source: the columns of such a spine
+	began       *pinned                     // the topics as the first of the runs that are taken up found them; nil: none is
+	taken       *runNote                    // what the run that is taken up has read; nil: nothing
+	letters     string                      // the folder that keeps dead letters for another run; "": none does
 }
 
 // newFinder finds tables on this machine, and objects by the settings of AWS.
@@ -174,17 +177,22 @@ func (in *inputs) missingTables() (errs []error) {
 // spare returns an error if an output would destroy what the run reads, or would
 // be a part of it the next time.
 func (in *inputs) spare(out string, folder bool) error {
-	touches := touches
-	if folder {
-		touches = holds
+	touches := func(out string, t *sources.Table) bool {
+		switch {
+		case t == nil || t.Path == "": // it is not there, or a stream
+			return false
+		case folder:
+			return holds(out, t)
+		}
+		return touches(out, t)
 	}
 	for _, s := range in.def.Sources {
-		if t := in.histories[s.Name.Value]; t != nil && touches(out, t) {
+		if t := in.histories[s.Name.Value]; touches(out, t) {
 			return wrongf("output %s is, or would be, a file of the history of source %s; name one elsewhere", out, s.Name.Value)
 		}
 	}
 	for _, s := range in.def.TrainingSets {
-		if t := in.spines[s.Name.Value]; t != nil && touches(out, t) {
+		if t := in.spines[s.Name.Value]; touches(out, t) {
 			return wrongf("output %s is, or would be, a file of the spine of training set %s; name one elsewhere", out, s.Name.Value)
 		}
 	}
