@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -44,7 +45,8 @@ func drivers() []driver {
 // states are the ways of a state alone.
 func states() []driver {
 	return []driver{
-		{"state fed in shuffled order, asked between", ofEventTime(func(tb testing.TB, s *spec) answers { return s.fed(tb, 2) })},
+		{"state fed in shuffled order, asked between", ofEventTime(func(tb testing.TB, s *spec) answers { return s.fed(tb, 2, math.MaxInt) })},
+		{"state that packs every run", ofEventTime(func(tb testing.TB, s *spec) answers { return s.fed(tb, 4, 0) })},
 		{"state restored from snapshots", ofEventTime(func(tb testing.TB, s *spec) answers { return s.restored(tb) })},
 		{"state that forgets", ofEventTime(func(tb testing.TB, s *spec) answers { return s.forgetting(tb) })},
 	}
@@ -246,10 +248,12 @@ func (s *spec) ask(p *features.Plan, st *features.State, b *event.Batch) [][]val
 }
 
 // fed answers from a state fed one event at a time in shuffled order, with
-// queries between, at past instants and those to come.
-func (s *spec) fed(tb testing.TB, seed uint64) answers {
+// queries between, at past instants and those to come. It keeps so many bytes of runs
+// ready.
+func (s *spec) fed(tb testing.TB, seed uint64, ready int) answers {
 	p := s.plan(tb)
 	st, rng := p.NewState(), rand.New(rand.NewPCG(seed, 9))
+	st.Hold(ready)
 	all := s.arrivals(p, seed)
 	for _, a := range all {
 		st.Apply(a.input, a.row)
@@ -273,6 +277,7 @@ func (s *spec) restored(tb testing.TB) answers {
 		st.Apply(a.input, a.row)
 	}
 	other := p.NewState()
+	other.Hold(0)
 	for _, a := range s.arrivals(p, 4) {
 		other.Apply(a.input, a.row)
 	}
