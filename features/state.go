@@ -252,45 +252,21 @@ func (p *Plan) NewState() *State {
 // afterwards. Each event goes to its run by itself: the order within a batch is
 // as free as that of batches (I1).
 func (s *State) Apply(input int, b *event.Batch) {
-	b = s.plan.Inputs[input].Clean(b, &s.Counts)
-	for i, v := range s.plan.Views {
-		if v.Input != input {
-			continue
-		}
-		rows := v.Rows(b, &s.Counts)
-		s.stores[i].Intern(rows.Columns)
-		e := Events{Times: rows.Times, Columns: rows.Columns}
-		for r, key := range rows.Keys {
-			s.stores[i].Apply(key, e, r, r+1)
-		}
-		s.stores[i].table.settle()
+	for _, t := range s.plan.Take(input, b, &s.Counts) {
+		s.ApplyTaken(&t, nil)
 	}
 }
 
 // Value answers a batch of the spine's columns: one column an output of the
-// plan. Nulls in keys and a missing instant are questions to nobody (S11.4,
-// S11.5), so that they cost no key. Answers keep the symbols of the stores
-// alive.
+// plan. Answers keep the symbols of the stores alive.
 func (s *State) Value(b *event.Batch) []event.Column {
 	q := s.plan.NewQueries(b, &s.Counts)
-	slots := make([][]event.Column, len(s.plan.Lookups))
-	for i, l := range s.plan.Lookups {
-		store, k := s.stores[l.View], l.Key
-		slots[i] = store.Answers(q.Len)
-		own := store.bring(q, l.View)
-		row := []int32{0}
-		for r := range q.Len {
-			row[0] = int32(r)
-			a := Ask{Times: q.Times[r : r+1], Rows: row}
-			if q.NoTime != nil && q.NoTime[r] || q.NoKey[k] != nil && q.NoKey[k][r] {
-				store.nobody.Values(a, slots[i])
-			} else if at := own.At(r, q.Keys[k][r]); at >= 0 {
-				store.ValueWith(q.Keys[k][r], a, at, slots[i])
-			} else {
-				store.Values(q.Keys[k][r], a, slots[i])
-			}
-		}
-		store.table.settle()
+	slots, rows := make([][]event.Column, len(s.plan.Lookups)), make([]int32, q.Len)
+	for r := range rows {
+		rows[r] = int32(r)
+	}
+	for i := range s.plan.Lookups {
+		slots[i] = s.Answer(i, q, rows)
 	}
 	return s.plan.Finish(q, slots, &s.Counts)
 }
@@ -302,8 +278,8 @@ func (s *Store) bring(q *Queries, view int) *OwnEvents {
 		return nil
 	}
 	own := q.Events[view]
-	s.Intern(own.Columns)
-	s.Own.Columns = own.Columns
+	s.Own.Columns = append([]event.Column{}, own.Columns...) // the queries' own may be asked of other states
+	s.Intern(s.Own.Columns)
 	return own
 }
 
