@@ -283,6 +283,23 @@ func (s *Store) bring(q *Queries, view int) *OwnEvents {
 	return own
 }
 
+// Settle is Forget where nobody waits for it: no later Value asks of an instant before
+// at, and each run lets go when it has grown or is packed.
+func (s *State) Settle(at event.Time) {
+	for _, store := range s.stores {
+		store.table.settled = max(store.table.settled, at)
+	}
+}
+
+// Counted is what was noteworthy in the runs and outside.
+func (s *State) Counted() event.Counts {
+	n := s.Counts
+	for _, store := range s.stores {
+		n.Add(&store.Counts)
+	}
+	return n
+}
+
 // Hold keeps at most about so many bytes of runs ready between batches; the others are
 // packed, each until it is touched. It changes no value.
 func (s *State) Hold(bytes int) {

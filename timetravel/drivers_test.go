@@ -14,6 +14,7 @@ import (
 
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/live"
 	"github.com/timeseam/timeseam/shelf"
 	"github.com/timeseam/timeseam/timetravel"
 )
@@ -47,6 +48,7 @@ func states() []driver {
 	return []driver{
 		{"state fed in shuffled order, asked between", ofEventTime(func(tb testing.TB, s *spec) answers { return s.fed(tb, 2, math.MaxInt) })},
 		{"state that packs every run", ofEventTime(func(tb testing.TB, s *spec) answers { return s.fed(tb, 4, 0) })},
+		{"live engine of 3 shards", ofEventTime(func(tb testing.TB, s *spec) answers { return s.served(tb, 3) })},
 		{"state restored from snapshots", ofEventTime(func(tb testing.TB, s *spec) answers { return s.restored(tb) })},
 		{"state that forgets", ofEventTime(func(tb testing.TB, s *spec) answers { return s.forgetting(tb) })},
 	}
@@ -343,4 +345,29 @@ func compareTimes(a, b event.Time) int {
 // String names the feed in messages.
 func (f feed) String() string {
 	return fmt.Sprintf("%d workers, batches of %d, %d parts, seed %d", f.workers, f.batch, f.parts, f.seed)
+}
+
+// served answers from a live engine of some shards that was fed in shuffled order and
+// keeps no run ready, in batches of all sizes.
+func (s *spec) served(tb testing.TB, shards int) answers {
+	p := s.plan(tb)
+	e := live.NewEngine(p, live.Options{Shards: shards, Ready: 1, Reach: 1 << 62})
+	for _, a := range s.arrivals(p, 6) {
+		e.Apply(&live.Batch{Input: a.input, Rows: a.row})
+	}
+	b := s.spineBatch(p)
+	times := p.NewQueries(b, new(event.Counts)).NoTime
+	answer, err := e.Ask(b)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	rows := rowsOf(&event.Batch{Len: b.Len, Columns: answer.Columns})
+	for r, none := range times { // a row without an instant is of none in a training set, and of now online
+		for c := range rows[r] {
+			if none {
+				rows[r][c] = nil
+			}
+		}
+	}
+	return answersOf(p, rows)
 }
