@@ -112,7 +112,10 @@ const beside = 256
 // kept: its vectors may be used again.
 func (e *Engine) Apply(b *Batch) {
 	var counts event.Counts
-	taken := e.plan.Take(b.Input, b.Rows, &counts)
+	var taken []features.Taken
+	if b.Rows != nil && b.Rows.Len > 0 {
+		taken = e.plan.Take(b.Input, b.Rows, &counts)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.counts.Add(&counts)
