@@ -1,10 +1,6 @@
 package aggregate
 
-import (
-	"unsafe"
-
-	"github.com/timeseam/timeseam/features/event"
-)
+import "github.com/timeseam/timeseam/features/event"
 
 // Based reports whether events that Forget took out still count in some window.
 func (r *Run) Based() bool {
@@ -16,16 +12,20 @@ func (r *Run) Based() bool {
 	return false
 }
 
-// What a run and a fold take beside their rows, and a fold for each row, in bytes:
-// measured with TestRunBytes, which holds them to within a half.
+// What a run, its parts and a fold take beside their rows, and a fold for each row, in
+// bytes.
 const (
+	runBytes     = 512
+	trackBytes   = 128
+	columnBytes  = 240
+	windowBytes  = 16
 	foldBytes    = 320
 	foldRowBytes = 24
 )
 
 // RunBytes is about how many bytes a run takes that holds so many rows.
 func (l *Layout) RunBytes(rows int) int {
-	fixed := int(unsafe.Sizeof(Run{})) + len(l.tracks)*int(unsafe.Sizeof(track{})) + len(l.Columns)*int(unsafe.Sizeof(event.Column{})) + len(l.windows)*int(unsafe.Sizeof(hint{})) + len(l.folds)*foldBytes
+	fixed := runBytes + len(l.tracks)*trackBytes + len(l.Columns)*columnBytes + len(l.windows)*windowBytes + len(l.folds)*foldBytes
 	row := 8
 	for _, t := range l.Columns {
 		switch t.Kind {
