@@ -40,6 +40,33 @@ func (s *State) ApplyTaken(t *Taken, rows []int32) {
 	store.table.settle()
 }
 
+// Load takes what is left of keys of a view: of key k the bytes that Leave appended, if
+// any, and rows [ends[k-1], ends[k]) of e, behind them. No key was there before.
+func (s *State) Load(view int, keys []event.Hash, ends []uint32, bases [][]byte, e Events) error {
+	store, from := s.stores[view], 0
+	e.Columns = append([]event.Column{}, e.Columns...)
+	store.Intern(e.Columns)
+	for k, key := range keys {
+		if bases != nil && len(bases[k]) > 0 {
+			if err := store.Resume(key, bases[k]); err != nil {
+				return err
+			}
+		}
+		if to := int(ends[k]); from < to {
+			store.Apply(key, e, from, to)
+			from = to
+		}
+		if k%loadEvery == loadEvery-1 {
+			store.table.settle()
+		}
+	}
+	store.table.settle()
+	return nil
+}
+
+// loadEvery is after how many keys those before are packed, if there is no room.
+const loadEvery = 64
+
 // Answer answers some of the queries for one lookup, given by their rows: a column a
 // slot, with a row for each of these in their order. Nulls in keys and a missing
 // instant are questions to nobody (S11.4, S11.5), so that they cost no key. Answers

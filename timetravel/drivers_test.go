@@ -49,6 +49,7 @@ func states() []driver {
 		{"state fed in shuffled order, asked between", ofEventTime(func(tb testing.TB, s *spec) answers { return s.fed(tb, 2, math.MaxInt) })},
 		{"state that packs every run", ofEventTime(func(tb testing.TB, s *spec) answers { return s.fed(tb, 4, 0) })},
 		{"live engine of 3 shards", ofEventTime(func(tb testing.TB, s *spec) answers { return s.served(tb, 3) })},
+		{"state of what a run leaves", ofEventTime(func(tb testing.TB, s *spec) answers { return s.left(tb) })},
 		{"state restored from snapshots", ofEventTime(func(tb testing.TB, s *spec) answers { return s.restored(tb) })},
 		{"state that forgets", ofEventTime(func(tb testing.TB, s *spec) answers { return s.forgetting(tb) })},
 	}
@@ -370,4 +371,47 @@ func (s *spec) served(tb testing.TB, shards int) answers {
 		}
 	}
 	return answersOf(p, rows)
+}
+
+// loading takes what a run leaves into a state.
+type loading struct {
+	plan *features.Plan
+	to   *features.State
+}
+
+// Add takes a section.
+func (l *loading) Add(view, _, _ int, b []byte) error {
+	var own []byte // which begins at a multiple of eight
+	shelf.Reserve(&own, len(b))
+	h, err := shelf.UnpackHeld(append(own, b...), l.plan.Views[view].Layout.Columns)
+	if err != nil {
+		return err
+	}
+	return l.to.Load(view, h.Keys, h.Ends, h.Bases, features.Events{Times: h.Times, Columns: h.Columns})
+}
+
+// left answers from a state that begins with what a bounded run leaves at the first
+// question.
+func (s *spec) left(tb testing.TB) answers {
+	p := s.plan(tb)
+	at := s.spine.schema.Index(s.definition.TrainingSets[0].Spine.EventTimestamp.Value)
+	first := event.MaxTime
+	for _, row := range s.spine.rows {
+		if t, ok := row[at].(event.Time); ok {
+			first = min(first, t)
+		}
+	}
+	l := &loading{p, p.NewState()}
+	l.to.Hold(0)
+	b := &timetravel.Backfill{Plan: p, Visibility: s.visibility(), Workers: 2, Events: 10_000_000, Shelf: feed{spill: true}.shelf(),
+		Seam: &timetravel.Seam{Interval: event.Span{From: first, To: first}, After: l, Whole: true},
+		History: func(in features.Input, _ event.Span) ([]event.Source, error) {
+			rows := s.sources[in.Source.Name.Value].columns(in.Columns, 3)
+			return []event.Source{&inMemory{in.Columns, rows[:len(rows)/2], 7}, &inMemory{in.Columns, rows[len(rows)/2:], 5}}, nil
+		}}
+	defer b.Shelf.Close()
+	if _, err := b.Leave(context.Background()); err != nil {
+		tb.Fatalf("spec %s: %v", s.name, err)
+	}
+	return answersOf(p, s.ask(p, l.to, s.spineBatch(p)))
 }
