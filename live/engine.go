@@ -2,6 +2,7 @@ package live
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -103,6 +104,42 @@ type Batch struct {
 	Source    string
 	Partition int32
 	Next      int64
+}
+
+// Load takes what is left of keys of a view, as features.State.Load does, before
+// anything was applied of them. Keys come in the order of their hashes.
+func (e *Engine) Load(view int, keys []event.Hash, ends []uint32, bases [][]byte, rows features.Events) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for k := 0; k < len(keys); {
+		shard, to := e.shardOf(keys[k]), k+1
+		for to < len(keys) && e.shardOf(keys[to]) == shard {
+			to++
+		}
+		some, first := ends[k:to], uint32(0)
+		if k > 0 {
+			first = ends[k-1]
+		}
+		if first > 0 || to < len(keys) {
+			some = slices.Clone(some)
+			for i := range some {
+				some[i] -= first
+			}
+		}
+		part := features.Events{Times: rows.Times[first:ends[to-1]]}
+		for i := range rows.Columns {
+			part.Columns = append(part.Columns, rows.Columns[i].Slice(int(first), int(ends[to-1])))
+		}
+		var left [][]byte
+		if bases != nil {
+			left = bases[k:to]
+		}
+		if err := e.shards[shard].state.Load(view, keys[k:to], some, left, part); err != nil {
+			return err
+		}
+		k = to
+	}
+	return nil
 }
 
 // beside is how many rows are worth a goroutine of each shard.

@@ -2,19 +2,17 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"math"
 	"runtime"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
 	"github.com/timeseam/timeseam/live"
+	"github.com/timeseam/timeseam/shelf"
+	"github.com/timeseam/timeseam/timetravel"
 	"github.com/urfave/cli/v2"
 )
 
@@ -27,6 +25,7 @@ func followCommand() *cli.Command {
 			&cli.StringFlag{Name: "service", Usage: "the feature service to follow; not needed where the definition has one", EnvVars: environment("service")},
 			&cli.IntFlag{Name: "shards", Usage: "goroutines that apply events", Value: runtime.GOMAXPROCS(0), EnvVars: environment("shards")},
 			&cli.StringFlag{Name: "memory", Usage: "what the process may take, such as 2GiB", DefaultText: "half of the machine's or its container's", EnvVars: environment("memory")},
+			&cli.StringFlag{Name: "temp-dir", Usage: "where temporary files are made", DefaultText: "where the system has them", EnvVars: environment("temp-dir")},
 			&cli.DurationFlag{Name: "as-of", Usage: "how far into the past questions may ask, such as 1h", Value: time.Hour, EnvVars: environment("as-of")},
 			&cli.StringFlag{Name: completeFlag, Usage: "say that of every source all events before this instant are in its history, such as 2026-01-31T00:00:00Z", EnvVars: environment(completeFlag)},
 		},
@@ -40,6 +39,7 @@ type followJob struct {
 	spec, service string
 	shards        int
 	memory        int64
+	tempDir       string // "": the system's
 	reach         time.Duration
 	complete      *event.Time
 	log           *slog.Logger
@@ -56,7 +56,7 @@ func follow(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	j := followJob{spec: spec, service: c.String("service"), shards: c.Int("shards"), reach: c.Duration("as-of"), log: slog.New(slog.NewTextHandler(c.App.ErrWriter, nil))}
+	j := followJob{spec: spec, service: c.String("service"), shards: c.Int("shards"), tempDir: c.String("temp-dir"), reach: c.Duration("as-of"), log: slog.New(slog.NewTextHandler(c.App.ErrWriter, nil))}
 	switch {
 	case j.shards < 1 || j.shards > event.KeyGroups:
 		return wrongf("--shards %d; give 1 to %d", j.shards, event.KeyGroups)
@@ -72,8 +72,12 @@ func follow(c *cli.Context) error {
 	return j.run(c.Context)
 }
 
-// readyShare is what part of the memory runs may take that stand ready.
-const readyShare = 4
+// What part of the memory runs may take that stand ready; and, before there are many, the
+// shelf and the partitions of the bounded run that the state begins with.
+const (
+	readyShare     = 4
+	bootstrapShare = 6
+)
 
 // run follows until the context ends, which is how a daemon ends.
 func (j *followJob) run(ctx context.Context) error {
@@ -151,45 +155,61 @@ func chooseService(def *features.Definition, name string) (string, error) {
 	return "", wrongf("%s has %d feature services; say which with --service: %s", def.File, len(services), strings.Join(services, ", "))
 }
 
-// bootstrap applies the histories up to where the streams go on, and makes ready to
-// follow these.
+// bootstrap has a bounded run sweep the histories up to where the streams go on, takes
+// what it leaves into the state, and makes ready to follow the streams.
 func (j *followJob) bootstrap(ctx context.Context) error {
 	from := event.Time(time.Now().UnixMicro()).Earlier(j.reach.Microseconds())
 	j.in.ahead = true
 	j.in.completed = j.in.complete(j.plan, j.complete)
-	for place := range j.plan.Inputs {
-		i := &j.plan.Inputs[place]
-		table, err := j.in.fetch(j.plan, i, j.reached(place, from))
-		if err != nil {
-			return err
-		}
-		parts, err := historyParts(i, table, nil, j.shards)
-		if s := j.in.streams[i.Source.Name.Value]; s != nil {
-			var both *joined
-			if both, err = j.in.join(ctx, i, table, event.Span{From: from, To: event.MaxTime}); err == nil {
-				parts, err = j.cut(ctx, place, both)
-			}
-		}
-		if err != nil {
-			return err
-		}
-		if err := j.sweep(ctx, place, parts); err != nil {
-			return err
-		}
+	room := j.memory / bootstrapShare
+	job := &backfillJob{workers: j.shards, tempDir: j.tempDir, out: "-"}
+	b := &timetravel.Backfill{Plan: j.plan, Visibility: timetravel.Visibility{Known: timetravel.EventTime}, Workers: j.shards, Hands: room, Shelf: shelf.New(room, job.temporary),
+		Seam:    &timetravel.Seam{Interval: event.Span{From: from, To: from}, After: &taking{j.engine}, Whole: true},
+		History: func(i features.Input, reach event.Span) ([]event.Source, error) { return j.histories(ctx, &i, reach) }}
+	defer b.Shelf.Close()
+	for _, i := range j.plan.Inputs {
+		b.Events = max(b.Events, j.in.histories[i.Source.Name.Value].Estimate())
+	}
+	report, err := b.Leave(ctx)
+	if err != nil {
+		return err
+	}
+	for i, n := range report.Events {
+		j.log.Info("history applied", "source", j.plan.Inputs[i].Source.Name.Value, "rows", n)
 	}
 	return nil
 }
 
-// reached is what questions from an instant on may look at of an input.
-func (j *followJob) reached(place int, from event.Time) event.Span {
-	reach := event.Span{From: event.MaxTime, To: event.MaxTime}
-	for _, v := range j.plan.Views {
-		if v.Input == place {
-			lo, _ := v.Layout.Reach(from, event.MaxTime)
-			reach.From = min(reach.From, lo)
-		}
+// taking takes what a bounded run leaves into an engine.
+type taking struct{ to *live.Engine }
+
+// Add takes a section.
+func (t *taking) Add(view, _, _ int, b []byte) error {
+	var own []byte // which begins at a multiple of eight
+	shelf.Reserve(&own, len(b))
+	h, err := shelf.UnpackHeld(append(own, b...), t.to.Plan().Views[view].Layout.Columns)
+	if err != nil {
+		return err
 	}
-	return reach
+	return t.to.Load(view, h.Keys, h.Ends, h.Bases, features.Events{Times: h.Times, Columns: h.Columns})
+}
+
+// histories are the parts of a source's history, up to the cut where it goes on in a
+// stream.
+func (j *followJob) histories(ctx context.Context, i *features.Input, reach event.Span) ([]event.Source, error) {
+	table, err := j.in.fetch(j.plan, i, reach)
+	if err != nil {
+		return nil, err
+	}
+	if j.in.streams[i.Source.Name.Value] == nil {
+		return historyParts(i, table, nil, j.shards)
+	}
+	place := slices.IndexFunc(j.plan.Inputs, func(o features.Input) bool { return o.Source == i.Source })
+	both, err := j.in.join(ctx, i, table, event.Span{From: reach.From, To: event.MaxTime})
+	if err != nil {
+		return nil, err
+	}
+	return j.cut(ctx, place, both)
 }
 
 // cut is the parts of a history up to the cut, and has the stream followed from there.
@@ -225,41 +245,4 @@ func (j *followJob) cut(ctx context.Context, place int, both *joined) ([]event.S
 		return nil, nil
 	}
 	return historyParts(both.input, both.table, below, j.shards)
-}
-
-// sweep applies parts of a history, which are read beside each other.
-func (j *followJob) sweep(ctx context.Context, place int, parts []event.Source) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	var wait sync.WaitGroup
-	var lock sync.Mutex
-	var first error
-	began, rows := time.Now(), 0
-	for _, p := range parts {
-		wait.Go(func() {
-			defer p.Close()
-			for {
-				var b event.Batch
-				err := p.Read(ctx, &b)
-				lock.Lock()
-				if err == nil {
-					rows += b.Len
-					j.engine.Apply(&live.Batch{Input: place, Rows: &b})
-				} else if !errors.Is(err, io.EOF) && first == nil {
-					first = err
-					stop()
-				}
-				lock.Unlock()
-				if err != nil {
-					return
-				}
-			}
-		})
-	}
-	wait.Wait()
-	if first != nil {
-		return fmt.Errorf("history of source %s: %w", j.plan.Inputs[place].Source.Name.Value, first)
-	}
-	j.log.Info("history applied", "source", j.plan.Inputs[place].Source.Name.Value, "rows", rows, "seconds", math.Round(time.Since(began).Seconds()*100)/100)
-	return nil
 }

@@ -43,7 +43,7 @@ type seam struct {
 	timetravel.Seam
 	dir, prefix string
 	named       map[string]map[string]snapshotFile // by source: the files that the snapshot stands for
-	left        *shelf.SnapshotWriter          // Seam.After; nil: none is begun
+	left        *shelf.SnapshotWriter              // Seam.After; nil: none is begun
 	unlock      func() error
 }
 
