@@ -1,12 +1,9 @@
 package features
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/timeseam/timeseam/features/aggregate"
 	"github.com/timeseam/timeseam/features/event"
@@ -19,7 +16,7 @@ type Events = aggregate.Events
 // Ask is questions to one key, see Store.Values.
 type Ask = aggregate.Ask
 
-// Store holds the runs of one view. As a table it keeps a run for every key; as
+// Store holds the runs of one view. As a table it keeps a run for every key (table.go); as
 // an arena it keeps one, for one key after the other. It belongs to one
 // goroutine. The table is for questions in any order of keys: memory for all of
 // them. The arena is for a driver that has sorted by key: the memory of the
@@ -31,7 +28,7 @@ type Store struct {
 
 	view    *PlannedView
 	symbols *event.Symbols
-	table   map[event.Hash]*aggregate.Run // nil: an arena
+	table   *table // nil: an arena
 	arena   *aggregate.Run
 	key     event.Hash
 	due     []event.Column // where questions that an arena has noted are answered; nil: it has none
@@ -45,7 +42,7 @@ type Store struct {
 // the keys and their events; Forget is the bound (I5).
 func NewTable(v *PlannedView) *Store {
 	s := newStore(v)
-	s.table = map[event.Hash]*aggregate.Run{}
+	s.table = newTable(s)
 	return s
 }
 
@@ -62,9 +59,15 @@ func NewArena(v *PlannedView) *Store {
 // newStore makes what table and arena have in common. nobody stays empty, so
 // that an unknown key is asked as any other and gets the same types (S15.1).
 func newStore(v *PlannedView) *Store {
-	s := &Store{view: v, symbols: event.NewSymbols()}
-	s.nobody = aggregate.NewRun(v.Layout, s.symbols, &s.Counts)
+	s := &Store{view: v}
+	s.begin()
 	return s
+}
+
+// begin begins symbols, which no run uses yet.
+func (s *Store) begin() {
+	s.symbols = event.NewSymbols()
+	s.nobody = aggregate.NewRun(s.view.Layout, s.symbols, &s.Counts)
 }
 
 // Symbols is what the text of events given to Apply is coded in, until Renew.
@@ -100,13 +103,7 @@ func (s *Store) Renew(answers []event.Column) {
 // question makes no run, so that asking cannot fill a table (I2, I5).
 func (s *Store) run(key event.Hash, make bool) *aggregate.Run {
 	if s.table != nil {
-		r := s.table[key]
-		if r == nil && make {
-			r = aggregate.NewRun(s.view.Layout, s.symbols, &s.Counts)
-			r.Share(s.nobody)
-			s.table[key] = r
-		}
-		return r
+		return s.table.run(key, make)
 	}
 	if s.key == key {
 		return s.arena
@@ -134,6 +131,9 @@ func (s *Store) Apply(key event.Hash, e Events, i, j int) {
 		s.Answer() // of the key itself some may be noted, which know nothing of these
 	}
 	s.run(key, true).Insert(e, i, j)
+	if s.table != nil {
+		s.table.grow(key)
+	}
 }
 
 // askedMost is how many questions an arena notes before it answers them: enough for
@@ -252,43 +252,21 @@ func (p *Plan) NewState() *State {
 // afterwards. Each event goes to its run by itself: the order within a batch is
 // as free as that of batches (I1).
 func (s *State) Apply(input int, b *event.Batch) {
-	b = s.plan.Inputs[input].Clean(b, &s.Counts)
-	for i, v := range s.plan.Views {
-		if v.Input != input {
-			continue
-		}
-		rows := v.Rows(b, &s.Counts)
-		s.stores[i].Intern(rows.Columns)
-		e := Events{Times: rows.Times, Columns: rows.Columns}
-		for r, key := range rows.Keys {
-			s.stores[i].Apply(key, e, r, r+1)
-		}
+	for _, t := range s.plan.Take(input, b, &s.Counts) {
+		s.ApplyTaken(&t, nil)
 	}
 }
 
 // Value answers a batch of the spine's columns: one column an output of the
-// plan. Nulls in keys and a missing instant are questions to nobody (S11.4,
-// S11.5), so that they cost no key. Answers keep the symbols of the stores
-// alive.
+// plan. Answers keep the symbols of the stores alive.
 func (s *State) Value(b *event.Batch) []event.Column {
 	q := s.plan.NewQueries(b, &s.Counts)
-	slots := make([][]event.Column, len(s.plan.Lookups))
-	for i, l := range s.plan.Lookups {
-		store, k := s.stores[l.View], l.Key
-		slots[i] = store.Answers(q.Len)
-		own := store.bring(q, l.View)
-		row := []int32{0}
-		for r := range q.Len {
-			row[0] = int32(r)
-			a := Ask{Times: q.Times[r : r+1], Rows: row}
-			if q.NoTime != nil && q.NoTime[r] || q.NoKey[k] != nil && q.NoKey[k][r] {
-				store.nobody.Values(a, slots[i])
-			} else if at := own.At(r, q.Keys[k][r]); at >= 0 {
-				store.ValueWith(q.Keys[k][r], a, at, slots[i])
-			} else {
-				store.Values(q.Keys[k][r], a, slots[i])
-			}
-		}
+	slots, rows := make([][]event.Column, len(s.plan.Lookups)), make([]int32, q.Len)
+	for r := range rows {
+		rows[r] = int32(r)
+	}
+	for i := range s.plan.Lookups {
+		slots[i] = s.Answer(i, q, rows)
 	}
 	return s.plan.Finish(q, slots, &s.Counts)
 }
@@ -300,9 +278,34 @@ func (s *Store) bring(q *Queries, view int) *OwnEvents {
 		return nil
 	}
 	own := q.Events[view]
-	s.Intern(own.Columns)
-	s.Own.Columns = own.Columns
+	s.Own.Columns = append([]event.Column{}, own.Columns...) // the queries' own may be asked of other states
+	s.Intern(s.Own.Columns)
 	return own
+}
+
+// Settle is Forget where nobody waits for it: no later Value asks of an instant before
+// at, and each run lets go when it has grown or is packed.
+func (s *State) Settle(at event.Time) {
+	for _, store := range s.stores {
+		store.table.settled = max(store.table.settled, at)
+	}
+}
+
+// Counted is what was noteworthy in the runs and outside.
+func (s *State) Counted() event.Counts {
+	n := s.Counts
+	for _, store := range s.stores {
+		n.Add(&store.Counts)
+	}
+	return n
+}
+
+// Hold keeps at most about so many bytes of runs ready between batches; the others are
+// packed, each until it is touched. It changes no value.
+func (s *State) Hold(bytes int) {
+	for _, store := range s.stores {
+		store.table.most = bytes / len(s.stores)
+	}
 }
 
 // Forget lets go of all that no query at an instant from at on can tell apart.
@@ -310,9 +313,7 @@ func (s *Store) bring(q *Queries, view int) *OwnEvents {
 // O(events held); how often that is worth its time the driver knows.
 func (s *State) Forget(at event.Time) {
 	for _, store := range s.stores {
-		for _, r := range store.table {
-			r.Forget(at)
-		}
+		store.table.forgetAll(at)
 	}
 }
 
@@ -327,14 +328,10 @@ func (s *State) Snapshot() []byte {
 	b := []byte(snapshotMagic)
 	b = append(b, s.plan.digest...)
 	for _, store := range s.stores {
-		keys := slices.SortedFunc(maps.Keys(store.table), func(a, b event.Hash) int {
-			return cmp.Or(cmp.Compare(a.Hi, b.Hi), cmp.Compare(a.Lo, b.Lo))
-		})
-		b = binary.AppendUvarint(b, uint64(len(keys)))
-		for _, k := range keys {
-			b = binary.BigEndian.AppendUint64(b, k.Hi)
-			b = binary.BigEndian.AppendUint64(b, k.Lo)
-			b = store.table[k].Snapshot(b)
+		b = binary.AppendUvarint(b, uint64(store.table.len()))
+		ready := store.table.byGroup()
+		for n := range event.KeyGroups {
+			b = store.table.snapshot(b, n, ready[n])
 		}
 	}
 	return b
@@ -369,7 +366,7 @@ func (p *Plan) Restore(b []byte) (*State, error) {
 			}
 			key := event.Hash{Hi: binary.BigEndian.Uint64(b), Lo: binary.BigEndian.Uint64(b[8:])}
 			var err error
-			if b, err = store.run(key, true).Restore(b[16:], store.symbols); err != nil {
+			if b, err = store.table.load(key, b[16:]); err != nil {
 				return nil, err
 			}
 		}

@@ -14,6 +14,7 @@
 //   - position: every offset of a range below it has been dealt with.
 //   - reading: ranges that are read together; each is a part, an event.Source of
 //     its own.
+//   - tail: partitions that are followed from an offset each, without an end.
 //   - poison: a record whose value no Decoder could read. A letter is such a record
 //     with its place and the reason, on its way to a DeadLetter.
 //
@@ -30,12 +31,13 @@
 //	    events (Reading.Held tells how much).
 //	K5  A record is a row, or is counted: without a value, or poison.
 //	K6  No password stands in an error, whatever a broker says.
-//	K7  A read ends: what may pass is asked again a bounded number of times.
+//	K7  A read of ranges ends: what may pass is asked again a bounded number of times.
+//	    A tail waits for it, and says so.
 //
 // Read connection.go (settings), cluster.go (asking, and asking again), fault.go
 // (errors as sentences), topic.go (what is there), offsets.go (where it begins and
 // ends, and where an instant lies), fetch.go (one answer of a partition), frames.go and
 // unpack.go (its batches), reading.go (ranges together), part.go (one of them, as a
-// source), own.go (Kafka's own columns), letter.go, letterfile.go and lettertopic.go
+// source), tail.go (partitions without an end), own.go (Kafka's own columns), letter.go, letterfile.go and lettertopic.go
 // (what is poison).
 package kafka

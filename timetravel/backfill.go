@@ -119,6 +119,38 @@ type Stage struct {
 // and all events of a key must be there before its first query is answered
 // (T1). Cancelling ctx ends it with ctx's error.
 func (b *Backfill) Run(ctx context.Context) (*Report, error) {
+	r, err := b.begin()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.do(ctx, []stage{{"spine", r.readSpine}, {"history", r.readHistory}, {"snapshot", r.leaveSnapshot}, {"censor", r.leaveCensored}, {"sample", r.sampleByLabel}, {"sweep", r.sweep}, {"write", r.write}}); err != nil {
+		return nil, err
+	}
+	r.report.Rows = int64(r.starts[len(r.starts)-1])
+	for i := range r.Plan.Labels {
+		r.report.Labels[i].Until = r.last[r.Plan.Labels[i].View]
+		r.countTouched(i)
+	}
+	return r.report, nil
+}
+
+// Leave reads everything and leaves what Seam says, and asks nothing: neither Spine
+// nor Sink need be there.
+func (b *Backfill) Leave(ctx context.Context) (*Report, error) {
+	r, err := b.begin()
+	if err != nil {
+		return nil, err
+	}
+	r.spine.first, r.spine.last = event.MaxTime, event.MinTime
+	r.asked = make([]asked, len(r.Plan.Queries.Keys))
+	if err := r.do(ctx, []stage{{"history", r.readHistory}, {"snapshot", r.leaveSnapshot}}); err != nil {
+		return nil, err
+	}
+	return r.report, nil
+}
+
+// begin makes a run ready.
+func (b *Backfill) begin() (*run, error) {
 	r := &run{Backfill: b, report: &Report{Events: make([]int64, len(b.Plan.Inputs)), Read: make([]event.Counts, len(b.Plan.Inputs)), Taken: make([]int64, len(b.Plan.Lookups)), Counts: make([]event.Counts, len(b.Plan.Lookups)), Labels: make([]LabelCount, len(b.Plan.Labels)), Splits: map[string]int64{}}}
 	if r.shelf = b.Shelf; r.shelf == nil {
 		r.shelf = shelf.New(0, nil)
@@ -127,28 +159,28 @@ func (b *Backfill) Run(ctx context.Context) (*Report, error) {
 		r.blockRows = outputRows
 	}
 	r.bits = min(max(bits.Len64(uint64(r.Events/partitionEvents)), 1), maxBits)
-	if err := r.Seam.fits(r); err != nil {
-		return nil, err
-	}
-	for _, stage := range []struct {
-		name string
-		do   func(context.Context) error
-	}{{"spine", r.readSpine}, {"history", r.readHistory}, {"snapshot", r.leaveSnapshot}, {"censor", r.leaveCensored}, {"sample", r.sampleByLabel}, {"sweep", r.sweep}, {"write", r.write}} {
-		if stage.name == "snapshot" && r.Seam == nil {
+	return r, r.Seam.fits(r)
+}
+
+// stage is a part of a run.
+type stage struct {
+	name string
+	do   func(context.Context) error
+}
+
+// do does one stage after the other.
+func (r *run) do(ctx context.Context, stages []stage) error {
+	for _, s := range stages {
+		if s.name == "snapshot" && r.Seam == nil {
 			continue
 		}
 		start := time.Now()
-		if err := stage.do(ctx); err != nil {
-			return nil, err
+		if err := s.do(ctx); err != nil {
+			return err
 		}
-		r.report.Stages = append(r.report.Stages, Stage{stage.name, time.Since(start)})
+		r.report.Stages = append(r.report.Stages, Stage{s.name, time.Since(start)})
 	}
-	r.report.Rows = int64(r.starts[len(r.starts)-1])
-	for i := range r.Plan.Labels {
-		r.report.Labels[i].Until = r.last[r.Plan.Labels[i].View]
-		r.countTouched(i)
-	}
-	return r.report, nil
+	return nil
 }
 
 // run is a Backfill on its way. Each stage fills the fields that the next ones

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/live"
 	"github.com/timeseam/timeseam/shelf"
 	"github.com/timeseam/timeseam/timetravel"
 )
@@ -44,7 +46,10 @@ func drivers() []driver {
 // states are the ways of a state alone.
 func states() []driver {
 	return []driver{
-		{"state fed in shuffled order, asked between", ofEventTime(func(tb testing.TB, s *spec) answers { return s.fed(tb, 2) })},
+		{"state fed in shuffled order, asked between", ofEventTime(func(tb testing.TB, s *spec) answers { return s.fed(tb, 2, math.MaxInt) })},
+		{"state that packs every run", ofEventTime(func(tb testing.TB, s *spec) answers { return s.fed(tb, 4, 0) })},
+		{"live engine of 3 shards", ofEventTime(func(tb testing.TB, s *spec) answers { return s.served(tb, 3) })},
+		{"state of what a run leaves", ofEventTime(func(tb testing.TB, s *spec) answers { return s.left(tb) })},
 		{"state restored from snapshots", ofEventTime(func(tb testing.TB, s *spec) answers { return s.restored(tb) })},
 		{"state that forgets", ofEventTime(func(tb testing.TB, s *spec) answers { return s.forgetting(tb) })},
 	}
@@ -246,10 +251,12 @@ func (s *spec) ask(p *features.Plan, st *features.State, b *event.Batch) [][]val
 }
 
 // fed answers from a state fed one event at a time in shuffled order, with
-// queries between, at past instants and those to come.
-func (s *spec) fed(tb testing.TB, seed uint64) answers {
+// queries between, at past instants and those to come. It keeps so many bytes of runs
+// ready.
+func (s *spec) fed(tb testing.TB, seed uint64, ready int) answers {
 	p := s.plan(tb)
 	st, rng := p.NewState(), rand.New(rand.NewPCG(seed, 9))
+	st.Hold(ready)
 	all := s.arrivals(p, seed)
 	for _, a := range all {
 		st.Apply(a.input, a.row)
@@ -273,6 +280,7 @@ func (s *spec) restored(tb testing.TB) answers {
 		st.Apply(a.input, a.row)
 	}
 	other := p.NewState()
+	other.Hold(0)
 	for _, a := range s.arrivals(p, 4) {
 		other.Apply(a.input, a.row)
 	}
@@ -338,4 +346,72 @@ func compareTimes(a, b event.Time) int {
 // String names the feed in messages.
 func (f feed) String() string {
 	return fmt.Sprintf("%d workers, batches of %d, %d parts, seed %d", f.workers, f.batch, f.parts, f.seed)
+}
+
+// served answers from a live engine of some shards that was fed in shuffled order and
+// keeps no run ready, in batches of all sizes.
+func (s *spec) served(tb testing.TB, shards int) answers {
+	p := s.plan(tb)
+	e := live.NewEngine(p, live.Options{Shards: shards, Ready: 1, Reach: 1 << 62})
+	for _, a := range s.arrivals(p, 6) {
+		e.Apply(&live.Batch{Input: a.input, Rows: a.row})
+	}
+	b := s.spineBatch(p)
+	times := p.NewQueries(b, new(event.Counts)).NoTime
+	answer, err := e.Ask(b)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	rows := rowsOf(&event.Batch{Len: b.Len, Columns: answer.Columns})
+	for r, none := range times { // a row without an instant is of none in a training set, and of now online
+		for c := range rows[r] {
+			if none {
+				rows[r][c] = nil
+			}
+		}
+	}
+	return answersOf(p, rows)
+}
+
+// loading takes what a run leaves into a state.
+type loading struct {
+	plan *features.Plan
+	to   *features.State
+}
+
+// Add takes a section.
+func (l *loading) Add(view, _, _ int, b []byte) error {
+	var own []byte // which begins at a multiple of eight
+	shelf.Reserve(&own, len(b))
+	h, err := shelf.UnpackHeld(append(own, b...), l.plan.Views[view].Layout.Columns)
+	if err != nil {
+		return err
+	}
+	return l.to.Load(view, h.Keys, h.Ends, h.Bases, features.Events{Times: h.Times, Columns: h.Columns})
+}
+
+// left answers from a state that begins with what a bounded run leaves at the first
+// question.
+func (s *spec) left(tb testing.TB) answers {
+	p := s.plan(tb)
+	at := s.spine.schema.Index(s.definition.TrainingSets[0].Spine.EventTimestamp.Value)
+	first := event.MaxTime
+	for _, row := range s.spine.rows {
+		if t, ok := row[at].(event.Time); ok {
+			first = min(first, t)
+		}
+	}
+	l := &loading{p, p.NewState()}
+	l.to.Hold(0)
+	b := &timetravel.Backfill{Plan: p, Visibility: s.visibility(), Workers: 2, Events: 10_000_000, Shelf: feed{spill: true}.shelf(),
+		Seam: &timetravel.Seam{Interval: event.Span{From: first, To: first}, After: l, Whole: true},
+		History: func(in features.Input, _ event.Span) ([]event.Source, error) {
+			rows := s.sources[in.Source.Name.Value].columns(in.Columns, 3)
+			return []event.Source{&inMemory{in.Columns, rows[:len(rows)/2], 7}, &inMemory{in.Columns, rows[len(rows)/2:], 5}}, nil
+		}}
+	defer b.Shelf.Close()
+	if _, err := b.Leave(context.Background()); err != nil {
+		tb.Fatalf("spec %s: %v", s.name, err)
+	}
+	return answersOf(p, s.ask(p, l.to, s.spineBatch(p)))
 }

@@ -25,8 +25,16 @@ type Seam struct {
 	Views  []SeamView
 	// After takes what the run leaves at the interval's end, and Left says of it what
 	// Views says of Before. The caller commits it, once all else has come to its end.
-	After *shelf.SnapshotWriter
+	After Taker
 	Left  []SeamView
+	// Whole: versions of dimensions are left too, for who will read none again.
+	Whole bool
+}
+
+// Taker takes sections of what a run leaves, in the order of views and numbers, each
+// packed by shelf.Held; it keeps nothing of b.
+type Taker interface {
+	Add(view, number, rows int, b []byte) error
 }
 
 // SeamView is what a snapshot says of a view: its place in the plan is the number of
@@ -68,9 +76,9 @@ func (s *Seam) outOfType() (n int64) {
 	return n
 }
 
-// seamed reports whether a snapshot stands for events of a view.
+// seamed reports whether what a run leaves, or begins with, holds events of a view.
 func (r *run) seamed(view int) bool {
-	return r.Seam != nil && r.Plan.Inputs[r.Plan.Views[view].Input].Source.Dimension == nil
+	return r.Seam != nil && (r.Seam.Whole || r.Plan.Inputs[r.Plan.Views[view].Input].Source.Dimension == nil)
 }
 
 // begins reports whether a view's events are partly those of a snapshot.

@@ -243,7 +243,7 @@ func (c *chain) same(t *testing.T, seed uint64, i int, seam *timetravel.Seam, wa
 		return false
 	}
 	if err == nil {
-		err = seam.After.Commit(nil)
+		err = seam.After.(*shelf.SnapshotWriter).Commit(nil)
 	}
 	if err != nil {
 		t.Fatalf("seed %d: interval %d of %v: %v\n%s", seed, i, c.cuts, err, c.text)
@@ -291,7 +291,7 @@ func TestSeamStrict(t *testing.T) {
 	if err := run(first, true); err != nil {
 		t.Fatal(err)
 	}
-	if err := first.After.Commit(nil); err != nil {
+	if err := first.After.(*shelf.SnapshotWriter).Commit(nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, bad := range []int64{0, 3} {
@@ -318,7 +318,7 @@ func TestSeamFits(t *testing.T) {
 	if _, _, err := c.run(t, 0, first, plainFeed); err != nil {
 		t.Fatal(err)
 	}
-	if err := first.After.Commit(nil); err != nil {
+	if err := first.After.(*shelf.SnapshotWriter).Commit(nil); err != nil {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func([]timetravel.SeamView) []timetravel.SeamView{

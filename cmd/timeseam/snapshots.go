@@ -43,6 +43,7 @@ type seam struct {
 	timetravel.Seam
 	dir, prefix string
 	named       map[string]map[string]snapshotFile // by source: the files that the snapshot stands for
+	left        *shelf.SnapshotWriter              // Seam.After; nil: none is begun
 	unlock      func() error
 }
 
@@ -238,9 +239,10 @@ func (s *seam) leave() error {
 		return fmt.Errorf("--%s %s: %w", snapshotsFlag, s.dir, err)
 	}
 	s.unlock = unlock
-	if s.After, err = shelf.CreateSnapshot(to); err != nil {
+	if s.left, err = shelf.CreateSnapshot(to); err != nil {
 		return fmt.Errorf("--%s %s: %w", snapshotsFlag, s.dir, err)
 	}
+	s.After = s.left
 	return nil
 }
 
@@ -257,7 +259,7 @@ func (s *seam) commit(plan *features.Plan, in *inputs) error {
 	if err != nil {
 		return err
 	}
-	if err := s.After.Commit(text); err != nil {
+	if err := s.left.Commit(text); err != nil {
 		return err
 	}
 	return s.sweepOut()
@@ -335,8 +337,8 @@ func (s *seam) Close() error {
 	if s.Before != nil {
 		errs = append(errs, s.Before.Close())
 	}
-	if s.After != nil {
-		errs = append(errs, s.After.Close())
+	if s.left != nil {
+		errs = append(errs, s.left.Close())
 	}
 	return errors.Join(append(errs, s.unlock())...)
 }

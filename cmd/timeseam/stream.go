@@ -197,8 +197,17 @@ func (s stops) Unwrap() error { return s.error }
 // reading makes ready to read the ranges of a join into the columns that a copy reads,
 // and what is wanted of Kafka's own behind them. order is where each stands in the batches.
 func (s *stream) reading(ctx context.Context, reads event.Schema, j *joined) (r *kafka.Reading, order []int, err error) {
-	var w kafka.Want
-	wanted := append(reads[:len(reads):len(reads)], j.kafkaOwn()...)
+	w, order, err := s.want(ctx, append(reads[:len(reads):len(reads)], j.kafkaOwn()...), j.ignored)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err = s.topic.Reading(w, j.ranges)
+	return r, order, err
+}
+
+// want is what is made of records: parts of their values, and of Kafka's own.
+// ignored: another reading of the same records tells what is poison.
+func (s *stream) want(ctx context.Context, wanted event.Schema, ignored bool) (w kafka.Want, order []int, err error) {
 	for _, f := range wanted {
 		if kafka.Own().Index(f.Name) < 0 {
 			w.Fields = append(w.Fields, f)
@@ -215,7 +224,7 @@ func (s *stream) reading(ctx context.Context, reads event.Schema, j *joined) (r 
 	}
 	if s.source.Stream.Format.Value != "none" {
 		if _, err := payload.New(ctx, s.options, w.Fields); err != nil {
-			return nil, nil, fmt.Errorf("topic %s: %w", s.topic.Name, err)
+			return w, nil, fmt.Errorf("topic %s: %w", s.topic.Name, err)
 		}
 		w.Decoder = func() kafka.Decoder {
 			d, err := payload.New(ctx, s.options, w.Fields)
@@ -227,12 +236,11 @@ func (s *stream) reading(ctx context.Context, reads event.Schema, j *joined) (r 
 	}
 	if w.DeadLetter = s.letters; w.DeadLetter != nil {
 		w.MaxPoison = cmp.Or(s.source.Stream.MaxPoison, int64(1)<<62)
-		if j.ignored {
+		if ignored {
 			w.DeadLetter = forgetful{}
 		}
 	}
-	r, err = s.topic.Reading(w, j.ranges)
-	return r, order, err
+	return w, order, nil
 }
 
 // stamp is a record's own timestamp.

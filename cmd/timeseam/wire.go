@@ -130,6 +130,18 @@ func (in *inputs) catalog() features.Catalog {
 // compile plans a training set of a definition whose tables must all be there.
 func (in *inputs) compile(set string) (*features.Plan, error) {
 	plan, err := features.Compile(in.def, in.catalog(), set)
+	if plan, err = in.opened(plan, err); err != nil {
+		return nil, err
+	}
+	if s := plan.Queries.Source; s != nil {
+		return plan, in.missing["source "+s.Name.Value]
+	}
+	return plan, in.missing["training set "+set]
+}
+
+// opened is a plan, or why there is none: what it reads could not be opened, or is not
+// what the definition says.
+func (in *inputs) opened(plan *features.Plan, err error) (*features.Plan, error) {
 	if err != nil {
 		// A table that is not there makes faults of its own: it alone is told.
 		if missing := in.missingTables(); len(missing) > 0 {
@@ -152,10 +164,12 @@ func (in *inputs) compile(set string) (*features.Plan, error) {
 			return nil, event.Faults{*f}
 		}
 	}
-	if s := plan.Queries.Source; s != nil {
-		return plan, in.missing["source "+s.Name.Value]
-	}
-	return plan, in.missing["training set "+set]
+	return plan, nil
+}
+
+// compileService compiles a service as it is asked online.
+func (in *inputs) compileService(name string) (*features.Plan, error) {
+	return in.opened(features.CompileService(in.def, in.catalog(), name))
 }
 
 // missingTables are the errors of the tables that could not be opened, histories

@@ -221,6 +221,24 @@ func Make(t Type) Column {
 	return c
 }
 
+// Shares reports whether the column has texts, whose dictionary may be somebody's who
+// adds to it.
+func (c *Column) Shares() bool {
+	switch c.Type.Kind {
+	case String, Bytes:
+		return true
+	case List, Map:
+		return c.Elem.Shares()
+	case Struct:
+		for i := range c.Fields {
+			if c.Fields[i].Shares() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Like returns an empty column of c's type whose texts speak c's dictionaries, so
 // that appending from c copies codes. The result is for Append from c and its
 // like; its texts must not be added to.

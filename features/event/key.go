@@ -6,6 +6,16 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
+// KeyGroups is how many groups keys fall into, for good: what belongs to a group, in
+// files too, belongs to it on every machine.
+const KeyGroups = 1 << keyGroupBits
+
+const keyGroupBits = 10
+
+// KeyGroup is the group of a key. Keys in order of their hashes are in order of their
+// groups.
+func KeyGroup(k Hash) int { return int(k.Hi >> (64 - keyGroupBits)) }
+
 // Keys hashes the key that each of n rows has in the given columns, one, several
 // or none, into dst. Rows with a null in any of them get the zero Hash and true
 // in null, which is nil where no row has one. Equal values have equal hashes

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/live"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// followed starts a daemon over the history and the topic of a seam, and returns it
+// once it has caught up.
+func (s *seamed) followed(t *testing.T, history []entry, source string, until string) *followJob {
+	t.Helper()
+	s.run(t, history, source, "validate") // which writes the definition
+	j := &followJob{spec: filepath.Join(s.dir, "s.yaml"), shards: 2, memory: 1 << 30, reach: 240 * 365 * 24 * time.Hour, log: slog.New(slog.DiscardHandler)}
+	if until != "" {
+		at, err := event.ParseTime(until)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j.complete = &at
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var wait sync.WaitGroup
+	t.Cleanup(func() { stop(); wait.Wait(); j.close() })
+	if err := j.start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	wait.Go(func() {
+		if err := j.driver.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	for !j.driver.Caught() {
+		time.Sleep(time.Millisecond)
+	}
+	return j
+}
+
+// spent asks the daemon for all features of accounts at an instant.
+func spent(t *testing.T, j *followJob, at event.Time, accounts ...string) [][]string {
+	t.Helper()
+	b := emptyBatch(j.plan.Queries.Columns)
+	for _, a := range accounts {
+		for c := range b.Columns {
+			if b.Columns[c].Type.Text() {
+				b.Columns[c].AppendText([]byte(a))
+			} else {
+				b.Columns[c].AppendInt(int64(at))
+			}
+		}
+		b.Len++
+	}
+	answer, err := j.engine.Ask(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cellsOf(t, j.plan.Outputs, answer.Columns)
+}
+
+// cellsOf is values as the files of a training set have them.
+func cellsOf(t *testing.T, schema event.Schema, columns []event.Column) (rows [][]string) {
+	t.Helper()
+	for i := range columns[0].Len() {
+		var row []string
+		for c := range schema {
+			row = append(row, valueText(&columns[c], i))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// TestFollow has a daemon go on from a history to a topic by every kind of cut: what it
+// answers is what a training set says, and goes on being that when more is written.
+func TestFollow(t *testing.T) {
+	for _, c := range []struct{ name, source, until string }{
+		{"by offset", seamedOffsets, ""}, {"by id", seamedByID, "2026-01-01T08:00:00Z"}, {"by event time", seamedByTime, "2026-01-01T08:00:00Z"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSeamed(t)
+			history := slices.Clone(s.events[:50])
+			if c.name == "by event time" {
+				history = slices.DeleteFunc(slices.Clone(s.events), func(e entry) bool { return e.at >= s.begin.Add(8*time.Hour).UnixMicro() })
+			}
+			j := s.followed(t, history, c.source, c.until)
+			made := filepath.Join(t.TempDir(), "out.csv")
+			args := []string{"backfill", "-o", made, "--progress", "none"}
+			if c.until != "" {
+				args = append(args, "--complete-until", c.until)
+			}
+			if _, errs, code := s.run(t, history, c.source, args...); code != 0 {
+				t.Fatal(errs)
+			}
+			text, err := os.ReadFile(made)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+			for i, account := range []string{"a", "b"} {
+				at := event.Time(s.begin.Add(time.Duration(11+i) * time.Hour).UnixMicro())
+				got := strings.Join(spent(t, j, at, account)[0], ",")
+				if !strings.HasSuffix(lines[i+1], ","+got) {
+					t.Errorf("account %s: the daemon says %s, the training set %s", account, got, lines[i+1])
+				}
+			}
+			client, err := kgo.NewClient(kgo.SeedBrokers(s.brokers...), kgo.DefaultProduceTopic("tx"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			at := s.begin.Add(20 * time.Hour)
+			before := spent(t, j, event.Time(at.UnixMicro()), "a")[0]
+			e := entry{id: 999, account: "a", amount: 1, at: at.Add(-time.Minute).UnixMicro(), written: at.UnixMilli()}
+			r, err := client.ProduceSync(t.Context(), &kgo.Record{Partition: 0, Value: []byte(e.json("")), Timestamp: at}).First()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := j.engine.Wait(t.Context(), live.Positions{"tx": {0: r.Offset + 1}}); err != nil {
+				t.Fatal(err)
+			}
+			if after := spent(t, j, event.Time(at.UnixMicro()), "a")[0]; slices.Equal(before, after) {
+				t.Errorf("an event changed nothing: %v", after)
+			}
+		})
+	}
+}

@@ -1,0 +1,92 @@
+package features
+
+import "github.com/timeseam/timeseam/features/event"
+
+// Taken is what a view takes of a batch of its input.
+type Taken struct {
+	View int // place in Plan.Views
+	Rows
+}
+
+// Take is what each view of an input takes of a batch of its columns: the part of
+// applying that no state is needed for, so that who has several states, each of some
+// keys, does it once. The vectors may be the batch's own.
+func (p *Plan) Take(input int, b *event.Batch, n *event.Counts) (all []Taken) {
+	b = p.Inputs[input].Clean(b, n)
+	for i, v := range p.Views {
+		if v.Input == input {
+			all = append(all, Taken{i, v.Rows(b, n)})
+		}
+	}
+	return all
+}
+
+// ApplyTaken takes some rows of what a view takes into the state, in rising order;
+// nil: all of them.
+func (s *State) ApplyTaken(t *Taken, rows []int32) {
+	if rows != nil && len(rows) == 0 {
+		return
+	}
+	some := selection{n: len(t.Keys), rows: rows}
+	keys, store := pick(&some, t.Keys), s.stores[t.View]
+	e := Events{Times: pick(&some, t.Times), Columns: some.batch(&event.Batch{Len: len(t.Keys), Columns: t.Columns}).Columns}
+	if rows == nil {
+		e.Columns = append([]event.Column{}, e.Columns...) // Intern puts others into their places
+	}
+	store.Intern(e.Columns)
+	for r, key := range keys {
+		store.Apply(key, e, r, r+1)
+	}
+	store.table.settle()
+}
+
+// Load takes what is left of keys of a view: of key k the bytes that Leave appended, if
+// any, and rows [ends[k-1], ends[k]) of e, behind them. No key was there before.
+func (s *State) Load(view int, keys []event.Hash, ends []uint32, bases [][]byte, e Events) error {
+	store, from := s.stores[view], 0
+	e.Columns = append([]event.Column{}, e.Columns...)
+	store.Intern(e.Columns)
+	for k, key := range keys {
+		if bases != nil && len(bases[k]) > 0 {
+			if err := store.Resume(key, bases[k]); err != nil {
+				return err
+			}
+		}
+		if to := int(ends[k]); from < to {
+			store.Apply(key, e, from, to)
+			from = to
+		}
+		if k%loadEvery == loadEvery-1 {
+			store.table.settle()
+		}
+	}
+	store.table.settle()
+	return nil
+}
+
+// loadEvery is after how many keys those before are packed, if there is no room.
+const loadEvery = 64
+
+// Answer answers some of the queries for one lookup, given by their rows: a column a
+// slot, with a row for each of these in their order. Nulls in keys and a missing
+// instant are questions to nobody (S11.4, S11.5), so that they cost no key. Answers
+// keep the symbols of the store alive.
+func (s *State) Answer(lookup int, q *Queries, rows []int32) []event.Column {
+	l := s.plan.Lookups[lookup]
+	store, k := s.stores[l.View], l.Key
+	out := store.Answers(len(rows))
+	own, place := store.bring(q, l.View), []int32{0}
+	for i, r := range rows {
+		place[0] = int32(i)
+		a, key := Ask{Times: q.Times[r : r+1], Rows: place}, q.Keys[k][r]
+		if q.NoTime != nil && q.NoTime[r] || q.NoKey[k] != nil && q.NoKey[k][r] {
+			store.nobody.Values(a, out)
+		} else if at := own.At(int(r), key); at >= 0 {
+			store.ValueWith(key, a, at, out)
+		} else {
+			store.Values(key, a, out)
+		}
+	}
+	store.table.settle()
+	return out
+}

@@ -1,0 +1,249 @@
+package live
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/timeseam/timeseam/features"
+	"github.com/timeseam/timeseam/features/event"
+)
+
+// Options say how an Engine works; no value depends on them.
+type Options struct {
+	Shards int           // how many goroutines may apply beside each other; 0: one
+	Ready  int           // bytes of runs that stand ready, of all shards, about; 0: no bound
+	Reach  time.Duration // how far into the past questions may ask
+	Now    func() time.Time
+}
+
+// Engine is the state of a plan, in shards. Apply is for one goroutine at a time, all
+// else for any number beside it.
+type Engine struct {
+	plan   *features.Plan
+	now    func() time.Time
+	reach  time.Duration
+	shards []*shard
+
+	mu        sync.RWMutex // held for writing while a batch is applied (L1)
+	epoch     uint64
+	positions Positions
+	counts    event.Counts
+	advanced  chan struct{} // closed, and another in its place, when the epoch changes
+
+	clock sync.Mutex
+	last  event.Time // the greatest instant of a question without one
+	kept  event.Time // no question may be of an instant before
+}
+
+// shard is the state of some key groups, which lie beside each other. mu is for
+// questions: while a batch is applied there are none.
+type shard struct {
+	mu    sync.Mutex
+	state *features.State
+	rows  []int32 // scratch of Apply: the rows of a batch that are the shard's
+}
+
+// Positions are, by source and partition, the offsets below which all is applied.
+type Positions map[string]map[int32]int64
+
+// Clone is a copy that nobody else has.
+func (p Positions) Clone() Positions {
+	c := make(Positions, len(p))
+	for source, of := range p {
+		c[source] = maps.Clone(of)
+	}
+	return c
+}
+
+// Reached reports whether all of these positions are reached in p.
+func (p Positions) Reached(these Positions) bool {
+	for source, of := range these {
+		for partition, offset := range of {
+			if p[source][partition] < offset {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// NewEngine returns an engine that has seen nothing.
+func NewEngine(plan *features.Plan, o Options) *Engine {
+	e := &Engine{plan: plan, now: o.Now, reach: o.Reach, positions: Positions{}, advanced: make(chan struct{}), last: event.MinTime, kept: event.MinTime}
+	if e.now == nil {
+		e.now = time.Now
+	}
+	n := max(o.Shards, 1)
+	for range n {
+		s := &shard{state: plan.NewState()}
+		if o.Ready > 0 {
+			s.state.Hold(o.Ready / n)
+		}
+		e.shards = append(e.shards, s)
+	}
+	return e
+}
+
+// Plan is what the engine answers.
+func (e *Engine) Plan() *features.Plan { return e.plan }
+
+// shardOf is the place of the shard that has a key. Each has groups beside each other,
+// so that what is saved by group can be taken up by any number of them.
+func (e *Engine) shardOf(key event.Hash) int {
+	return event.KeyGroup(key) * len(e.shards) / event.KeyGroups
+}
+
+// Batch is rows of an input, and where a reader of theirs stands when they are applied.
+type Batch struct {
+	Input int // place in Plan.Inputs
+	Rows  *event.Batch
+	// Source and Partition are whose records the rows were, and Next the offset behind
+	// the last of them; rows of a history have no source.
+	Source    string
+	Partition int32
+	Next      int64
+}
+
+// Load takes what is left of keys of a view, as features.State.Load does, before
+// anything was applied of them. Keys come in the order of their hashes.
+func (e *Engine) Load(view int, keys []event.Hash, ends []uint32, bases [][]byte, rows features.Events) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for k := 0; k < len(keys); {
+		shard, to := e.shardOf(keys[k]), k+1
+		for to < len(keys) && e.shardOf(keys[to]) == shard {
+			to++
+		}
+		some, first := ends[k:to], uint32(0)
+		if k > 0 {
+			first = ends[k-1]
+		}
+		if first > 0 || to < len(keys) {
+			some = slices.Clone(some)
+			for i := range some {
+				some[i] -= first
+			}
+		}
+		part := features.Events{Times: rows.Times[first:ends[to-1]]}
+		for i := range rows.Columns {
+			part.Columns = append(part.Columns, rows.Columns[i].Slice(int(first), int(ends[to-1])))
+		}
+		var left [][]byte
+		if bases != nil {
+			left = bases[k:to]
+		}
+		if err := e.shards[shard].state.Load(view, keys[k:to], some, left, part); err != nil {
+			return err
+		}
+		k = to
+	}
+	return nil
+}
+
+// beside is how many rows are worth a goroutine of each shard.
+const beside = 256
+
+// Apply applies a batch, to be seen by questions whole or not at all. Nothing of it is
+// kept: its vectors may be used again.
+func (e *Engine) Apply(b *Batch) {
+	var counts event.Counts
+	var taken []features.Taken
+	if b.Rows != nil && b.Rows.Len > 0 {
+		taken = e.plan.Take(b.Input, b.Rows, &counts)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.counts.Add(&counts)
+	for i := range taken {
+		e.spread(&taken[i])
+	}
+	e.epoch++
+	if b.Source != "" {
+		of := e.positions[b.Source]
+		if of == nil {
+			of = map[int32]int64{}
+			e.positions[b.Source] = of
+		}
+		of[b.Partition] = b.Next
+	}
+	close(e.advanced)
+	e.advanced = make(chan struct{})
+}
+
+// spread applies what a view takes, each row in the shard that has its key.
+func (e *Engine) spread(t *features.Taken) {
+	if len(e.shards) == 1 {
+		e.shards[0].state.ApplyTaken(t, nil)
+		return
+	}
+	for _, s := range e.shards {
+		s.rows = s.rows[:0]
+	}
+	for r, key := range t.Keys {
+		s := e.shards[e.shardOf(key)]
+		s.rows = append(s.rows, int32(r))
+	}
+	if len(t.Keys) < beside {
+		for _, s := range e.shards {
+			s.state.ApplyTaken(t, s.rows)
+		}
+		return
+	}
+	for i := range t.Columns {
+		if t.Columns[i].Dict != nil {
+			t.Columns[i].Dict.Hashes() // once, and not by each shard
+		}
+	}
+	var wait sync.WaitGroup
+	for _, s := range e.shards {
+		wait.Go(func() { s.state.ApplyTaken(t, s.rows) })
+	}
+	wait.Wait()
+}
+
+// Forget lets go, in time, of what no question from Kept on can tell. The driver calls
+// it now and then.
+func (e *Engine) Forget() {
+	kept := e.instant().Earlier(e.reach.Microseconds())
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if kept > e.kept {
+		e.kept = kept
+		for _, s := range e.shards {
+			s.state.Settle(kept)
+		}
+	}
+}
+
+// instant is that of a question which names none: the wall clock's, which may be set
+// back, while what is known at an instant may not be forgotten again (L4).
+func (e *Engine) instant() event.Time {
+	e.clock.Lock()
+	defer e.clock.Unlock()
+	e.last = max(e.last, event.Time(e.now().UnixMicro()))
+	return e.last
+}
+
+// Status is where an engine stands.
+type Status struct {
+	Epoch     uint64
+	Positions Positions
+	Kept      event.Time // no question may be of an instant before
+	Counts    event.Counts
+}
+
+// Status tells where the engine stands between two batches.
+func (e *Engine) Status() Status {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	s := Status{Epoch: e.epoch, Positions: e.positions.Clone(), Kept: e.kept, Counts: e.counts}
+	for _, shard := range e.shards {
+		shard.mu.Lock()
+		counts := shard.state.Counted()
+		shard.mu.Unlock()
+		s.Counts.Add(&counts)
+	}
+	return s
+}
