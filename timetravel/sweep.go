@@ -249,6 +249,7 @@ func (s *sweeper) partition(ctx context.Context, p int) ([]event.Column, error) 
 	chunks = append(chunks, read...)
 	s.groupEvents(chunks)
 	s.orderEvents(chunks)
+	s.leaveNewest(chunks)
 	s.collect(chunks)
 	if err := s.overlap(); err != nil {
 		return nil, err
