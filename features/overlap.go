@@ -97,3 +97,7 @@ func (v *PlannedView) keyText(e Events, i int) string {
 	}
 	return strings.Join(parts, ", ")
 }
+
+// Ends reports whether versions say themselves until when they hold, so that they may
+// overlap.
+func (v *PlannedView) Ends() bool { return v.ends != nil }

@@ -14,6 +14,7 @@ import (
 // copies (timetravel does, by partition).
 type Rows struct {
 	Keys    []event.Hash
+	Coded   []uint32 // nil: Keys are of the rows; else of row i it is Keys[Coded[i]]. Only Take gives it
 	Times   []event.Time
 	Arrived []event.Time   // nil: the plan does not ask
 	Columns []event.Column // the run's columns; text in the batch's dictionaries
@@ -33,10 +34,18 @@ type Rows struct {
 func (v *PlannedView) Rows(b *event.Batch, n *event.Counts) Rows {
 	var r Rows
 	v.Take(b, n, &r)
+	if r.Coded != nil {
+		keys := make([]event.Hash, len(r.Coded))
+		for i, code := range r.Coded {
+			keys[i] = r.Keys[code]
+		}
+		r.Keys, r.Coded = keys, nil
+	}
 	return r
 }
 
-// Take is Rows for who goes through many batches: vectors of *r are used again.
+// Take is Rows for who goes through many batches: vectors of *r are used again, and
+// keys that are one column of text are left in its dictionary.
 func (v *PlannedView) Take(b *event.Batch, n *event.Counts, r *Rows) {
 	if v.where != nil {
 		passed := newSelection(b.Len)
@@ -46,15 +55,24 @@ func (v *PlannedView) Take(b *event.Batch, n *event.Counts, r *Rows) {
 	taken := newSelection(b.Len)
 	at := v.time.Eval(b, n)
 	n[event.NoTime] += taken.dropNulls(at.Null)
-	var null []bool
-	r.hashes, null = event.Keys(evaluate(v.keys, b, n), b.Len, r.hashes)
-	n[event.NoKey] += taken.dropNulls(null)
+	keys, coded := evaluate(v.keys, b, n), []uint32(nil)
+	if len(keys) == 1 && keys[0].Type.Text() && keys[0].Null == nil && b.Len > 0 {
+		coded = keys[0].Codes
+	} else {
+		var null []bool
+		r.hashes, null = event.Keys(keys, b.Len, r.hashes)
+		n[event.NoKey] += taken.dropNulls(null)
+	}
 	var arrived event.Column
 	if v.arrival != nil {
 		arrived = v.arrival.Eval(b, n)
 		n[event.NoArrival] += taken.dropNulls(arrived.Null)
 	}
-	r.Keys = pick(taken, r.hashes)
+	if r.Coded = pick(taken, coded); coded != nil {
+		r.Keys = keys[0].Dict.Hashes()
+	} else {
+		r.Keys = pick(taken, r.hashes)
+	}
 	r.Times = resized(r.Times, taken.len())
 	for i, t := range pick(taken, at.Ints) {
 		r.Times[i] = event.Time(t)
@@ -76,6 +94,14 @@ func (v *PlannedView) Take(b *event.Batch, n *event.Counts, r *Rows) {
 		c := &r.Columns[i]
 		r.Timed[i] = c.Type.Kind == event.Timestamp && c.Null == nil && len(c.Ints) > 0 && &c.Ints[0] == &at.Ints[0]
 	}
+}
+
+// Key is the key of row i.
+func (r *Rows) Key(i int) event.Hash {
+	if r.Coded != nil {
+		return r.Keys[r.Coded[i]]
+	}
+	return r.Keys[i]
 }
 
 // resized is a vector of n values, in the memory of v if that has room.

@@ -1,6 +1,7 @@
 package features
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/timeseam/timeseam/features/event"
@@ -122,6 +123,50 @@ func TestTimedColumns(t *testing.T) {
 		}
 		if want := map[bool]int{false: 1, true: 0}[null]; timed != want {
 			t.Errorf("with a null %v: %d columns are the time, want %d", null, timed, want)
+		}
+	}
+}
+
+// TestTakeLeavesKeysInTheirDictionary has Take and Rows give one key for every row,
+// whether some have none, and whether some are left out.
+func TestTakeLeavesKeysInTheirDictionary(t *testing.T) {
+	p, wrong := compileShop(t, "", "s: sum(amount)", "x: at", shopCatalog())
+	if wrong != "" {
+		t.Fatal(wrong)
+	}
+	for _, lacks := range []string{"", "account_id", "at_time"} {
+		b := &event.Batch{Len: 5}
+		for _, f := range p.Inputs[0].Columns {
+			col := event.Make(f.Type)
+			for i, text := range []string{"a", "b", "a", "c", "b"} {
+				switch {
+				case i == 1 && f.Name == lacks:
+					col.AppendNull()
+				case f.Type.Kind == event.String:
+					col.AppendText([]byte(text))
+				case f.Type.Kind == event.Double:
+					col.AppendFloat(1)
+				default:
+					col.AppendInt(int64(i))
+				}
+			}
+			b.Columns = append(b.Columns, col)
+		}
+		var n, m event.Counts
+		var taken Rows
+		p.Views[0].Take(b, &n, &taken)
+		rows := p.Views[0].Rows(b, &m)
+		if coded := taken.Coded != nil; coded == (lacks == "account_id") || rows.Coded != nil || n != m {
+			t.Errorf("without %q: coded %v and %v, counts %v and %v", lacks, coded, rows.Coded, n, m)
+		}
+		want := []string{"a", "b", "a", "c", "b"}
+		if lacks != "" {
+			want = slices.Delete(want, 1, 2)
+		}
+		for i, text := range want {
+			if key := event.HashBytes([]byte(text)); taken.Key(i) != key || rows.Key(i) != key || len(rows.Keys) != len(want) {
+				t.Errorf("without %q: row %d has the keys %v and %v, want that of %s", lacks, i, taken.Key(i), rows.Key(i), text)
+			}
 		}
 	}
 }

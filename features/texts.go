@@ -72,37 +72,44 @@ func (s *Store) own(c *event.Column, own []*event.Column) []*event.Column {
 // together is how many texts are looked up before they are used.
 const together = 256
 
-// take recodes a column of answers. Texts of a history lie anywhere: some are looked
-// at before they are used, so that memory brings many of them at a time.
+// take recodes a column of answers. Texts of a history lie anywhere: where some are is
+// found out first, then all of these are looked at, and then they are used, so that
+// memory brings many of them at a time.
 func (s *Store) take(c *event.Column) {
+	var texts [together][]byte
 	for from := 0; from < len(c.Codes); from += together {
-		to := min(from+together, len(c.Codes))
-		for k, code := range c.Codes[from:to] {
+		codes := c.Codes[from:min(from+together, len(c.Codes))]
+		far := false
+		for k, code := range codes {
 			if int(code) >= len(s.known) && !c.IsNull(from+k) {
-				if text := s.symbols.At(code); len(text) > 0 {
-					s.seen ^= text[0]
-				}
+				texts[k], far = s.symbols.At(code), true
+			} else {
+				texts[k] = nil
 			}
 		}
-		for r := from; r < to; r++ {
-			s.takeRow(c, r)
+		for k := 0; far && k < len(codes); k++ {
+			if len(texts[k]) > 0 {
+				s.seen ^= texts[k][0]
+			}
+		}
+		for k, code := range codes {
+			switch {
+			case c.IsNull(from + k):
+			case int(code) < len(s.known):
+				codes[k] = s.takeKnown(code)
+			default:
+				codes[k] = s.texts.Intern(texts[k], event.HashBytes(texts[k]))
+			}
 		}
 	}
 }
 
-// takeRow recodes one answer; of the symbols' own codes each is looked up once.
-func (s *Store) takeRow(c *event.Column, r int) {
-	code := c.Codes[r]
-	own := int(code) < len(s.known)
-	switch {
-	case c.IsNull(r):
-	case own && s.known[code] > 0:
-		c.Codes[r] = s.known[code] - 1
-	default:
+// takeKnown is the code that answers have for one of the symbols' own, each of which
+// is looked up once.
+func (s *Store) takeKnown(code uint32) uint32 {
+	if s.known[code] == 0 {
 		text := s.symbols.At(code)
-		c.Codes[r] = s.texts.Intern(text, event.HashBytes(text))
-		if own {
-			s.known[code] = c.Codes[r] + 1
-		}
+		s.known[code] = s.texts.Intern(text, event.HashBytes(text)) + 1
 	}
+	return s.known[code] - 1
 }

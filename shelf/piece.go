@@ -70,10 +70,16 @@ func vector[T any](m *memory, like []T, n int) []T {
 	return v
 }
 
-// slice is rows i to j-1. It shares the vectors.
-func (p *Piece) slice(i, j int) Piece {
+// slice is rows i to j-1. It shares the vectors. Its columns stand behind those of a
+// vector that has room.
+func (p *Piece) slice(i, j int, behind *[]event.Column) Piece {
 	s := Piece{Len: j - i, Rows: cut(p.Rows, i, j), Keys: cut(p.Keys, i, j), Times: cut(p.Times, i, j), Arrived: cut(p.Arrived, i, j)}
-	s.Columns = make([]event.Column, len(p.Columns))
+	if n := len(p.Columns); behind != nil && cap(*behind)-len(*behind) >= n {
+		*behind = (*behind)[:len(*behind)+n]
+		s.Columns = cut(*behind, len(*behind)-n, len(*behind))
+	} else {
+		s.Columns = make([]event.Column, n)
+	}
 	for c := range p.Columns {
 		s.Columns[c] = sliceColumn(&p.Columns[c], i, j)
 	}

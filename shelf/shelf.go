@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/timeseam/timeseam/features/event"
 )
 
 // Shelf keeps pieces until they are asked for: in memory as long as there is room,
@@ -166,11 +168,17 @@ func (s *Shelf) write(k *Stored, p *Piece) error {
 // *buffer behind what is there; who wants several at once reserves their bytes
 // before. The caller writes to no vector.
 func (s *Shelf) Section(k *Stored, i int, buffer *[]byte) (Piece, error) {
+	return s.SectionIn(k, i, buffer, nil)
+}
+
+// SectionIn is Section with the columns of a piece in memory behind those in *columns,
+// if these have room. What they name is held for as long as they are.
+func (s *Shelf) SectionIn(k *Stored, i int, buffer *[]byte, columns *[]event.Column) (Piece, error) {
 	if k.Len(i) == 0 {
 		return Piece{}, nil
 	}
 	if k.at == nil {
-		return k.piece.slice(int(k.starts[i]), int(k.starts[i+1])), nil
+		return k.piece.slice(int(k.starts[i]), int(k.starts[i+1]), columns), nil
 	}
 	size := int(k.Bytes(i))
 	Reserve(buffer, size)

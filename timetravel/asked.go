@@ -212,7 +212,7 @@ func (s *sweeper) groupQueries(p int) error {
 		}
 	}
 	for id := range s.local.len() {
-		sortQueries(queries[s.qStarts[id]:s.qStarts[id+1]])
+		sortQueries(queries[s.qStarts[id]:s.qStarts[id+1]], &s.spare)
 	}
 	if s.Plan.Lookups[s.lookup].LastTouch {
 		s.attribute()
@@ -229,35 +229,6 @@ func (s *sweeper) groupQueries(p int) error {
 		}
 	}
 	return nil
-}
-
-// compareQueries is the order of a key's questions.
-func compareQueries(a, b query) int {
-	switch {
-	case a.at < b.at || a.at == b.at && a.row < b.row:
-		return -1
-	case a.at == b.at && a.row == b.row:
-		return 0
-	}
-	return 1
-}
-
-// sortQueries sorts by insertion, as most keys have few questions, unless that takes
-// more than some moves a question.
-func sortQueries(own []query) {
-	budget := 8 * len(own)
-	for i := 1; i < len(own); i++ {
-		x := own[i]
-		j := i
-		for ; j > 0 && (x.at < own[j-1].at || x.at == own[j-1].at && x.row < own[j-1].row); j-- {
-			own[j] = own[j-1]
-		}
-		own[j] = x
-		if budget -= i - j; budget < 0 {
-			slices.SortFunc(own, compareQueries)
-			return
-		}
-	}
 }
 
 // number numbers the keys that are asked, remembers them in ids and counts their

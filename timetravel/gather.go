@@ -54,23 +54,35 @@ func (s *sweeper) collectColumn(c *event.Column, chunks []shelf.Piece, i int) {
 	c.Null = nil
 }
 
-// collectTexts gathers the codes of one column of text.
+// collectTexts gathers the codes of one column of text. Where its texts are few, each
+// is looked up once; where they are not, and the run only carries them, they stay in
+// the dictionaries that they came in.
 func (s *sweeper) collectTexts(c *event.Column, chunks []shelf.Piece, i int) {
 	type vector struct {
-		codes []uint32
-		add   uint32
+		codes, places []uint32
+		add           uint32
 	}
-	vectors := make([]vector, len(chunks))
+	vectors, few := make([]vector, len(chunks)), s.looksUp(chunks, i)
 	for k := range vectors {
-		add := uint32(0)
-		if s.whole {
+		v := &vectors[k]
+		switch of := &chunks[k].Columns[i]; {
+		case few:
+			v.places = s.lookUp(of.Dict)
+		case s.whole:
 			s.store.Intern(chunks[k].Columns[i : i+1])
-		} else {
-			add = s.store.Borrow(chunks[k].Columns, i)
+		default:
+			v.add = s.store.Borrow(chunks[k].Columns, i)
 		}
-		vectors[k] = vector{chunks[k].Columns[i].Codes, add}
+		v.codes = chunks[k].Columns[i].Codes
 	}
 	out := resize(&c.Codes, len(s.order))
+	if few {
+		for k, o := range s.order {
+			v := &vectors[o.chunk]
+			out[k] = v.places[v.codes[o.row]]
+		}
+		return
+	}
 	for k, o := range s.order {
 		v := &vectors[o.chunk]
 		out[k] = v.codes[o.row] + v.add

@@ -164,6 +164,7 @@ type partReader struct {
 type readScratch struct {
 	rows  features.Rows
 	order partitioner
+	texts map[column]*sharedTexts
 }
 
 // Reach is the times outside of which no event of an input matters to questions of
@@ -273,11 +274,11 @@ func (r *run) chunk(view int, b *event.Batch, of *partReader, place int) (chunk,
 		lo, _ = v.Layout.Reach(r.Seam.Interval.From, r.Seam.Interval.From)
 	}
 	sieve, last := r.sieves[view], of.last[place]
-	p.begin(r.bits, len(rows.Times))
+	p.begin(r.bits, rows)
 	for i, t := range rows.Times {
 		last = max(last, t)
-		if t >= lo && (t < hi || ahead) && (sieve == nil || sieve.passes(rows.Keys[i])) {
-			p.count(i, rows.Keys[i])
+		if t >= lo && (t < hi || ahead) && (sieve == nil || sieve.passes(rows.Key(i))) {
+			p.count(i)
 		}
 	}
 	of.last[place] = last
@@ -286,6 +287,9 @@ func (r *run) chunk(view int, b *event.Batch, of *partReader, place int) (chunk,
 	if len(order) == 0 {
 		return chunk{}, 0, nil
 	}
+	for i := range rows.Columns {
+		of.scratch.settle(column{view, i}, &rows.Columns[i], order)
+	}
 	c, err := r.groups(rows, p, order)
 	return c, len(order), err
 }
@@ -293,11 +297,6 @@ func (r *run) chunk(view int, b *event.Batch, of *partReader, place int) (chunk,
 // groups puts rows, in the order of their partitions, on the shelf. Groups share
 // dictionaries.
 func (r *run) groups(rows *features.Rows, p *partitioner, order []int32) (chunk, error) {
-	for i := range rows.Columns {
-		if c := &rows.Columns[i]; c.Type.Text() && c.Dict.Len() > 2*len(order) {
-			*c = compact(c, order)
-		}
-	}
 	per := 1 << max(r.bits-groupBits, 0)
 	groups := (len(p.starts) - 1) / per
 	pieces, sections := make([]shelf.Piece, groups), make([][]int32, groups)
@@ -314,6 +313,11 @@ func (r *run) groups(rows *features.Rows, p *partitioner, order []int32) (chunk,
 			starts[i] -= first
 		}
 		pieces[g] = shelf.Make(&all, len(own))
+		if rows.Coded == nil {
+			gather(pieces[g].Keys, rows.Keys, own)
+		} else {
+			gatherCoded(pieces[g].Keys, rows.Keys, rows.Coded, own)
+		}
 		gatherAll(&pieces[g], &all, own)
 		for i, is := range rows.Timed {
 			if is {
@@ -329,8 +333,9 @@ func (r *run) groups(rows *features.Rows, p *partitioner, order []int32) (chunk,
 // stable, so that within a partition they stay in the order of reading. Its vectors
 // are scratch.
 type partitioner struct {
-	bits   int
-	starts []int32 // partition p is rows starts[p] to starts[p+1]-1 of the order
+	all    []uint16 // the partition of every row of the batch
+	keys   []uint16 // and of every key of its dictionary
+	starts []int32  // partition p is rows starts[p] to starts[p+1]-1 of the order
 	next   []int32
 	n      int     // rows that were counted
 	rows   []int32 // those, and room for more
@@ -338,19 +343,40 @@ type partitioner struct {
 	sorted []int32
 }
 
-// begin makes room for n rows.
-func (p *partitioner) begin(bits, n int) {
-	p.bits, p.n = bits, 0
+// begin makes room for the rows of a batch, and finds their partitions: those of a
+// dictionary's keys once for each key, unless most of them are of other rows.
+func (p *partitioner) begin(bits int, rows *features.Rows) {
+	n := len(rows.Times)
+	p.n = 0
 	clear(resize(&p.starts, 1<<bits+1))
 	resize(&p.rows, n)
 	resize(&p.of, n)
+	all := resize(&p.all, n)
+	switch {
+	case rows.Coded == nil:
+		for i, key := range rows.Keys {
+			all[i] = uint16(partitionOf(key, bits))
+		}
+	case len(rows.Keys) > 2*n:
+		for i, code := range rows.Coded {
+			all[i] = uint16(partitionOf(rows.Keys[code], bits))
+		}
+	default:
+		keys := resize(&p.keys, len(rows.Keys))
+		for k, key := range rows.Keys {
+			keys[k] = uint16(partitionOf(key, bits))
+		}
+		for i, code := range rows.Coded {
+			all[i] = keys[code]
+		}
+	}
 }
 
 // count takes a row into its partition.
-func (p *partitioner) count(row int, key event.Hash) {
-	at := partitionOf(key, p.bits)
+func (p *partitioner) count(row int) {
+	at := p.all[row]
 	p.starts[at+1]++
-	p.rows[p.n], p.of[p.n] = int32(row), uint16(at)
+	p.rows[p.n], p.of[p.n] = int32(row), at
 	p.n++
 }
 

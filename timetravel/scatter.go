@@ -77,9 +77,16 @@ func gather[T any, I int32 | uint32](to, from []T, order []I) {
 	}
 }
 
-// gatherAll fills a piece that was made like another with some of its rows.
+// gatherCoded is gather of values that stand in a dictionary.
+func gatherCoded[T any](to, entries []T, codes []uint32, order []int32) {
+	for k, i := range order[:len(to)] {
+		to[k] = entries[codes[i]]
+	}
+}
+
+// gatherAll fills a piece that was made like another with some of its rows, but for
+// their keys.
 func gatherAll(to, from *shelf.Piece, order []int32) {
-	gather(to.Keys, from.Keys, order)
 	gather(to.Times, from.Times, order)
 	gather(to.Arrived, from.Arrived, order)
 	for i := range from.Columns {

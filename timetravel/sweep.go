@@ -180,11 +180,13 @@ type sweeper struct {
 	store               *features.Store
 	counts              event.Counts
 	events              int
-	buffer, asking      []byte // of what is read from the shelf: events, questions
+	buffer, asking      []byte         // of what is read from the shelf: events, questions
+	headers             []event.Column // of the events of a partition
 
 	local   keyTable
 	rows    []uint32     // of the output that ask, rising
 	queries []query      // by key, each key's by instant
+	spare   []query      // scratch of sorting
 	until   []event.Time // until when events are each query's own; empty: they are anybody's
 	ranks   []int64      // by place, while that is found out
 	qStarts []int32      // by local key; one more than keys
@@ -192,7 +194,8 @@ type sweeper struct {
 	eStarts []int32
 	order   []source // the events by key, each key's by visible
 	gather  features.Events
-	whole   bool // events leave with their texts: none is borrowed
+	dicts   map[*event.Dict][]uint32 // scratch of looksUp
+	whole   bool                     // events leave with their texts: none is borrowed
 
 	heldBuffer []byte   // of what is read from a snapshot
 	heldRows   []int32  // scratch of takeOver
@@ -249,6 +252,7 @@ func (s *sweeper) partition(ctx context.Context, p int) ([]event.Column, error) 
 	chunks = append(chunks, read...)
 	s.groupEvents(chunks)
 	s.orderEvents(chunks)
+	s.leaveNewest(chunks)
 	s.collect(chunks)
 	if err := s.overlap(); err != nil {
 		return nil, err
@@ -261,6 +265,7 @@ func (s *sweeper) partition(ctx context.Context, p int) ([]event.Column, error) 
 	}
 	s.sortAnswers(out)
 	s.store.Renew(out)
+	clear(s.headers) // what they name may go
 	s.counts.Add(&s.store.Counts)
 	return out, nil
 }
@@ -297,6 +302,8 @@ func (s *sweeper) cut(p int) ([]shelf.Piece, error) {
 		n += len(part)
 	}
 	parts := make([]shelf.Piece, 0, n)
+	resize(&s.headers, n*len(s.Plan.Views[s.view].Layout.Columns))
+	s.headers = s.headers[:0]
 	s.buffer = s.buffer[:0]
 	shelf.Reserve(&s.buffer, int(size))
 	for _, part := range s.chunks[s.view] {
@@ -304,7 +311,7 @@ func (s *sweeper) cut(p int) ([]shelf.Piece, error) {
 			if part[i][group].Len(section) == 0 {
 				continue
 			}
-			piece, err := s.shelf.Section(&part[i][group], section, &s.buffer)
+			piece, err := s.shelf.SectionIn(&part[i][group], section, &s.buffer, &s.headers)
 			if err != nil {
 				return nil, err
 			}
@@ -352,15 +359,16 @@ func (s *sweeper) placeEvents(chunks []shelf.Piece) {
 		ids = ids[len(own):]
 		for row, t := range chunks[c].Times {
 			if id := own[row]; id >= 0 {
-				visible := t
 				if !known {
-					visible = s.Visibility.visible(t, arrivedAt(&chunks[c], row))
+					times[next[id]], t = t, s.Visibility.visible(t, arrivedAt(&chunks[c], row))
 				}
-				at := next[id]
+				order[next[id]] = source{t, int32(c), int32(row)}
 				next[id]++
-				order[at], times[at] = source{visible, int32(c), int32(row)}, t
 			}
 		}
+	}
+	for k := 0; known && k < len(order); k++ {
+		times[k] = order[k].visible
 	}
 	s.events = len(order)
 }

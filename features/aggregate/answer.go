@@ -25,6 +25,7 @@ type desk struct {
 	ranges  []located      // of each window
 	asked   asked          // of the slot that is being answered
 	taken   [2][]int32     // its ranges, where its track leaves rows out
+	picked  []int32        // the row of the run that each question gets, -1: none
 	answers []event.Column // of each slot, answers on their way to their rows
 }
 
@@ -109,6 +110,9 @@ func (r *Run) answerAll(out []event.Column) {
 		at := stand{t: &r.tracks[slot.track]}
 		if slot.fold >= 0 {
 			at.f = r.folds[slot.fold]
+		} else if slot.one() {
+			r.pickAll(slot, a, at.t, &out[s])
+			continue
 		}
 		if quick, can := at.f.(many); !can || !quick.values(slot, a, &out[s]) {
 			r.each(s, a, at, &out[s])

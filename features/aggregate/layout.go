@@ -172,6 +172,20 @@ func (l *Layout) carry() {
 // Carries reports whether a column is text that is given out and not told apart.
 func (l *Layout) Carries(column int) bool { return l.carried[column] }
 
+// Newest reports whether of all events before the upper end of a question's windows,
+// which all have the same one, the newest tells every answer: of those of one time
+// the last in content order. That holds where no null is in the columns given.
+func (l *Layout) Newest() (given []int, is bool) {
+	for i := range l.Slots {
+		s := &l.Slots[i]
+		if s.Aggregate != Last || s.List || len(s.By) > 0 || s.Filter >= 0 || s.MinCount > 1 || l.ends[s.window] != 0 {
+			return nil, false
+		}
+		given = append(given, l.tracks[s.track].nonNull...)
+	}
+	return given, true
+}
+
 // placeFold finds a slot's fold. Slots that answer by one column over one track
 // share its groups, and within each group their folds.
 func (l *Layout) placeFold(s *Slot) {
