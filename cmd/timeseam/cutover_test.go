@@ -88,7 +88,7 @@ func newSplit(seed uint64) *split {
 // record of the others nothing comes, so that a range which ends too early loses it.
 func (s *split) produce(t *testing.T, brokers []string, topic string) {
 	plain := s.random.IntN(2) == 0
-	opts := []kgo.Opt{kgo.SeedBrokers(brokers...), kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0)}
+	opts := []kgo.Opt{kgo.SeedBrokers(brokers...), kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0), kgo.DisableClientMetrics()}
 	if !plain {
 		opts = append(opts, kgo.TransactionalID(topic))
 	}
@@ -104,13 +104,16 @@ func (s *split) produce(t *testing.T, brokers []string, topic string) {
 				t.Fatal(err)
 			}
 		}
-		for k := at; k < at+n; k++ {
-			e := &s.events[k]
-			r, err := client.ProduceSync(t.Context(), &kgo.Record{Partition: e.partition, Value: []byte(e.json("")), Timestamp: time.UnixMilli(e.written)}).First()
-			if err != nil {
-				t.Fatal(err)
-			}
-			e.offset = r.Offset
+		records := make([]*kgo.Record, n) // together, so that cuts fall within batches too
+		for k := range records {
+			e := &s.events[at+k]
+			records[k] = &kgo.Record{Partition: e.partition, Value: []byte(e.json("")), Timestamp: time.UnixMilli(e.written)}
+		}
+		if err := client.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		for k, r := range records {
+			s.events[at+k].offset = r.Offset
 		}
 		if !plain {
 			if err := client.EndTransaction(t.Context(), kgo.TransactionEndTry(!aborted)); err != nil {
@@ -405,7 +408,7 @@ func read(t *testing.T, path string) []byte {
 
 // forget removes what lies before the offsets that are kept, as retention does.
 func forget(t *testing.T, brokers []string, keep map[int32]int64) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.DisableClientMetrics())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,29 +21,33 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// amid runs a backfill of a definition, and has something happen in the midst of it:
-// once it has read so many rows, before it reads another. It returns what the run says.
-func amid(t *testing.T, dir, out string, rows int64, happen func()) error {
+// amid runs a job, and has something happen in the midst of it: once it has read so many
+// rows, before it reads another. It returns what the run says.
+func amid(t *testing.T, job backfillJob, rows int64, happen func()) error {
 	t.Helper()
-	target, err := sink.Place{Path: filepath.Join(dir, out)}.Resolve()
+	target, err := sink.Place{Path: job.out}.Resolve()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var once sync.Once
 	happened := false
-	job := &backfillJob{spec: filepath.Join(dir, "cut.yaml"), out: target.Path(), target: target, workers: 1, attempts: 4, progress: func(p timetravel.Progress) {
+	job.target, job.workers = target, 1
+	job.progress = func(p timetravel.Progress) {
 		if p.Stage == "history" && p.Done >= rows {
 			once.Do(func() { happened = true; happen() })
 		}
-	}}
-	if rows < 0 {
-		happened = true // it happens elsewhere
 	}
 	_, _, err = job.run(t.Context())
 	if !happened {
 		t.Errorf("the run ended before anything happened to it: %v", err)
 	}
 	return err
+}
+
+// amid is a run of cut.yaml into out.csv, to which something happens.
+func (s *site) amid(rows int, happen func()) error {
+	s.Helper()
+	return amid(s.T, backfillJob{spec: filepath.Join(s.dir, "cut.yaml"), out: filepath.Join(s.dir, "out.csv"), attempts: 4}, int64(rows), happen)
 }
 
 // refuses holds that a run failed, and not for its definition, and that it says why in
@@ -156,7 +160,7 @@ func TestBrokersAmid(t *testing.T) {
 			t.Parallel()
 			s, log := cutSite(t, false)
 			want := s.must("whole.yaml", "whole.csv", "--history-only")
-			err := amid(t, s.dir, "out.csv", int64(len(log.events)/3+1), func() { c.happen(s) })
+			err := s.amid(len(log.events)/3+1, func() { c.happen(s) })
 			if len(c.words) == 0 {
 				if got, err2 := os.ReadFile(filepath.Join(s.dir, "out.csv")); err != nil || err2 != nil || !bytes.Equal(got, want) {
 					t.Errorf("it is another training set than that of the unbroken log (%v, %v)", err, err2)
@@ -239,7 +243,7 @@ func TestLettersFail(t *testing.T) {
 	}
 	into("dead/letters.jsonl")
 	s.file("dead/x", "")
-	err := amid(t, s.dir, "out.csv", 1, func() {
+	err := s.amid(1, func() {
 		if err := os.RemoveAll(filepath.Join(s.dir, "dead")); err != nil {
 			t.Error(err)
 		}
@@ -249,7 +253,7 @@ func TestLettersFail(t *testing.T) {
 
 	s.create("dead", 1)
 	into("{topic: dead}")
-	err = amid(t, s.dir, "out.csv", 1, func() {
+	err = s.amid(1, func() {
 		s.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.TopicAuthorizationFailed, Count: -1})
 	})
 	refuses(t, err, "topic tx, partition 0, offset ", "its dead letter: dead letters in topic dead: ", "and Write on a topic for dead letters")
