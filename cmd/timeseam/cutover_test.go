@@ -104,16 +104,13 @@ func (s *split) produce(t *testing.T, brokers []string, topic string) {
 				t.Fatal(err)
 			}
 		}
-		records := make([]*kgo.Record, n) // together, so that cuts fall within batches too
-		for k := range records {
-			e := &s.events[at+k]
-			records[k] = &kgo.Record{Partition: e.partition, Value: []byte(e.json("")), Timestamp: time.UnixMilli(e.written)}
-		}
-		if err := client.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
-		for k, r := range records {
-			s.events[at+k].offset = r.Offset
+		for k := at; k < at+n; k++ {
+			e := &s.events[k]
+			r, err := client.ProduceSync(t.Context(), &kgo.Record{Partition: e.partition, Value: []byte(e.json("")), Timestamp: time.UnixMilli(e.written)}).First()
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.offset = r.Offset
 		}
 		if !plain {
 			if err := client.EndTransaction(t.Context(), kgo.TransactionEndTry(!aborted)); err != nil {
