@@ -231,9 +231,8 @@ training_sets:
 // first offset behind those of the history (nextByColumn: +1 as +0 counts a record twice,
 // as +2 loses one), the last file that a cut by names leaves out (cutover.NextByName),
 // the instant of a cut by event time on either side (joined.parts: below to At+1, above
-// from At+1), and the end of the range of a topic (part.within: < as <= or To-1). Of a cut by
-// id the margin is read twice on purpose: there it fails where what is read twice is
-// counted twice.
+// from At+1), and the end of the range of a topic (kafka, part.within: To as To-1). A cut by
+// id has no such boundary: what lies in its margin is read twice on purpose.
 func TestCutInvariance(t *testing.T) {
 	t.Parallel()
 	n := *cuts
