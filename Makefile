@@ -24,7 +24,7 @@ race: ## the tests of meaning and of the driver under the race detector
 	go test -race -short -timeout 20m ./features/... ./kafka ./shelf ./store/... ./timetravel/...
 
 soak: ## random cases and cuts from SEED on, and runs killed at random instants: some hours of them
-	go test ./timetravel -run 'TestRandom$$' -timeout 2h -seed $(SEED) -runs 10000 && go test ./cmd/timeseam -run TestProcessKilledAnywhere -timeout 30m -kill-seed $(SEED) -kills 500 && go test ./cmd/timeseam -run '^TestCutInvariance$$' -timeout 120m -cut-seed $(SEED) -cuts 10000
+	go test ./timetravel -run 'TestRandom$$' -timeout 2h -seed $(SEED) -runs 10000 && go test ./cmd/timeseam -run 'TestProcess(KilledAnywhere|SpoolKilled)' -timeout 30m -kill-seed $(SEED) -kills 500 && go test ./cmd/timeseam -run '^TestCutInvariance$$' -timeout 120m -cut-seed $(SEED) -cuts 10000
 
 bench: ## Go benchmarks of the hot packages, then workloads A, B and C on SIZES
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem ./features/... ./kafka ./payload ./shelf ./timetravel/... ./sources/... ./sink/... ./cmd/timeseam && python3 fixtures/peers/bench.py --ours-only $(SIZES)
@@ -50,8 +50,8 @@ fixtures: ## the data of the reference workload, by size, under .cache/bench
 integration-all: integration-s3 integration-kafka ## the notebook and the Airflow DAGs of the pages, in real Jupyter and Airflow, installed under .cache, and the integrations below
 	python3 fixtures/notebook/run.py && python3 fixtures/airflow/run.py
 
-integration-kafka: ## topics of three real brokers of Kafka, which are killed, secured and emptied, fetched under .cache
-	go vet -tags integration ./kafka/... ./cmd/timeseam && python3 fixtures/kafka/run.py
+integration-kafka: $(VERSITYGW) ## topics of three real brokers of Kafka, which are killed, secured and emptied, fetched under .cache
+	go vet -tags integration ./kafka/... ./cmd/timeseam && TIMESEAM_VERSITYGW=$(CURDIR)/$(VERSITYGW) python3 fixtures/kafka/run.py
 
 integration-s3: $(VERSITYGW) ## histories, spines and outputs in a real S3 server, built under .cache
 	go vet -tags integration ./store/... ./sink ./sources ./cmd/timeseam && TIMESEAM_VERSITYGW=$(CURDIR)/$(VERSITYGW) go test -tags integration -count=1 -timeout 20m -run Integration -skip IntegrationCutover ./store/... ./sink ./sources ./cmd/timeseam && go test -count=1 -run TestRemoteFaults ./sources -schedules 500

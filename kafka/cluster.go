@@ -14,8 +14,9 @@ import (
 
 // Cluster is brokers that answer. Several goroutines may use it.
 type Cluster struct {
-	client *kgo.Client
-	conn   Connection
+	client  *kgo.Client
+	conn    Connection
+	greeted bool // a broker has answered: the settings are not what ends a connection
 }
 
 // startAttempts is how often brokers are tried that never have answered: an
@@ -41,6 +42,7 @@ func Connect(ctx context.Context, conn Connection) (*Cluster, error) {
 		client.Close()
 		return nil, fmt.Errorf("kafka %s: %w", conn.names(), c.fault(err))
 	}
+	c.greeted = true
 	return c, nil
 }
 
@@ -78,7 +80,7 @@ func (t *tired) Unwrap() error { return t.err }
 func (c *Cluster) attempts(ctx context.Context, most int, do func() error) error {
 	for n := 1; ; n++ {
 		err := do()
-		if err == nil || !passes(err) {
+		if err == nil || !c.passes(err) {
 			return err
 		}
 		if ctx.Err() != nil {

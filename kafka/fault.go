@@ -59,8 +59,10 @@ func (p *ofPartition) Unwrap() error { return p.err }
 
 // passes reports whether an error may be another one in a while. Brokers that
 // restart refuse connections and cut them, so what is of the network passes; what a
-// broker, a certificate or a name server has decided does not.
-func passes(err error) bool {
+// broker, a certificate or a name server has decided does not. A connection that is cut
+// before anything was said on it is what wrong settings look like, and, once brokers have
+// answered, what one that starts again looks like.
+func (c *Cluster) passes(err error) bool {
 	var ours *Fault
 	var name *net.DNSError
 	var verified *tls.CertificateVerificationError
@@ -71,8 +73,10 @@ func passes(err error) bool {
 	switch {
 	case errors.As(err, &ours), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, kgo.ErrClientClosed):
 		return false
-	case errors.As(err, &verified), errors.As(err, &alert), errors.As(err, &header), errors.As(err, &first), isTLSAlert(err):
+	case errors.As(err, &verified), errors.As(err, &alert), errors.As(err, &header), isTLSAlert(err):
 		return false
+	case errors.As(err, &first):
+		return c.greeted
 	case errors.As(err, &name):
 		return !name.IsNotFound
 	case errors.As(err, &of):
@@ -117,6 +121,8 @@ func (c *Cluster) words(err error) string {
 	switch {
 	case errors.As(err, &name):
 		return fmt.Sprintf("host %s is not known; check the brokers' addresses and the network", name.Name)
+	case c.greeted && (errors.As(err, &first) || errors.Is(err, io.EOF)):
+		return c.hungUpLater()
 	case errors.As(err, &first), errors.Is(err, io.EOF) && c.conn.TLS.On:
 		return c.hungUp()
 	case errors.As(err, &of):

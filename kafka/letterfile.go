@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -10,7 +11,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 )
 
 // LetterFile is a file of JSON lines, one a letter. It appears at Commit, whole, in
@@ -22,17 +22,35 @@ type LetterFile struct {
 	done bool
 }
 
+// letterPartial is behind the name of a file that is not whole yet.
+const letterPartial = ".partial"
+
 // NewLetterFile begins a file beside its place, so that a folder that is not there is
-// an error before anything is read.
+// an error before anything is read. It begins in the place of what a killed run has
+// left: whoever calls it sees to it that no other run is at work on the same file.
 func NewLetterFile(path string) (*LetterFile, error) {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	// What is no file would be replaced by one: /dev/null for all of the machine.
+	if at, err := os.Stat(path); err == nil && !at.Mode().IsRegular() {
+		return nil, fmt.Errorf("dead letters %s: it is there and no file; name one that may be replaced", path)
+	}
+	file, err := os.OpenFile(path+letterPartial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
-		if of := new(fs.PathError); errors.As(err, &of) {
-			err = of.Err // its path is of a file that nobody asked for
-		}
-		return nil, fmt.Errorf("dead letters %s: no file can be made there: %w", path, err)
+		return nil, fmt.Errorf("dead letters %s: no file can be made there: %w", path, unnamed(err))
 	}
 	return &LetterFile{path: path, file: file, out: bufio.NewWriter(file)}, nil
+}
+
+// unnamed is an error without the path of a file that nobody asked for.
+func unnamed(err error) error {
+	var of *fs.PathError
+	var both *os.LinkError
+	switch {
+	case errors.As(err, &of):
+		return of.Err
+	case errors.As(err, &both):
+		return both.Err
+	}
+	return err
 }
 
 // letterLine is a letter as it stands in a file (docs/formats.md).
@@ -67,7 +85,7 @@ func (f *LetterFile) Write(_ context.Context, l *Letter) error {
 		_, err = f.out.Write(append(text, '\n'))
 	}
 	if err != nil {
-		return fmt.Errorf("dead letters %s: %w", f.path, err)
+		return fmt.Errorf("dead letters %s: %w", f.path, unnamed(err))
 	}
 	return nil
 }
@@ -96,12 +114,12 @@ func coded(b []byte) *string {
 
 // Commit puts the file in its place.
 func (f *LetterFile) Commit(context.Context) error {
-	err := errors.Join(f.out.Flush(), f.file.Chmod(0o644), f.file.Sync(), f.file.Close())
+	err := cmp.Or(f.out.Flush(), f.file.Sync(), f.file.Close())
 	if err == nil {
 		err = os.Rename(f.file.Name(), f.path)
 	}
 	if err != nil {
-		return fmt.Errorf("dead letters %s: %w", f.path, err)
+		return fmt.Errorf("dead letters %s: %w", f.path, unnamed(err))
 	}
 	f.done = true
 	return nil

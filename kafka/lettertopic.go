@@ -54,7 +54,7 @@ func NewLetterTopic(ctx context.Context, conn Connection, name string) (*LetterT
 	if err != nil {
 		return nil, fmt.Errorf("dead letters in topic %s: %w", name, err)
 	}
-	return &LetterTopic{name, &Cluster{client: client, conn: conn}, client}, nil
+	return &LetterTopic{name, &Cluster{client: client, conn: conn, greeted: true}, client}, nil
 }
 
 // Write sends a letter and waits until the brokers have it: one that is lost must

@@ -77,6 +77,7 @@ type backfillJob struct {
 	ranges         *pinned                     // what is read of topics; nil: what is needed
 	complete       *event.Time                 // what a person says of it; nil: nothing
 	progress       func(timetravel.Progress)
+	attempts       int // how often brokers are asked for what may pass; 0: kafka's own number, tests give less
 }
 
 func backfill(c *cli.Context) error {
@@ -172,7 +173,7 @@ func (j *backfillJob) run(ctx context.Context) (m *manifest, r *runReport, err e
 		return nil, nil, err
 	}
 	in := openInputs(ctx, def, j.set)
-	in.historyOnly, in.lookup, in.pinned = j.historyOnly, j.lookup, j.ranges
+	in.historyOnly, in.lookup, in.pinned, in.attempts = j.historyOnly, j.lookup, j.ranges, j.attempts
 	defer in.disconnect()
 	if in.letters, err = j.lettersKept(); err != nil {
 		return nil, nil, err

@@ -66,6 +66,7 @@ func (s *site) json(topic, more string) string {
 // TestBadTopic holds what is said where topic or brokers are not what a definition takes
 // them for.
 func TestBadTopic(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.create("orders", 3)
 	s.backfills(s.json("orderz", ""), "did you mean orders", 1)
@@ -98,6 +99,7 @@ func TestBadTopic(t *testing.T) {
 
 // TestBadValues holds what becomes of values that cannot be read.
 func TestBadValues(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.create("tx", 2)
 	s.produce("tx", goodValue, `{"account": "a", "amount": "many", "event_time": "2026-01-01T00:00:02Z"}`, "{", goodValue)
@@ -136,6 +138,7 @@ func avroRow(account string, amount int64, micros int64) []byte {
 
 // TestBadSchema holds what is said where the registry, or what it has, does not help.
 func TestBadSchema(t *testing.T) {
+	t.Parallel()
 	field := func(fields string) string {
 		return `{"type": "record", "name": "tx", "fields": [` + fields + `]}`
 	}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -20,6 +21,7 @@ import (
 	"github.com/timeseam/timeseam/cutover"
 	"github.com/timeseam/timeseam/sink"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -31,8 +33,15 @@ type real struct {
 	topic   string
 }
 
-// newReal makes a topic of three partitions in small segments, and waits for it.
+// newReal makes a topic of three partitions in small segments, of which every broker has
+// a copy, and waits for it.
 func newReal(t *testing.T) *real {
+	t.Helper()
+	return newRealOf(t, 3)
+}
+
+// newRealOf makes a topic of so many copies.
+func newRealOf(t *testing.T, copies int16) *real {
 	t.Helper()
 	brokers := os.Getenv("TIMESEAM_KAFKA")
 	if brokers == "" {
@@ -40,9 +49,14 @@ func newReal(t *testing.T) *real {
 	}
 	r := &real{t, strings.Split(brokers, ","), t.TempDir(), fmt.Sprintf("tx-%d", rand.Uint32())}
 	admin := kadm.NewClient(r.client())
-	if _, err := admin.CreateTopic(t.Context(), splitPartitions, 3, map[string]*string{"retention.ms": kadm.StringPtr("-1"), "segment.bytes": kadm.StringPtr("1048576")}, r.topic); err != nil {
-		t.Fatal(err)
-	}
+	settings := map[string]*string{"retention.ms": kadm.StringPtr("-1"), "segment.bytes": kadm.StringPtr("1048576")}
+	until(t, "as many brokers as the topic has copies", func() bool { // one may have been killed just now
+		_, err := admin.CreateTopic(t.Context(), splitPartitions, copies, settings, r.topic)
+		if err != nil && !errors.Is(err, kerr.InvalidReplicationFactor) {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
 	until(t, "the topic is there", func() bool {
 		topics, err := admin.ListEndOffsets(t.Context(), r.topic)
 		return err == nil && topics.Error() == nil && len(topics[r.topic]) == splitPartitions
@@ -66,7 +80,7 @@ func (r *real) produce(events []entry, value func(*entry) []byte) {
 	r.Helper()
 	client := r.client(kgo.TransactionalID(r.topic), kgo.DefaultProduceTopic(r.topic))
 	for at, n := 0, 0; at < len(events); n++ {
-		aborted, end := n%5 == 2, min(at+40, len(events))
+		aborted, end := n%5 == 2, min(at+len(events)/20, len(events))
 		if err := client.BeginTransaction(); err != nil {
 			r.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/timeseam/timeseam/features/event"
 	"github.com/timeseam/timeseam/kafka"
 	"github.com/timeseam/timeseam/payload"
+	"github.com/timeseam/timeseam/sink"
 )
 
 // stream is the topic of a source, as it was when it was opened.
@@ -23,6 +24,8 @@ type stream struct {
 	options payload.Options
 	schema  event.Schema // what the schema of its values has; nil: they have none
 	letters kafka.DeadLetter
+	dead    string       // the file of letters; "": there is none
+	unlock  func() error // of that file; nil: there is none
 }
 
 // close lets go of connections. Dead letters that nobody committed are lost with the run.
@@ -30,8 +33,34 @@ func (s *stream) close() {
 	if s.letters != nil {
 		s.letters.Close()
 	}
+	if s.unlock != nil {
+		s.unlock()
+	}
 	s.cluster.Close()
 }
+
+// letterFile begins a file of dead letters that no other run writes meanwhile, and no
+// other source of this one: the later of two would take the place of the first.
+func (s *stream) letterFile(in *inputs, path string) error {
+	for name, other := range in.streams {
+		if other.dead == path {
+			return wrongf("dead letters %s: those of source %s go there too; name a file for each", path, name)
+		}
+	}
+	unlock, err := sink.Lock(path + letterLock)
+	if err != nil {
+		return fmt.Errorf("dead letters %s: %w", path, err)
+	}
+	s.dead, s.unlock = path, unlock
+	file, err := kafka.NewLetterFile(path)
+	if err == nil {
+		s.letters = file
+	}
+	return err
+}
+
+// letterLock is behind the name of the file that a run writes its letters to.
+const letterLock = ".lock"
 
 // connect opens the topics of the sources that a plan reads. Their ends are asked for
 // here, once: what is written later is not of the run.
@@ -92,12 +121,15 @@ func (in *inputs) openStream(ctx context.Context, s *features.Source) (*stream, 
 	case letters != "" && in.letters != "":
 		out.letters, err = newLettersKept(filepath.Join(in.letters, "letters-"+s.Name.Value), letters)
 	case letters != "":
-		out.letters, err = kafka.NewLetterFile(letters)
+		err = out.letterFile(in, letters)
 	case deadTopic != "":
-		out.letters, err = kafka.NewLetterTopic(ctx, conn, deadTopic)
+		var to *kafka.LetterTopic
+		if to, err = kafka.NewLetterTopic(ctx, conn, deadTopic); err == nil {
+			out.letters = to
+		}
 	}
 	if err != nil {
-		out.cluster.Close()
+		out.close()
 		return nil, err
 	}
 	return out, nil
@@ -136,7 +168,7 @@ func (x *settings) path(t features.Text) string {
 
 // connection is how the brokers are reached.
 func (x *settings) connection(s *features.Stream) kafka.Connection {
-	var c kafka.Connection
+	c := kafka.Connection{Attempts: x.in.attempts}
 	for _, b := range strings.Split(x.text(s.Brokers), ",") {
 		c.Brokers = append(c.Brokers, strings.TrimSpace(b))
 	}

@@ -34,6 +34,7 @@ type inputs struct {
 
 	historyOnly bool                        // streams are not read
 	lookup      func(string) (string, bool) // what settings of streams are taken from; nil: the environment
+	attempts    int                         // how often brokers are asked; 0: kafka's own number
 	unlettered  bool                        // dead letters are nobody's: nothing is made of what is read
 	said        *event.Time                 // up to when histories are complete, as a person says; nil: nothing
 	streams     map[string]*stream          // by source: topics that are open
