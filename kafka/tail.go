@@ -11,7 +11,6 @@ import (
 
 	"github.com/timeseam/timeseam/features/event"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -234,7 +233,7 @@ func (l *Tail) request(parts []*tailed) *kmsg.FetchRequest {
 func (l *Tail) send(broker int32, req *kmsg.FetchRequest) {
 	c := came{broker: broker}
 	c.answers, c.err = l.sendOnce(broker, req)
-	if c.err != nil && outlasts(c.err) {
+	if c.err != nil && l.outlasts(c.err) {
 		l.note(fmt.Errorf("topic %s: %w", l.in.topic.Name, l.in.topic.cluster.fault(c.err)))
 		c.err = l.recover()
 	} else if c.err == nil {
@@ -243,13 +242,11 @@ func (l *Tail) send(broker int32, req *kmsg.FetchRequest) {
 	l.tell(c)
 }
 
-// outlasts reports whether a tail waits for an error to pass. Brokers have answered
-// before: what ends the first connection to another, or has its name unknown for a
-// while, is no mistake of the settings.
-func outlasts(err error) bool {
-	var first *kgo.ErrFirstReadEOF
+// outlasts reports whether the tail waits for an error to pass. Brokers have answered
+// before: a name that is unknown for a while is no mistake of the settings.
+func (l *Tail) outlasts(err error) bool {
 	var name *net.DNSError
-	return passes(err) || errors.As(err, &first) || errors.As(err, &name)
+	return l.in.topic.cluster.passes(err) || errors.As(err, &name)
 }
 
 // tell hands something to Next, unless nobody waits for it any more.
@@ -266,7 +263,7 @@ func (l *Tail) recover() error {
 	if wait(l.ctx, l.in.topic.cluster.conn.pause(recoverPause)) != nil {
 		return nil
 	}
-	if err := l.in.topic.elect(l.ctx); err != nil && !outlasts(err) && l.ctx.Err() == nil {
+	if err := l.in.topic.elect(l.ctx); err != nil && !l.outlasts(err) && l.ctx.Err() == nil {
 		return err
 	}
 	return nil
@@ -299,7 +296,7 @@ func (l *Tail) sendOnce(broker int32, req *kmsg.FetchRequest) (all []tailAnswer,
 			switch {
 			case errors.Is(err, kerr.OffsetOutOfRange):
 				return nil, l.gone(p.Partition, req.Topics[0].Partitions[at].FetchOffset)
-			case err != nil && outlasts(err):
+			case err != nil && l.outlasts(err):
 				passing = &ofPartition{p.Partition, err}
 			case err != nil:
 				return nil, &ofPartition{p.Partition, err}
@@ -342,7 +339,7 @@ func (l *Tail) gone(partition int32, at int64) error {
 // look asks whether the topic is still the same, and how many partitions it has.
 func (l *Tail) look() {
 	c := came{broker: looking}
-	if err := l.in.topic.elect(l.ctx); err != nil && !outlasts(err) {
+	if err := l.in.topic.elect(l.ctx); err != nil && !l.outlasts(err) {
 		c.err = err
 	}
 	l.in.topic.mu.Lock()
