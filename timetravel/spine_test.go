@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"runtime"
+	"runtime/debug"
 	"testing"
 
 	"github.com/timeseam/timeseam/features"
@@ -91,6 +92,7 @@ func heldBytes() int64 {
 // it is written, is less than a byte and the blocks in hands, and the rows are those of
 // a run that holds everything.
 func TestSpineIsNotHeld(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(100)) // of the tests' own
 	const rows, block = 300_000, 1024
 	b := newBank(20_000)
 	var sum uint64
