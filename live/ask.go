@@ -12,16 +12,23 @@ import (
 
 // Answer is what an engine says to a batch of questions. It stands alone (L3).
 type Answer struct {
-	Columns []event.Column // those of Plan.Outputs, a row for each question
+	Columns []event.Column // those that were asked for, a row for each question
 	At      event.Time     // the instant of the questions that named none
 	Epoch   uint64
+	// Known says by lookup and question whether the key has events; of lookups that
+	// were not asked it is nil.
+	Known [][]bool
 }
 
 // ErrForgotten is that of a question of an instant that is too long ago.
 var ErrForgotten = errors.New("is too long ago")
 
 // Ask answers a batch of Plan.Queries.Columns. A question without an instant is of now.
-func (e *Engine) Ask(b *event.Batch) (*Answer, error) {
+func (e *Engine) Ask(b *event.Batch) (*Answer, error) { return e.AskPart(b, e.whole) }
+
+// AskPart is Ask for some of the plan's outputs. Columns of the batch that the part
+// does not need are not looked at, but must be there.
+func (e *Engine) AskPart(b *event.Batch, part *features.Part) (*Answer, error) {
 	var counts event.Counts
 	a := &Answer{At: e.instant()}
 	q := e.plan.NewQueries(b, &counts)
@@ -32,16 +39,23 @@ func (e *Engine) Ask(b *event.Batch) (*Answer, error) {
 		}
 	}
 	q.NoTime, q.At.Null = nil, nil
-	slots, err := e.slots(q, a)
+	slots, err := e.slots(q, part, a)
 	if err != nil {
 		return nil, err
 	}
-	a.Columns = e.plan.Finish(q, slots, &counts)
+	room, _ := e.frames.Get().(*[]event.Column)
+	if room == nil {
+		room = new([]event.Column)
+	}
+	a.Columns, *room, _ = e.plan.FinishPart(part, q, slots, *room)
+	e.frames.Put(room)
 	return a, nil
 }
 
-// slots are the answers of every lookup, all of one epoch (L1).
-func (e *Engine) slots(q *features.Queries, a *Answer) ([][]event.Column, error) {
+// slots are the answers of the part's lookups, all of one epoch (L1).
+func (e *Engine) slots(q *features.Queries, part *features.Part, a *Answer) ([][]event.Column, error) {
+	all := make([][]event.Column, len(e.plan.Lookups))
+	a.Known = make([][]bool, len(e.plan.Lookups))
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	for _, t := range q.Times {
@@ -50,15 +64,24 @@ func (e *Engine) slots(q *features.Queries, a *Answer) ([][]event.Column, error)
 		}
 	}
 	a.Epoch = e.epoch
-	all := make([][]event.Column, len(e.plan.Lookups))
-	for i, l := range e.plan.Lookups {
-		all[i] = e.lookup(i, q, q.Keys[l.Key])
+	for _, i := range part.Lookups {
+		a.Known[i] = make([]bool, q.Len)
+		all[i] = e.lookup(i, q, a.Known[i])
 	}
 	return all, nil
 }
 
 // lookup asks each shard for the questions whose keys it has.
-func (e *Engine) lookup(lookup int, q *features.Queries, keys []event.Hash) []event.Column {
+func (e *Engine) lookup(lookup int, q *features.Queries, known []bool) []event.Column {
+	keys := q.Keys[e.plan.Lookups[lookup].Key]
+	if q.Len == 1 || len(e.shards) == 1 {
+		s, rows := 0, make([]int32, q.Len)
+		for r := range rows {
+			rows[r] = int32(r)
+			s = e.shardOf(keys[r])
+		}
+		return e.shards[s].ask(lookup, q, rows, known)
+	}
 	rows, place := make([][]int32, len(e.shards)), make([][2]int32, q.Len)
 	for r, key := range keys {
 		s := e.shardOf(key)
@@ -71,14 +94,14 @@ func (e *Engine) lookup(lookup int, q *features.Queries, keys []event.Hash) []ev
 		if len(rows[i]) == 0 {
 			continue
 		}
-		answers[i] = s.ask(lookup, q, rows[i])
+		answers[i] = s.ask(lookup, q, rows[i], known)
 		out = answers[i]
 		if len(rows[i]) == q.Len {
 			return out
 		}
 	}
 	if out == nil { // nobody asked anything
-		return e.shards[0].ask(lookup, q, nil)
+		return e.shards[0].ask(lookup, q, nil, known)
 	}
 	merged := make([]event.Column, len(out))
 	for c := range merged {
@@ -90,10 +113,14 @@ func (e *Engine) lookup(lookup int, q *features.Queries, keys []event.Hash) []ev
 	return merged
 }
 
-// ask answers some questions, in columns that have nothing of the state's (L3).
-func (s *shard) ask(lookup int, q *features.Queries, rows []int32) []event.Column {
+// ask answers some questions, in columns that have nothing of the state's (L3), and
+// tells which of them are about keys that it knows.
+func (s *shard) ask(lookup int, q *features.Queries, rows []int32, known []bool) []event.Column {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, r := range rows {
+		known[r] = s.state.Knows(lookup, q, r)
+	}
 	out := s.state.Answer(lookup, q, rows)
 	for i := range out {
 		if own := &out[i]; own.Shares() {

@@ -41,6 +41,9 @@ feature_views:
 	}
 	for k := range 1000 {
 		e.Apply(payments(e, fmt.Sprint("a", k), day-200_000_000, amounts...))
+		if _, err := e.Ask(questions(e, day, fmt.Sprint("a", k))); err != nil { // folds settle when they are asked
+			b.Fatal(err)
+		}
 	}
 	return e
 }
