@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/timeseam/timeseam/features/event"
 )
@@ -142,8 +143,7 @@ func coerceDecimal(c *event.Column, text string) bool {
 	return true
 }
 
-// day is a day in microseconds.
-const day = 86_400_000_000
+const secondsOfDay = 86_400
 
 func coerceTime(c *event.Column, text string) bool {
 	t, err := event.ParseTime(text)
@@ -154,10 +154,11 @@ func coerceTime(c *event.Column, text string) bool {
 		c.AppendInt(int64(t))
 		return true
 	}
-	if int64(t)%day != 0 {
+	at := time.UnixMicro(int64(t)).UTC()
+	if at != at.Truncate(24*time.Hour) {
 		return false
 	}
-	c.AppendInt(int64(t) / day)
+	c.AppendInt(at.Unix() / secondsOfDay)
 	return true
 }
 

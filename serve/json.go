@@ -194,19 +194,19 @@ func appendDouble(b []byte, v float64) []byte {
 // appendTime appends an instant with as many digits of its fraction as Protobuf's
 // mapping has: none, three or six.
 func appendTime(b []byte, t event.Time) []byte {
-	layout := `"2006-01-02T15:04:05Z"`
-	switch {
-	case t%1_000_000 == 0:
-	case t%1_000 == 0:
+	at, layout := time.UnixMicro(int64(t)).UTC(), `"2006-01-02T15:04:05Z"`
+	switch nanos := at.Nanosecond(); {
+	case nanos == 0:
+	case nanos%1_000_000 == 0:
 		layout = `"2006-01-02T15:04:05.000Z"`
 	default:
 		layout = `"2006-01-02T15:04:05.000000Z"`
 	}
-	return time.UnixMicro(int64(t)).UTC().AppendFormat(b, layout)
+	return at.AppendFormat(b, layout)
 }
 
 func appendDate(b []byte, days int64) []byte {
-	return time.Unix(days*86_400, 0).UTC().AppendFormat(b, `"2006-01-02"`)
+	return time.Unix(days*secondsOfDay, 0).UTC().AppendFormat(b, `"2006-01-02"`)
 }
 
 const hexDigits = "0123456789abcdef"

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/timeseam/timeseam/features/event"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -86,6 +88,8 @@ func readMessage(b []byte) (*request, error) {
 		}
 		return nil
 	})
+	// A map of Protobuf comes in any order; the answer's is that of the names.
+	slices.SortFunc(r.entities, func(a, b given) int { return strings.Compare(a.name, b.name) })
 	return r, err
 }
 
@@ -291,15 +295,12 @@ func (a *reply) appendColumn(b []byte, c *event.Column, of func(row int) (known 
 
 // appendInstant appends a google.protobuf.Timestamp.
 func appendInstant(b []byte, t event.Time) []byte {
-	seconds, micros := int64(t)/1_000_000, int64(t)%1_000_000
-	if micros < 0 {
-		seconds, micros = seconds-1, micros+1_000_000
+	at := time.UnixMicro(int64(t))
+	if s := at.Unix(); s != 0 {
+		b = protowire.AppendVarint(protowire.AppendTag(b, 1, protowire.VarintType), uint64(s))
 	}
-	if seconds != 0 {
-		b = protowire.AppendVarint(protowire.AppendTag(b, 1, protowire.VarintType), uint64(seconds))
-	}
-	if micros != 0 {
-		b = protowire.AppendVarint(protowire.AppendTag(b, 2, protowire.VarintType), uint64(micros)*1000)
+	if n := at.Nanosecond(); n != 0 {
+		b = protowire.AppendVarint(protowire.AppendTag(b, 2, protowire.VarintType), uint64(n))
 	}
 	return b
 }
