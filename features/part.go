@@ -93,21 +93,40 @@ func (p *Plan) from(output int) int {
 	return -1
 }
 
+// Room is memory for an answer: columns alone are some hundred bytes each, and a
+// question to one key has more of them than values. It may be used again once nobody
+// looks at the columns that were made in it.
+type Room struct {
+	Slots       [][]event.Column // by lookup, for State.AnswerIn
+	frame, outs []event.Column
+}
+
+// NewRoom returns memory for answers of a plan.
+func (p *Plan) NewRoom() *Room { return &Room{Slots: make([][]event.Column, len(p.Lookups))} }
+
+// Clear forgets what was made.
+func (r *Room) Clear() {
+	clear(r.frame)
+	clear(r.outs)
+	for i := range r.Slots {
+		clear(r.Slots[i])
+		r.Slots[i] = r.Slots[i][:0]
+	}
+}
+
 // FinishPart is Finish for some outputs: slots are those of the part's lookups, by
-// place in Plan.Lookups. frame is memory that may be used again, as what is returned
-// has columns of its own; it is returned with room for the next time.
-func (p *Plan) FinishPart(part *Part, q *Queries, slots [][]event.Column, frame []event.Column) (outs, room []event.Column, n event.Counts) {
-	frame = append(frame[:0], make([]event.Column, len(p.frame))...)
-	s := sheet{Batch: event.Batch{Len: q.Len, Columns: frame}, plan: p, queries: q, slots: slots, counts: &n}
+// place in Plan.Lookups. The columns that it returns are the room's.
+func (p *Plan) FinishPart(part *Part, q *Queries, slots [][]event.Column, r *Room) (outs []event.Column, n event.Counts) {
+	r.frame = slices.Grow(r.frame[:0], len(p.frame))[:len(p.frame)]
+	s := sheet{Batch: event.Batch{Len: q.Len, Columns: r.frame}, plan: p, queries: q, slots: slots, counts: &n}
 	for _, f := range part.frame {
 		s.place(f)
 	}
-	outs = make([]event.Column, len(part.Outputs))
-	for i, o := range part.Outputs {
-		outs[i] = p.output(q, &frame[p.outputs[o]])
+	r.outs = r.outs[:0]
+	for _, o := range part.Outputs {
+		r.outs = append(r.outs, p.output(q, &r.frame[p.outputs[o]]))
 	}
-	clear(frame)
-	return outs, frame, n
+	return r.outs, n
 }
 
 // Knows reports whether the state has an event of the key that a query asks a lookup

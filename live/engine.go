@@ -26,7 +26,7 @@ type Engine struct {
 	reach  time.Duration
 	shards []*shard
 	whole  *features.Part // all outputs of the plan
-	frames sync.Pool      // of *[]event.Column, where answers are computed
+	rooms  sync.Pool      // of *features.Room, of answers that are done
 
 	mu        sync.RWMutex // held for writing while a batch is applied (L1)
 	epoch     uint64

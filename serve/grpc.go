@@ -109,6 +109,7 @@ func (s *Server) call(answer func(context.Context, message) (*reply, message, er
 			err = status.Error(codeOf(refused.code), refused.problem)
 		}
 		s.seen(x, a)
+		a.done()
 		return &out, err
 	}
 }

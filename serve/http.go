@@ -121,6 +121,14 @@ func (s *Server) guarded(way string, answer func(http.ResponseWriter, *http.Requ
 			refuse(w, refused)
 		}
 		s.seen(x, a)
+		a.done()
+	}
+}
+
+// done lets go of what nobody needs any more; nil: there was no answer.
+func (a *reply) done() {
+	if a != nil {
+		a.answer.Done()
 	}
 }
 

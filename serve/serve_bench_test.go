@@ -81,7 +81,13 @@ func BenchmarkServe(b *testing.B) {
 	}
 	var buf []byte
 	run("read", func(i int) { readRequest([]byte(wideQuestion(i))) })
-	run("ask", func(int) { s.ask(context.Background(), r) })
+	run("ask", func(int) {
+		a, err := s.ask(context.Background(), r)
+		if err != nil {
+			b.Fatal(err)
+		}
+		a.done()
+	})
 	run("json", func(int) { buf = appendReply(buf[:0], a) })
 	run("proto", func(int) { buf = appendMessage(buf[:0], a) })
 	run("whole", func(i int) { post(h, wideQuestion(i)) })

@@ -310,8 +310,11 @@ func (r *Run) answer(s *Slot, p span, at stand, out *event.Column) {
 
 // Answers returns empty columns for the slots, with n rows for those that give
 // single values.
-func (l *Layout) Answers(n int) []event.Column {
-	out := make([]event.Column, len(l.Slots))
+func (l *Layout) Answers(n int) []event.Column { return l.AnswersIn(nil, n) }
+
+// AnswersIn is Answers with columns in memory that nobody looks at any more.
+func (l *Layout) AnswersIn(memory []event.Column, n int) []event.Column {
+	out := slices.Grow(memory[:0], len(l.Slots))[:len(l.Slots)]
 	var ints room[int64]
 	var floats room[float64]
 	if n <= fewAnswers {
