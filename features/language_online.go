@@ -47,7 +47,7 @@ var limitsSection = &section{
 	name: "limits", title: "limits",
 	about: "What one request, and one client, may ask for.",
 	keys: []setting{
-		{name: "body", form: countForm, about: "Bytes of a request; 4194304 where nothing is said."},
+		{name: "body", form: countForm, about: "Bytes of a request; 1048576 where nothing is said."},
 		{name: "batch", form: countForm, about: "Rows of a request; 1000 where nothing is said."},
 		{name: "rate", form: countForm, about: "Requests a second of one client, as many at once; any number where nothing is said."},
 		{name: "wait", form: durationForm, about: "How long a request may wait for positions to be reached; 5s where nothing is said."},

@@ -38,7 +38,7 @@ func (s *Server) ask(ctx context.Context, r *request) (*reply, error) {
 		return nil, err
 	}
 	a := &reply{catalog: c, selected: selected, views: r.views}
-	if err := s.questions(a, r); err != nil {
+	if err := a.questions(r); err != nil {
 		return nil, err
 	}
 	if err := s.await(ctx, a, r); err != nil {
@@ -63,9 +63,9 @@ func (s *Server) ask(ctx context.Context, r *request) (*reply, error) {
 }
 
 // questions makes the batch that a request asks.
-func (s *Server) questions(a *reply, r *request) error {
+func (a *reply) questions(r *request) error {
 	p := a.catalog.plan
-	rows, err := s.rows(r)
+	rows, err := r.rows()
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (s *Server) questions(a *reply, r *request) error {
 
 // rows is how many rows a request has: as many as each of its columns, and one where
 // it has none.
-func (s *Server) rows(r *request) (int, error) {
+func (r *request) rows() (int, error) {
 	rows := 1
 	for i, g := range r.entities {
 		if i > 0 && len(g.values) != rows {
@@ -128,8 +128,8 @@ func (s *Server) rows(r *request) (int, error) {
 		rows = len(g.values)
 	}
 	switch {
-	case rows > s.o.Batch:
-		return 0, &refusal{code: http.StatusRequestEntityTooLarge, problem: "the request has " + strconv.Itoa(rows) + " rows and at most " + strconv.Itoa(s.o.Batch) + " are answered; ask in several requests"}
+	case rows > r.most:
+		return 0, r.tooMany(strconv.Itoa(rows))
 	case len(r.asOf) > 1 && len(r.asOf) != rows:
 		return 0, wrong("as_of has %d instants and the request has %d rows; give one, or one for each row", len(r.asOf), rows)
 	}

@@ -149,7 +149,7 @@ func codeOf(code int) codes.Code {
 }
 
 func (s *Server) answerMessage(ctx context.Context, in message) (*reply, message, error) {
-	r, err := readMessage(in)
+	r, err := readMessage(in, s.o.Batch)
 	if err != nil {
 		return nil, nil, err
 	}

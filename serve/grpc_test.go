@@ -195,7 +195,7 @@ func FuzzMessage(f *testing.F) {
 	f.Add([]byte(wire(f, "GetOnlineFeaturesRequest", `{"feature_service":"all","entities":{"shop_id":{"val":[{"int32_val":1}]}}}`)))
 	s := newTestServer(f, Options{})
 	f.Fuzz(func(t *testing.T, in []byte) {
-		r, err := readMessage(in)
+		r, err := readMessage(in, BatchMost)
 		if err == nil {
 			err = r.check()
 		}

@@ -183,7 +183,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, b *[]byte) (*reply
 		}
 		return nil, &refusal{code: http.StatusBadRequest, problem: "the request ends before its last byte"}
 	}
-	q, err := readRequest(body)
+	q, err := readRequest(body, s.o.Batch)
 	if err != nil {
 		return nil, err
 	}
@@ -245,7 +245,7 @@ func (s *Server) readQuery(name, query string) (*request, error) {
 	if err != nil {
 		return nil, wrong("what stands behind the question mark is not as URLs write it")
 	}
-	r := &request{full: true, wait: -1}
+	r := &request{full: true, wait: -1, most: s.o.Batch}
 	if r.service = name; name != s.catalog.Load().service {
 		r.service, r.features = "", []string{name}
 	}

@@ -58,8 +58,8 @@ func fields(b []byte, do func(number protowire.Number, kind protowire.Type, valu
 var errProto = wrong("the request is no message of Protobuf")
 
 // readMessage reads a GetOnlineFeaturesRequest of Feast's.
-func readMessage(b []byte) (*request, error) {
-	r := &request{wait: -1}
+func readMessage(b []byte, most int) (*request, error) {
+	r := &request{wait: -1, most: most}
 	err := fields(b, func(number protowire.Number, kind protowire.Type, value []byte) error {
 		switch number {
 		case requestService, requestFeatures, requestEntities, requestContext:
@@ -76,7 +76,7 @@ func readMessage(b []byte) (*request, error) {
 			r.service, r.features = string(value), nil // of one oneof the last counts
 		case requestFeatures:
 			r.service = ""
-			return texts(value, &r.features)
+			return r.names(value)
 		case requestEntities, requestContext:
 			return r.entry(value)
 		case requestFull:
@@ -95,13 +95,15 @@ func readMessage(b []byte) (*request, error) {
 
 func isZero(varint []byte) bool { return len(varint) == 1 && varint[0] == 0 }
 
-// texts reads the repeated strings of a message that has nothing else.
-func texts(b []byte, to *[]string) error {
+// names reads a FeatureList.
+func (r *request) names(b []byte) error {
 	return fields(b, func(number protowire.Number, kind protowire.Type, value []byte) error {
 		if number != 1 || kind != protowire.BytesType {
 			return errProto
 		}
-		*to = append(*to, string(value))
+		if r.features = append(r.features, string(value)); len(r.features) > featuresMost {
+			return wrong("features names more than %d", featuresMost)
+		}
 		return nil
 	})
 }
@@ -121,6 +123,9 @@ func (r *request) entry(b []byte) error {
 				if number != 1 || kind != protowire.BytesType {
 					return errProto
 				}
+				if len(g.values) == r.most {
+					return r.tooMany("more than " + strconv.Itoa(r.most))
+				}
 				v, err := valueOf(value, 0)
 				g.values = append(g.values, v)
 				return err
@@ -134,7 +139,9 @@ func (r *request) entry(b []byte) error {
 	if slices.ContainsFunc(r.entities, func(other given) bool { return other.name == g.name }) {
 		return wrong("%s stands twice in the request", quoted(g.name))
 	}
-	r.entities = append(r.entities, g)
+	if r.entities = append(r.entities, g); len(r.entities) > membersMost {
+		return wrong("the request has more than %d columns", membersMost)
+	}
 	return nil
 }
 

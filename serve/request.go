@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/http"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -27,7 +29,16 @@ type request struct {
 	asOf      []event.Time     // none: now; one for all rows, or one a row
 	positions map[string]int64 // by TOPIC/PARTITION the offset of a record that must be applied
 	wait      time.Duration    // for these; negative: as long as may be
+
+	most int // rows; more are refused before they are read
 }
+
+// What is read of a request before it is looked at has bounds of its own: a few bytes
+// of text become many times as many of memory (R2).
+const (
+	membersMost  = 1 << 12 // of an object: names of columns, partitions
+	featuresMost = 1 << 14
+)
 
 // given is a column of a request: a value a row.
 type given struct {
@@ -38,11 +49,11 @@ type given struct {
 // readRequest reads the JSON that Feast's clients send, and what is ours beside it.
 // Keys are read as they are spelled; one that means nothing is refused, as who wrote
 // asof would otherwise be told of now.
-func readRequest(body []byte) (*request, error) {
+func readRequest(body []byte, most int) (*request, error) {
 	if !utf8.Valid(body) {
 		return nil, wrong("the request is not UTF-8")
 	}
-	r := &request{wait: -1}
+	r := &request{wait: -1, most: most}
 	err := members(body, "the request", func(key string, value json.RawMessage) error {
 		switch key {
 		case "feature_service":
@@ -90,7 +101,9 @@ func members(text []byte, what string, do func(key string, value json.RawMessage
 		if seen[key] {
 			return wrong("%s stands twice in %s", quoted(key), what)
 		}
-		seen[key] = true
+		if seen[key] = true; len(seen) > membersMost {
+			return wrong("%s has more than %d members", what, membersMost)
+		}
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
 			return notJSON(what, err)
@@ -127,6 +140,9 @@ func quoted(word string) string {
 
 // optional reads a value that may be null. The types are few: text, texts, truth.
 func (r *request) optional(value json.RawMessage, key string, to any) error {
+	if key == "features" && bytes.Count(value, []byte{','}) >= featuresMost {
+		return wrong("features names more than %d", featuresMost)
+	}
 	if json.Unmarshal(value, to) != nil {
 		kind := map[string]string{"feature_service": "a string", "features": "a list of strings"}[key]
 		if kind == "" {
@@ -149,13 +165,46 @@ func (r *request) columns(value json.RawMessage, key string) error {
 				return wrong("%s stands both in entities and in request_context", quoted(name))
 			}
 		}
-		g := given{name: name}
-		if len(value) == 0 || value[0] != '[' || json.Unmarshal(value, &g.values) != nil {
+		values, err := r.list(value)
+		if err != nil {
+			return err
+		}
+		if values == nil {
 			return wrong("%s of %s must be a list, with a value for each row", quoted(name), key)
 		}
-		r.entities = append(r.entities, g)
+		r.entities = append(r.entities, given{name, values})
 		return nil
 	})
+}
+
+// list reads the elements of a list; nil: it is none. Where its commas leave it open
+// whether it has too many they are counted one by one.
+func (r *request) list(value json.RawMessage) ([]json.RawMessage, error) {
+	values := []json.RawMessage{}
+	if len(value) == 0 || value[0] != '[' {
+		return nil, nil
+	}
+	if bytes.Count(value, []byte{','}) < r.most {
+		return values, json.Unmarshal(value, &values) // a RawMessage is JSON already
+	}
+	d := json.NewDecoder(bytes.NewReader(value))
+	d.Token()
+	for d.More() {
+		if len(values) == r.most {
+			return nil, r.tooMany("more than " + strconv.Itoa(r.most))
+		}
+		var v json.RawMessage
+		if err := d.Decode(&v); err != nil {
+			return nil, notJSON("the request", err)
+		}
+		values = append(values, v)
+	}
+	return values, nil
+}
+
+// tooMany is the refusal of more rows than are answered.
+func (r *request) tooMany(rows string) error {
+	return &refusal{code: http.StatusRequestEntityTooLarge, problem: fmt.Sprintf("the request has %s rows and at most %d are answered; ask in several requests", rows, r.most)}
 }
 
 // instants reads as_of: an instant, or a list of them.
@@ -164,6 +213,9 @@ func (r *request) instants(value json.RawMessage) error {
 	var all []string
 	if string(value) == "null" {
 		return nil
+	}
+	if bytes.Count(value, []byte{','}) >= max(r.most, 1) {
+		return r.tooMany("more than " + strconv.Itoa(r.most))
 	}
 	if json.Unmarshal(value, &one) == nil {
 		all = []string{one}

@@ -124,9 +124,6 @@ func (c *catalog) outputs(r *request) ([]int, error) {
 			}
 			all = append(all, o)
 		}
-		if len(all) > len(c.plan.Outputs) {
-			break // each stood once so far, so that this cannot be
-		}
 	}
 	return c.ordered(all), nil
 }

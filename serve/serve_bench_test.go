@@ -61,7 +61,7 @@ func BenchmarkServe(b *testing.B) {
 			b.Fatal(body)
 		}
 	}
-	r, err := readRequest([]byte(wideQuestion(1)))
+	r, err := readRequest([]byte(wideQuestion(1)), 1)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func BenchmarkServe(b *testing.B) {
 		})
 	}
 	var buf []byte
-	run("read", func(i int) { readRequest([]byte(wideQuestion(i))) })
+	run("read", func(i int) { readRequest([]byte(wideQuestion(i)), 1) })
 	run("ask", func(int) {
 		a, err := s.ask(context.Background(), r)
 		if err != nil {

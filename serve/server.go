@@ -17,7 +17,7 @@ import (
 
 // Limits where Options say nothing.
 const (
-	BodyMost   = 4 << 20         // bytes of a request
+	BodyMost   = 1 << 20         // bytes of a request
 	BatchMost  = 1000            // rows of a request
 	WaitMost   = 5 * time.Second // that a request waits for positions
 	flightMost = 256             // requests that are answered at once
