@@ -12,7 +12,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSITYGW_VERSION := v1.8.0
 VERSITYGW         := .cache/versitygw-$(VERSITYGW_VERSION)/versitygw
 
-.PHONY: build test race soak bench bench-peers bench-scale fuzz platforms lint fixtures integration-all integration-kafka integration-s3 clean help
+.PHONY: build test race soak bench bench-peers bench-scale fuzz platforms lint fixtures integration-all integration-feast integration-kafka integration-s3 clean help
 
 build: ## the program, one static file: bin/timeseam
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/timeseam ./cmd/timeseam
@@ -21,13 +21,13 @@ test: ## all tests, without network or servers
 	go vet ./... && go test ./...
 
 race: ## the tests of meaning and of the driver under the race detector
-	go test -race -short -timeout 20m ./features/... ./kafka ./shelf ./store/... ./timetravel/...
+	go test -race -short -timeout 20m ./features/... ./kafka ./live ./serve ./shelf ./store/... ./timetravel/...
 
 soak: ## random cases and cuts from SEED on, and runs killed at random instants: some hours of them
 	go test ./timetravel -run 'TestRandom$$' -timeout 2h -seed $(SEED) -runs 10000 && go test ./cmd/timeseam -run 'TestProcess(KilledAnywhere|SpoolKilled)' -timeout 30m -kill-seed $(SEED) -kills 500 && go test ./cmd/timeseam -run '^TestCutInvariance$$' -timeout 120m -cut-seed $(SEED) -cuts 10000
 
 bench: ## Go benchmarks of the hot packages, then workloads A, B and C on SIZES
-	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem ./features/... ./kafka ./payload ./shelf ./timetravel/... ./sources/... ./sink/... ./cmd/timeseam && python3 fixtures/peers/bench.py --ours-only $(SIZES)
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem ./features/... ./kafka ./live ./payload ./serve ./shelf ./timetravel/... ./sources/... ./sink/... ./cmd/timeseam && python3 fixtures/peers/bench.py --ours-only $(SIZES)
 
 bench-peers: ## A, B and C on SIZES side by side with pinned DuckDB and Polars
 	python3 fixtures/peers/bench.py $(SIZES)
@@ -42,13 +42,16 @@ platforms: ## the golden values on amd64, amd64 v3 and arm64 (qemu-user), and no
 	.ci/platforms
 
 lint: ## gofmt, go vet, staticcheck and the house tests
-	wrong="$$(gofmt -l cmd cutover features fixtures kafka payload shelf sink sources store timetravel)" && test -z "$$wrong" || { echo "gofmt: $$wrong" >&2; exit 1; } && go vet -tags integration ./... && go run $(STATICCHECK) -tags integration ./... && go test -count=1 -run '^TestHouse' ./cmd/timeseam
+	wrong="$$(gofmt -l cmd cutover features fixtures kafka payload serve shelf sink sources store timetravel)" && test -z "$$wrong" || { echo "gofmt: $$wrong" >&2; exit 1; } && go vet -tags integration ./... && go run $(STATICCHECK) -tags integration ./... && go test -count=1 -run '^TestHouse' ./cmd/timeseam
 
 fixtures: ## the data of the reference workload, by size, under .cache/bench
 	for size in $(SIZES); do go run ./fixtures/generate -size $$size -out .cache/bench/$$size; done
 
-integration-all: integration-s3 integration-kafka ## the notebook and the Airflow DAGs of the pages, in real Jupyter and Airflow, installed under .cache, and the integrations below
+integration-all: integration-s3 integration-kafka integration-feast ## the notebook and the Airflow DAGs of the pages, in real Jupyter and Airflow, installed under .cache, and the integrations below
 	python3 fixtures/notebook/run.py && python3 fixtures/airflow/run.py
+
+integration-feast: ## the answers of package serve beside those of Feast's own server, installed under .cache
+	go vet -tags integration ./serve && python3 fixtures/feast/run.py
 
 integration-kafka: $(VERSITYGW) ## topics of three real brokers of Kafka, which are killed, secured and emptied, fetched under .cache
 	go vet -tags integration ./kafka/... ./cmd/timeseam && TIMESEAM_VERSITYGW=$(CURDIR)/$(VERSITYGW) python3 fixtures/kafka/run.py

@@ -20,6 +20,7 @@ type Definition struct {
 	Views        []View
 	Services     []Service
 	TrainingSets []TrainingSet
+	Online       *Online // nil: nothing is said of it
 }
 
 // Pos is a place in the definition's file, both from 1, Column in characters.
@@ -350,4 +351,50 @@ type Grid struct {
 	Every  Text // a duration
 	Active Text // a duration; not given: Every
 	Entity Text
+}
+
+// Online is where the daemon serves and what it writes. No value depends on any of
+// it, so that it enters no plan and no digest. Texts but service and sample are
+// addresses or secrets and take the environment when they are used.
+type Online struct {
+	Pos
+	Serve       *Serving // nil: nothing is served
+	Checkpoint  Text     // a directory of this machine or of S3
+	ServedLog   *ServedLog
+	Archive     Text // a directory of Parquet files
+	PositionLog Text // a directory
+}
+
+// Serving is which service is served, where, and to whom.
+type Serving struct {
+	Pos
+	Service   Text
+	Listen    Text // not given: see package serve
+	GRPC      Text // not given: HTTP alone
+	Tokens    []Text
+	TokenFile Text
+	TLS       *ServingTLS // nil: none
+	Insecure  Text        // true, where it is: anybody may ask from anywhere
+	Limits    Limits
+}
+
+// ServingTLS is how the server proves who it is, and whose clients may ask.
+type ServingTLS struct {
+	Cert, Key Text
+	ClientCA  Text // not given: clients need no certificate
+}
+
+// Limits are what one request, and one client, may ask for; 0 and not given: see
+// package serve.
+type Limits struct {
+	Body  int64 // bytes
+	Batch int64 // rows
+	Rate  int64 // requests a second
+	Wait  Text  // a duration
+}
+
+// ServedLog is where answers are written, and of which keys.
+type ServedLog struct {
+	Parquet Text
+	Sample  Text // the share of keys; not given: all
 }

@@ -123,14 +123,15 @@ const (
 	mendParquet = "write the data as Parquet, CSV or JSON files and give {parquet: PATH}, {csv: PATH} or {json: PATH}"
 	mendSpine   = "make the spine a Parquet, CSV or JSON file and give {parquet: PATH}, {csv: PATH} or {json: PATH}"
 	mendWindow  = "write a length, such as 30d"
-	mendOnline  = "remove it; `timeseam backfill` needs none of it"
+	mendSinks   = "remove it; values are asked for over HTTP, see serve"
 )
 
 // sections is every section, the definition itself first. The order is that of
 // the reference.
 func sections() []*section {
 	return []*section{definitionSection, sourceSection, historySection, streamSection, registrySection, tlsSection, saslSection, deadLetterSection, cutoverSection, fieldSection, dimensionSection, viewSection,
-		featureSection, windowSection, serviceSection, roleSection, trainingSection, spineSection, visibilitySection, selfSection, labelSection, splitSection, splitTimeSection, splitHashSection, sampleSection}
+		featureSection, windowSection, serviceSection, roleSection, trainingSection, spineSection, visibilitySection, selfSection, labelSection, splitSection, splitTimeSection, splitHashSection, sampleSection,
+		onlineSection, serveSection, serveTLSSection, limitsSection, servedLogSection, archiveSection}
 }
 
 // definitionSection is the file itself. Only feature_views is required besides
@@ -148,7 +149,7 @@ var definitionSection = &section{
 		{name: "feature_views", form: filledForm(namedForm(viewSection)), required: true, example: "{VIEW: ...}", about: "Features by view: each view is one entity's features over one source, or is derived from others."},
 		{name: "feature_services", form: namedForm(serviceSection), about: "Lists of features that are used together."},
 		{name: "training_sets", form: namedForm(trainingSection), about: "Services asked for every row of a spine."},
-		{name: "online", instead: mendOnline},
+		{name: "online", form: refForm(onlineSection), about: "Where the daemon serves and what it writes. No value depends on it, and it is no part of the digest."},
 	},
 }
 

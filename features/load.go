@@ -123,6 +123,7 @@ func (l *loader) definition(root *yaml.Node) *Definition {
 	o.named("feature_views", "view", func(name Text, n *yaml.Node) { d.Views = append(d.Views, l.view(d, name, n)) })
 	o.named("feature_services", "service", func(name Text, n *yaml.Node) { d.Services = append(d.Services, l.service(d, name, n)) })
 	o.named("training_sets", "training set", func(name Text, n *yaml.Node) { d.TrainingSets = append(d.TrainingSets, l.trainingSet(d, name, n)) })
+	d.Online = l.online(d, o.take("online"))
 	o.close()
 	return d
 }

@@ -82,6 +82,19 @@ training_sets:
     service: fraud_v1
     spine: {parquet: "${SPINE}", event_timestamp: at, columns: []}
     visibility: {known: event_time}
+online:
+  serve:
+    service: fraud_v1
+    listen: "${ADDRESS:-0.0.0.0:6566}"
+    grpc: "[::1]:6567"
+    tokens: ["${TOKEN}", "${OTHER_TOKEN}"]
+    token_file: "${SECRETS}/tokens"
+    tls: {cert: server.pem, key: server.key, client_ca: clients.pem}
+    limits: {body: 65536, batch: 100, rate: 50, wait: 2s}
+  checkpoint: s3://lake/state/card_fraud/
+  served_log: {parquet: s3://lake/served/, sample: 0.01}
+  archive: {parquet: "${LAKE:-lake}/archive/"}
+  position_log: positions/
 `
 
 func TestLoadWhole(t *testing.T) {
@@ -177,6 +190,13 @@ func dump(d *Definition) string {
 		fmt.Fprintf(&b, "training set %s %q service %s labels %s known %s spine %s time %s columns %t %s\n", text(s.Name), s.Description, text(s.Service), texts(s.Labels),
 			text(s.Known), text(s.Spine.Table.Path), text(s.Spine.EventTimestamp), s.Spine.ColumnsGiven, texts(s.Spine.Columns))
 	}
+	if o := d.Online; o != nil {
+		fmt.Fprintf(&b, "online@%d:%d checkpoint %s served %s sample %s archive %s positions %s\n", o.Line, o.Column, text(o.Checkpoint), text(o.ServedLog.Parquet), text(o.ServedLog.Sample), text(o.Archive), text(o.PositionLog))
+		s := o.Serve
+		fmt.Fprintf(&b, "serve@%d:%d service %s listen %s grpc %s tokens %s and %s cert %s key %s client_ca %s insecure %s\n", s.Line, s.Column, text(s.Service), text(s.Listen), text(s.GRPC), texts(s.Tokens), text(s.TokenFile),
+			text(s.TLS.Cert), text(s.TLS.Key), text(s.TLS.ClientCA), text(s.Insecure))
+		fmt.Fprintf(&b, "limits body %d batch %d rate %d wait %s\n", s.Limits.Body, s.Limits.Batch, s.Limits.Rate, text(s.Limits.Wait))
+	}
 	return b.String()
 }
 
@@ -221,6 +241,12 @@ func TestKeys(t *testing.T) {
 		"split_time":      "training_sets: {t: {split: {time: {KEY: 1}}}}\n",
 		"split_hash":      "training_sets: {t: {split: {hash: {KEY: 1}}}}\n",
 		"sample":          "training_sets: {t: {sample: {KEY: 1}}}\n",
+		"online":          "online: {KEY: 1}\n",
+		"serve":           "online: {serve: {KEY: 1}}\n",
+		"serve_tls":       "online: {serve: {tls: {KEY: 1}}}\n",
+		"limits":          "online: {serve: {limits: {KEY: 1}}}\n",
+		"served_log":      "online: {served_log: {KEY: 1}}\n",
+		"archive":         "online: {archive: {KEY: 1}}\n",
 	}
 	for _, s := range sections() {
 		for _, k := range append(s.keys, setting{name: "zzzzzzzzzz"}) {
@@ -246,7 +272,7 @@ func TestFaultsOfBytes(t *testing.T) {
 		{"escape of a terminal", "name: \x1b[31m", "f.yaml:1:7: control character U+001B is not allowed; remove it"},
 		{"line separator", "name: a\u2028b", "f.yaml:1:8: line separator U+2028 is not allowed; put an ordinary line break"},
 		{"mark in the middle", "name: \ufeffa", "f.yaml:1:7: control character U+FEFF is not allowed; remove it"},
-		{"line breaks of all kinds", "version: 1\rname: d\r\nfeature_views: {v: {features: {x: 1}}}\nfoo: 1\n", "f.yaml:4:1: unknown key `foo` of the definition; its keys are version, name, description, sources, entities, feature_views, feature_services, training_sets"},
+		{"line breaks of all kinds", "version: 1\rname: d\r\nfeature_views: {v: {features: {x: 1}}}\nfoo: 1\n", "f.yaml:4:1: unknown key `foo` of the definition; its keys are version, name, description, sources, entities, feature_views, feature_services, training_sets, online"},
 		{"byte order mark", "\ufeffversion: 2\nname: d\nfeature_views: {v: {features: {x: 1}}}", "f.yaml:1:10: version `2` of the language is unknown; write version: 1"},
 		{"nested without end", strings.Repeat("[", 20_000), "f.yaml:1:1: not YAML: exceeded max depth of 10000"},
 	} {
@@ -364,7 +390,8 @@ func FuzzLoad(f *testing.F) {
 		}
 		lines := 1 + strings.Count(text, "\n") + strings.Count(text, "\r")
 		for _, fault := range faults {
-			if fault.Line > lines || fault.Line < 1 || fault.Column < 1 || fault.Problem == "" || strings.ContainsAny(fault.Error(), "\n\r\x1b") {
+			secret := fault.Line == 0 && fault.Column == 0 && strings.Contains(fault.Problem, "in line ")
+			if fault.Line > lines || fault.Line < 1 && !secret || fault.Column < 1 && !secret || fault.Problem == "" || strings.ContainsAny(fault.Error(), "\n\r\x1b") {
 				t.Fatalf("fault %#v of a file of %d lines", fault, lines)
 			}
 		}
@@ -383,5 +410,38 @@ func checkPlaces(t *testing.T, d *Definition, ls lines) {
 				t.Fatalf("%q does not stand at %v", f.Value.Value, f.Value.At(0))
 			}
 		}
+	}
+}
+
+// TestTokensAreNotTold holds that no fault quotes what may be a secret, nor stands at
+// its line, which who shows faults quotes.
+func TestTokensAreNotTold(t *testing.T) {
+	for _, tokens := range []string{`s3cret`, `[s3cret]`, `["${A:-s3cret}"]`, `["${A}s3cret"]`, `["s3cret${A}"]`, `[[s3cret]]`, `{s3cret: 1}`, `["${A}${s3cret}"]`, `["${s3cret"]`} {
+		for _, f := range faultsOf(t, "version: 1\nname: d\nfeature_views: {v: {features: {x: 1}}}\nfeature_services: {s: {features: [v]}}\nonline:\n  serve:\n    service: s\n    tokens: "+tokens+"\n") {
+			if strings.Contains(f.Error()+f.Words, "s3cret") || f.Line > 0 || !strings.Contains(f.Problem, "line 8") {
+				t.Errorf("tokens: %s: %+v", tokens, f)
+			}
+		}
+	}
+}
+
+// TestOnlineIsNoMeaning holds that the digest of a definition is that of the same one
+// without its online part.
+func TestOnlineIsNoMeaning(t *testing.T) {
+	const text = "version: 1\nname: d\nfeature_views: {v: {request: {a: int64}, features: {x: request.a + 1}}}\nfeature_services: {s: {features: [v]}}\n"
+	digest := func(text string) string {
+		t.Helper()
+		d, err := Load("f.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := CompileService(d, Catalog{}, "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Digest()
+	}
+	if a, b := digest(text), digest(text+"online: {serve: {service: s}, checkpoint: here}\n"); a != b {
+		t.Errorf("%s and %s", a, b)
 	}
 }

@@ -313,22 +313,35 @@ func (p *Plan) output(q *Queries, c *event.Column) event.Column {
 // compute makes the columns of the frame from of[0] up to of[1]. None of these may
 // read a column before the first: all of the frame, or one label's part of it.
 func (p *Plan) compute(q *Queries, slots [][]event.Column, of [2]int, n *event.Counts) event.Batch {
-	frame := event.Batch{Len: q.Len, Columns: make([]event.Column, len(p.frame))}
+	s := sheet{Batch: event.Batch{Len: q.Len, Columns: make([]event.Column, len(p.frame))}, plan: p, queries: q, slots: slots, counts: n}
 	for i := of[0]; i < of[1]; i++ {
-		o := p.frame[i]
-		switch o.kind {
-		case atOrigin:
-			frame.Columns[i] = q.At
-		case requestOrigin:
-			frame.Columns[i] = q.Request[o.index]
-		case slotOrigin:
-			frame.Columns[i] = slots[o.lookup][o.index]
-		case stepOrigin:
-			// Columns before this one are all there: the plan is in that order.
-			frame.Columns[i] = p.steps[o.index].expr.Eval(&frame, n)
-		}
+		s.place(i)
 	}
-	return frame
+	return s.Batch
+}
+
+// sheet is the frame while its columns are put into their places.
+type sheet struct {
+	event.Batch
+	plan    *Plan
+	queries *Queries
+	slots   [][]event.Column
+	counts  *event.Counts
+}
+
+// place puts column i into its place. What it reads is there: the plan is in that
+// order.
+func (s *sheet) place(i int) {
+	switch o := s.plan.frame[i]; o.kind {
+	case atOrigin:
+		s.Columns[i] = s.queries.At
+	case requestOrigin:
+		s.Columns[i] = s.queries.Request[o.index]
+	case slotOrigin:
+		s.Columns[i] = s.slots[o.lookup][o.index]
+	case stepOrigin:
+		s.Columns[i] = s.plan.steps[o.index].expr.Eval(&s.Batch, s.counts)
+	}
 }
 
 // signless returns the column with zeros that have no sign, also inside structs

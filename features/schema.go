@@ -44,7 +44,7 @@ var (
 	textForm     = &form{Type: []string{"string", "number", "boolean"}, MinLength: 1, Not: variableForm}
 	wordForm     = &form{Type: []string{"string"}, MinLength: 1, Not: variableForm}
 	nameForm     = &form{Type: []string{"string"}, Pattern: `^[a-z](_?[a-z0-9])*_?$`, Not: &form{Enum: []any{"request", "at"}}}
-	addressForm  = &form{Type: []string{"string"}, MinLength: 1, Not: &form{Type: []string{"string"}, Pattern: `^[^/ ${}]*://`}}
+	addressForm  = &form{Type: []string{"string"}, MinLength: 1, Not: &form{Type: []string{"string"}, Pattern: `^[^/ ${}]*://`, Not: &form{Type: []string{"string"}, Pattern: `^[sS]3://`}}}
 	typeForm     = &form{Type: []string{"string"}, MinLength: 1, Not: variableForm}
 	durationForm = &form{Type: []string{"string"}, Pattern: `^[1-9][0-9]*(us|ms|s|m|h|d)$`}
 	countForm    = &form{Type: []string{"integer"}, Minimum: 1}
@@ -55,6 +55,7 @@ var (
 	instantForm  = &form{Type: []string{"string"}, Pattern: `^[0-9]{4}-`}
 	nanForm      = &form{Enum: []any{nil, "null", "reject"}}
 	shareForm    = &form{Type: []string{"number"}}
+	secretForm   = &form{Type: []string{"string"}, Pattern: `^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`}
 
 	windowTextForm = &form{Type: []string{"string"}, Pattern: `^([1-9][0-9]*(us|ms|s|m|h|d)|lifetime)$`}
 	orderForm      = anyForm(wordForm, listForm(wordForm))

@@ -72,9 +72,14 @@ const loadEvery = 64
 // instant are questions to nobody (S11.4, S11.5), so that they cost no key. Answers
 // keep the symbols of the store alive.
 func (s *State) Answer(lookup int, q *Queries, rows []int32) []event.Column {
+	return s.AnswerIn(nil, lookup, q, rows)
+}
+
+// AnswerIn is Answer with columns in memory that nobody looks at any more.
+func (s *State) AnswerIn(memory []event.Column, lookup int, q *Queries, rows []int32) []event.Column {
 	l := s.plan.Lookups[lookup]
 	store, k := s.stores[l.View], l.Key
-	out := store.Answers(len(rows))
+	out := store.view.Layout.AnswersIn(memory, len(rows))
 	own, place := store.bring(q, l.View), []int32{0}
 	for i, r := range rows {
 		place[0] = int32(i)

@@ -264,6 +264,15 @@ func (t *table) load(key event.Hash, b []byte) ([]byte, error) {
 	return rest, nil
 }
 
+// has reports whether a key has a run with anything in it.
+func (t *table) has(key event.Hash) bool {
+	if h := t.ready[key]; h != nil {
+		return h.run.Len() > 0 || h.run.Based()
+	}
+	_, packed := t.groups[event.KeyGroup(key)].at[key]
+	return packed
+}
+
 // len is how many keys have a run.
 func (t *table) len() int {
 	n := len(t.ready)

@@ -12,18 +12,41 @@ import (
 
 // Answer is what an engine says to a batch of questions. It stands alone (L3).
 type Answer struct {
-	Columns []event.Column // those of Plan.Outputs, a row for each question
+	Columns []event.Column // those that were asked for, a row for each question
 	At      event.Time     // the instant of the questions that named none
 	Epoch   uint64
+	// Known says by lookup and question whether the key has events; of lookups that
+	// were not asked it is nil.
+	Known [][]bool
+
+	engine *Engine
+	room   *features.Room
+}
+
+// Done lets the memory of the answer be used for another one: nothing of its columns
+// may be looked at any more. An answer that is never done is garbage as any other.
+func (a *Answer) Done() {
+	if a.room != nil {
+		a.room.Clear()
+		a.engine.rooms.Put(a.room)
+		a.room, a.Columns = nil, nil
+	}
 }
 
 // ErrForgotten is that of a question of an instant that is too long ago.
 var ErrForgotten = errors.New("is too long ago")
 
 // Ask answers a batch of Plan.Queries.Columns. A question without an instant is of now.
-func (e *Engine) Ask(b *event.Batch) (*Answer, error) {
+func (e *Engine) Ask(b *event.Batch) (*Answer, error) { return e.AskPart(b, e.whole) }
+
+// AskPart is Ask for some of the plan's outputs. Columns of the batch that the part
+// does not need are not looked at, but must be there.
+func (e *Engine) AskPart(b *event.Batch, part *features.Part) (*Answer, error) {
 	var counts event.Counts
-	a := &Answer{At: e.instant()}
+	a := &Answer{At: e.instant(), engine: e}
+	if a.room, _ = e.rooms.Get().(*features.Room); a.room == nil {
+		a.room = e.plan.NewRoom()
+	}
 	q := e.plan.NewQueries(b, &counts)
 	q.At.Ints = slices.Clone(q.At.Ints) // they may be the batch's own
 	for r := range q.Times {
@@ -32,16 +55,18 @@ func (e *Engine) Ask(b *event.Batch) (*Answer, error) {
 		}
 	}
 	q.NoTime, q.At.Null = nil, nil
-	slots, err := e.slots(q, a)
+	slots, err := e.slots(q, part, a)
 	if err != nil {
 		return nil, err
 	}
-	a.Columns = e.plan.Finish(q, slots, &counts)
+	a.Columns, _ = e.plan.FinishPart(part, q, slots, a.room)
 	return a, nil
 }
 
-// slots are the answers of every lookup, all of one epoch (L1).
-func (e *Engine) slots(q *features.Queries, a *Answer) ([][]event.Column, error) {
+// slots are the answers of the part's lookups, all of one epoch (L1).
+func (e *Engine) slots(q *features.Queries, part *features.Part, a *Answer) ([][]event.Column, error) {
+	all := make([][]event.Column, len(e.plan.Lookups))
+	a.Known = make([][]bool, len(e.plan.Lookups))
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	for _, t := range q.Times {
@@ -50,15 +75,26 @@ func (e *Engine) slots(q *features.Queries, a *Answer) ([][]event.Column, error)
 		}
 	}
 	a.Epoch = e.epoch
-	all := make([][]event.Column, len(e.plan.Lookups))
-	for i, l := range e.plan.Lookups {
-		all[i] = e.lookup(i, q, q.Keys[l.Key])
+	for _, i := range part.Lookups {
+		a.Known[i] = make([]bool, q.Len)
+		all[i] = e.lookup(i, q, a)
 	}
 	return all, nil
 }
 
 // lookup asks each shard for the questions whose keys it has.
-func (e *Engine) lookup(lookup int, q *features.Queries, keys []event.Hash) []event.Column {
+func (e *Engine) lookup(lookup int, q *features.Queries, a *Answer) []event.Column {
+	known, keys := a.Known[lookup], q.Keys[e.plan.Lookups[lookup].Key]
+	if q.Len == 1 || len(e.shards) == 1 {
+		s, rows := 0, make([]int32, q.Len)
+		for r := range rows {
+			rows[r] = int32(r)
+			s = e.shardOf(keys[r])
+		}
+		memory := &a.room.Slots[lookup]
+		*memory = e.shards[s].ask(&question{lookup, q, rows, known}, *memory)
+		return *memory
+	}
 	rows, place := make([][]int32, len(e.shards)), make([][2]int32, q.Len)
 	for r, key := range keys {
 		s := e.shardOf(key)
@@ -71,14 +107,14 @@ func (e *Engine) lookup(lookup int, q *features.Queries, keys []event.Hash) []ev
 		if len(rows[i]) == 0 {
 			continue
 		}
-		answers[i] = s.ask(lookup, q, rows[i])
+		answers[i] = s.ask(&question{lookup, q, rows[i], known}, nil)
 		out = answers[i]
 		if len(rows[i]) == q.Len {
 			return out
 		}
 	}
 	if out == nil { // nobody asked anything
-		return e.shards[0].ask(lookup, q, nil)
+		return e.shards[0].ask(&question{lookup, q, nil, known}, nil)
 	}
 	merged := make([]event.Column, len(out))
 	for c := range merged {
@@ -90,15 +126,27 @@ func (e *Engine) lookup(lookup int, q *features.Queries, keys []event.Hash) []ev
 	return merged
 }
 
-// ask answers some questions, in columns that have nothing of the state's (L3).
-func (s *shard) ask(lookup int, q *features.Queries, rows []int32) []event.Column {
+// question is what a shard is asked: some queries for one lookup.
+type question struct {
+	lookup int
+	of     *features.Queries
+	rows   []int32
+	known  []bool // by query: the shard has events of its key
+}
+
+// ask answers a question, in columns that have nothing of the state's (L3), and tells
+// which queries are about keys that it knows.
+func (s *shard) ask(q *question, memory []event.Column) []event.Column {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := s.state.Answer(lookup, q, rows)
+	for _, r := range q.rows {
+		q.known[r] = s.state.Knows(q.lookup, q.of, r)
+	}
+	out := s.state.AnswerIn(memory, q.lookup, q.of, q.rows)
 	for i := range out {
 		if own := &out[i]; own.Shares() {
 			c := event.Make(own.Type)
-			for r := range rows {
+			for r := range q.rows {
 				c.Append(own, r)
 			}
 			out[i] = c

@@ -25,6 +25,8 @@ type Engine struct {
 	now    func() time.Time
 	reach  time.Duration
 	shards []*shard
+	whole  *features.Part // all outputs of the plan
+	rooms  sync.Pool      // of *features.Room, of answers that are done
 
 	mu        sync.RWMutex // held for writing while a batch is applied (L1)
 	epoch     uint64
@@ -75,6 +77,11 @@ func NewEngine(plan *features.Plan, o Options) *Engine {
 	if e.now == nil {
 		e.now = time.Now
 	}
+	outputs := make([]int, len(plan.Outputs))
+	for i := range outputs {
+		outputs[i] = i
+	}
+	e.whole = plan.Part(outputs)
 	n := max(o.Shards, 1)
 	for range n {
 		s := &shard{state: plan.NewState()}

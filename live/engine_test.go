@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -116,6 +118,80 @@ func TestAsk(t *testing.T) {
 	e.Forget()
 	if _, err := e.Ask(questions(e, day-2*3600_000_000, "a")); !errors.Is(err, ErrForgotten) {
 		t.Errorf("a question of long ago: %v", err)
+	}
+}
+
+// TestDone holds that answers which are done change no other, and that one which is not
+// keeps what it said.
+func TestDone(t *testing.T) {
+	e := newTestEngine(t, Options{Shards: 2, Now: func() time.Time { return time.UnixMicro(int64(day)) }})
+	e.Apply(payments(e, "a", day-10_000_000, 1, 2, 4))
+	e.Apply(payments(e, "b", day-30_000_000, 8))
+	said := func(a *Answer) string {
+		shops := &a.Columns[e.plan.Outputs.Index("spend__shops_1h")]
+		var texts []string
+		for k := range shops.Elem.Len() {
+			texts = append(texts, string(shops.Elem.Text(k)))
+		}
+		return fmt.Sprint(a.Columns[e.plan.Outputs.Index("spend__n_1h")].Ints, a.Columns[e.plan.Outputs.Index("spend__s_1d")].Floats, a.Columns[e.plan.Outputs.Index("asked__share")].Null, texts, a.Known)
+	}
+	ask := func(accounts ...string) *Answer {
+		a, err := e.Ask(questions(e, 0, accounts...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	kept := ask("b")
+	want := map[string]string{"a": said(ask("a")), "b": said(kept), "nobody": said(ask("nobody")), "a, b, nobody": said(ask("a", "b", "nobody"))}
+	for range 3 {
+		for accounts, want := range want {
+			a := ask(strings.Split(accounts, ", ")...)
+			if got := said(a); got != want {
+				t.Errorf("%s: %s, want %s", accounts, got, want)
+			}
+			a.Done()
+			a.Done()
+		}
+	}
+	if said(kept) != want["b"] {
+		t.Errorf("an answer changed: %s, want %s", said(kept), want["b"])
+	}
+}
+
+// TestPart holds that some outputs, asked alone, are what they are among all, and that
+// only the keys that they need are looked at.
+func TestPart(t *testing.T) {
+	e := newTestEngine(t, Options{Shards: 2, Now: func() time.Time { return time.UnixMicro(int64(day)) }})
+	e.Apply(payments(e, "a", day-10_000_000, 1, 2, 4))
+	whole, err := e.Ask(questions(e, 0, "a", "nobody"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for o := range e.plan.Outputs {
+		part := e.plan.Part([]int{o})
+		b := questions(e, 0, "a", "nobody")
+		for i, f := range e.plan.Queries.Columns {
+			if !slices.Contains(part.Columns, i) && f.Name != "event_timestamp" {
+				nulls := event.Make(f.Type)
+				nulls.AppendNull()
+				nulls.AppendNull()
+				b.Columns[i] = nulls
+			}
+		}
+		a, err := e.AskPart(b, part)
+		if err != nil || len(a.Columns) != 1 {
+			t.Fatal(err)
+		}
+		for row := range 2 {
+			if event.Compare(&a.Columns[0], row, &whole.Columns[o], row) != 0 {
+				t.Errorf("%s of row %d is another when it is asked alone", e.plan.Outputs[o].Name, row)
+			}
+		}
+		derived := strings.HasPrefix(e.plan.Outputs[o].Name, "asked__")
+		if from := part.From[0]; (from < 0) != derived || from >= 0 && (!a.Known[from][0] || a.Known[from][1]) {
+			t.Errorf("%s is of lookup %d, known %v", e.plan.Outputs[o].Name, from, a.Known)
+		}
 	}
 }
 

@@ -112,6 +112,7 @@ var rooms = map[string]room{
 	"shelf":              {imports: []string{"features/event"}},
 	"timetravel":         {imports: []string{"features", "features/event", "shelf"}, tests: []string{"features/expr", "features/aggregate", "live", "sources", "sink"}},
 	"live":               {imports: []string{"features", "features/event"}},
+	"serve":              {imports: []string{"features", "features/event", "live"}},
 	"store":              {tests: []string{"store/storetest"}},
 	"store/storetest":    {},
 	"payload":            {imports: []string{"features/event"}},
@@ -119,7 +120,7 @@ var rooms = map[string]room{
 	"sink":               {imports: []string{"features/event", "store"}, tests: []string{"sources", "store/storetest"}},
 	"fixtures":           {imports: []string{"features/event"}},
 	"fixtures/generate":  {imports: []string{"fixtures"}},
-	"cmd/timeseam":       {imports: []string{"features", "features/event", "features/expr", "features/aggregate", "shelf", "timetravel", "live", "sources", "sink", "store", "fixtures", "kafka", "payload", "cutover"}, tests: []string{"store/storetest"}},
+	"cmd/timeseam":       {imports: []string{"features", "features/event", "features/expr", "features/aggregate", "shelf", "timetravel", "live", "serve", "sources", "sink", "store", "fixtures", "kafka", "payload", "cutover"}, tests: []string{"store/storetest"}},
 }
 
 // TestHouseRooms holds every import between our packages to the table.

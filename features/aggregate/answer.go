@@ -310,22 +310,47 @@ func (r *Run) answer(s *Slot, p span, at stand, out *event.Column) {
 
 // Answers returns empty columns for the slots, with n rows for those that give
 // single values.
-func (l *Layout) Answers(n int) []event.Column {
-	out := make([]event.Column, len(l.Slots))
+func (l *Layout) Answers(n int) []event.Column { return l.AnswersIn(nil, n) }
+
+// AnswersIn is Answers with columns in memory that nobody looks at any more.
+func (l *Layout) AnswersIn(memory []event.Column, n int) []event.Column {
+	out := slices.Grow(memory[:0], len(l.Slots))[:len(l.Slots)]
+	var ints room[int64]
+	var floats room[float64]
+	if n <= fewAnswers {
+		ints, floats = make([]int64, 0, n*len(out)), make([]float64, 0, n*len(out))
+	}
 	for i := range out {
 		out[i] = event.Make(l.Slots[i].Type)
 		switch c := &out[i]; c.Type.Kind {
 		case event.Double:
-			c.Floats = make([]float64, n)
+			c.Floats = floats.take(n)
 		case event.Decimal:
 			c.Decimals = make([]event.Int128, n)
 		case event.String, event.Bytes:
 			c.Codes = make([]uint32, n)
 		case event.Bool, event.Int, event.Date, event.Timestamp:
-			c.Ints = make([]int64, n)
+			c.Ints = ints.take(n)
 		}
 	}
 	return out
+}
+
+// fewAnswers are so few that their vectors lie in one piece of memory: a question to
+// one key has as many vectors as slots, of one row each.
+const fewAnswers = 16
+
+// room is memory that vectors are cut from.
+type room[T any] []T
+
+// take is a vector of n zeros.
+func (r *room[T]) take(n int) []T {
+	if cap(*r)-len(*r) < n {
+		return make([]T, n)
+	}
+	from := len(*r)
+	*r = (*r)[:from+n]
+	return (*r)[from : from+n : from+n]
 }
 
 // single reports whether a value of the type is one entry of one vector, which can
