@@ -15,6 +15,7 @@ type Options struct {
 	Shards int           // how many goroutines may apply beside each other; 0: one
 	Ready  int           // bytes of runs that stand ready, of all shards, about; 0: no bound
 	Reach  time.Duration // how far into the past questions may ask
+	Notes  int           // bytes of rows that may wait to be saved; 0: the engine is not saved
 	Now    func() time.Time
 }
 
@@ -27,6 +28,7 @@ type Engine struct {
 	shards []*shard
 	whole  *features.Part // all outputs of the plan
 	rooms  sync.Pool      // of *features.Room, of answers that are done
+	notes  notes          // of the goroutine that applies
 
 	mu        sync.RWMutex // held for writing while a batch is applied (L1)
 	epoch     uint64
@@ -82,7 +84,8 @@ func NewEngine(plan *features.Plan, o Options) *Engine {
 		outputs[i] = i
 	}
 	e.whole = plan.Part(outputs)
-	n := max(o.Shards, 1)
+	e.notes = notes{most: o.Notes, views: make([][]Section, len(plan.Views))}
+	n := min(max(o.Shards, 1), event.KeyGroups)
 	for range n {
 		s := &shard{state: plan.NewState()}
 		if o.Ready > 0 {
@@ -99,8 +102,10 @@ func (e *Engine) Plan() *features.Plan { return e.plan }
 // shardOf is the place of the shard that has a key. Each has groups beside each other,
 // so that what is saved by group can be taken up by any number of them.
 func (e *Engine) shardOf(key event.Hash) int {
-	return event.KeyGroup(key) * len(e.shards) / event.KeyGroups
+	return e.shardOfGroup(event.KeyGroup(key))
 }
+
+func (e *Engine) shardOfGroup(group int) int { return group * len(e.shards) / event.KeyGroups }
 
 // Batch is rows of an input, and where a reader of theirs stands when they are applied.
 type Batch struct {
@@ -118,6 +123,7 @@ type Batch struct {
 func (e *Engine) Load(view int, keys []event.Hash, ends []uint32, bases [][]byte, rows features.Events) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.notes.drop() // Nobody noted these: what is saved next stands on nothing before.
 	for k := 0; k < len(keys); {
 		shard, to := e.shardOf(keys[k]), k+1
 		for to < len(keys) && e.shardOf(keys[to]) == shard {
@@ -159,6 +165,9 @@ func (e *Engine) Apply(b *Batch) {
 	var taken []features.Taken
 	if b.Rows != nil && b.Rows.Len > 0 {
 		taken = e.plan.Take(b.Input, b.Rows, &counts)
+		for i := range taken {
+			e.notes.add(&taken[i])
+		}
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -192,9 +201,16 @@ func (e *Engine) spread(t *features.Taken) {
 		s := e.shards[e.shardOf(key)]
 		s.rows = append(s.rows, int32(r))
 	}
+	e.deal(t)
+}
+
+// deal applies what a view takes in every shard that has rows of it.
+func (e *Engine) deal(t *features.Taken) {
 	if len(t.Keys) < beside {
 		for _, s := range e.shards {
-			s.state.ApplyTaken(t, s.rows)
+			if len(s.rows) > 0 { // no rows at all would be all of them
+				s.state.ApplyTaken(t, s.rows)
+			}
 		}
 		return
 	}
@@ -205,7 +221,9 @@ func (e *Engine) spread(t *features.Taken) {
 	}
 	var wait sync.WaitGroup
 	for _, s := range e.shards {
-		wait.Go(func() { s.state.ApplyTaken(t, s.rows) })
+		if len(s.rows) > 0 {
+			wait.Go(func() { s.state.ApplyTaken(t, s.rows) })
+		}
 	}
 	wait.Wait()
 }
@@ -239,6 +257,13 @@ type Status struct {
 	Positions Positions
 	Kept      event.Time // no question may be of an instant before
 	Counts    event.Counts
+}
+
+// Epoch is how many batches were applied.
+func (e *Engine) Epoch() uint64 {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.epoch
 }
 
 // Status tells where the engine stands between two batches.

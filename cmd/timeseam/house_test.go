@@ -110,8 +110,9 @@ var rooms = map[string]room{
 	"kafka":              {imports: []string{"features/event"}},
 	"cutover":            {imports: []string{"features/event"}},
 	"shelf":              {imports: []string{"features/event"}},
-	"timetravel":         {imports: []string{"features", "features/event", "shelf"}, tests: []string{"features/expr", "features/aggregate", "live", "sources", "sink"}},
-	"live":               {imports: []string{"features", "features/event"}},
+	"timetravel":         {imports: []string{"features", "features/event", "shelf"}, tests: []string{"features/expr", "features/aggregate", "live", "checkpoint", "sources", "sink"}},
+	"live":               {imports: []string{"features", "features/event", "shelf"}},
+	"checkpoint":         {imports: []string{"features/aggregate", "features/event", "live", "shelf", "store"}, tests: []string{"features", "store/storetest"}},
 	"serve":              {imports: []string{"features", "features/event", "live"}},
 	"store":              {tests: []string{"store/storetest"}},
 	"store/storetest":    {},
@@ -120,7 +121,7 @@ var rooms = map[string]room{
 	"sink":               {imports: []string{"features/event", "store"}, tests: []string{"sources", "store/storetest"}},
 	"fixtures":           {imports: []string{"features/event"}},
 	"fixtures/generate":  {imports: []string{"fixtures"}},
-	"cmd/timeseam":       {imports: []string{"features", "features/event", "features/expr", "features/aggregate", "shelf", "timetravel", "live", "serve", "sources", "sink", "store", "fixtures", "kafka", "payload", "cutover"}, tests: []string{"store/storetest"}},
+	"cmd/timeseam":       {imports: []string{"features", "features/event", "features/expr", "features/aggregate", "shelf", "timetravel", "live", "checkpoint", "serve", "sources", "sink", "store", "fixtures", "kafka", "payload", "cutover"}, tests: []string{"store/storetest"}},
 }
 
 // TestHouseRooms holds every import between our packages to the table.
