@@ -33,6 +33,7 @@ type Engine struct {
 	mu        sync.RWMutex // held for writing while a batch is applied (L1)
 	epoch     uint64
 	positions Positions
+	marks     map[string]string
 	counts    event.Counts
 	advanced  chan struct{} // closed, and another in its place, when the epoch changes
 
@@ -251,12 +252,26 @@ func (e *Engine) instant() event.Time {
 	return e.last
 }
 
+// Mark notes what a feed must find again where the engine is restored; an empty value
+// takes the note away.
+func (e *Engine) Mark(name, value string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.marks == nil {
+		e.marks = map[string]string{}
+	}
+	if e.marks[name] = value; value == "" {
+		delete(e.marks, name)
+	}
+}
+
 // Status is where an engine stands.
 type Status struct {
 	Epoch     uint64
 	Positions Positions
 	Kept      event.Time // no question may be of an instant before
 	Counts    event.Counts
+	Marks     map[string]string
 }
 
 // Epoch is how many batches were applied.
@@ -270,7 +285,7 @@ func (e *Engine) Epoch() uint64 {
 func (e *Engine) Status() Status {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	s := Status{Epoch: e.epoch, Positions: e.positions.Clone(), Kept: e.kept, Counts: e.counts}
+	s := Status{Epoch: e.epoch, Positions: e.positions.Clone(), Kept: e.kept, Counts: e.counts, Marks: maps.Clone(e.marks)}
 	for _, shard := range e.shards {
 		shard.mu.Lock()
 		counts := shard.state.Counted()

@@ -3,6 +3,7 @@ package live
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -109,7 +110,7 @@ func (e *Engine) Reapply(view int, section []byte, wanted func(group int) bool) 
 func (e *Engine) Resume(h *Head) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.epoch, e.positions, e.kept = h.Epoch, h.Positions.Clone(), h.Kept
+	e.epoch, e.positions, e.kept, e.marks = h.Epoch, h.Positions.Clone(), h.Kept, maps.Clone(h.Marks)
 	e.counts = event.Counts{}
 	e.counts.Each(func(r event.Reason, _ int64) { e.counts[r] = h.Counts[r.String()] })
 	for _, s := range e.shards {

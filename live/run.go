@@ -45,6 +45,7 @@ type Partition struct {
 	Watermark event.Time // the clock of its events; MinTime: none was seen
 	Idle      bool       // all of it is applied
 	Moved     time.Time  // when something of it was applied last
+	Whole     time.Time  // when all of it was applied last
 	Rows      int64
 	Poison    int64
 }
@@ -179,6 +180,9 @@ func (d *Driver) see(a *Arrival) {
 	}
 	p.Next, p.End, p.Idle = a.Next, max(a.End, a.Next), a.AtEnd
 	p.Poison += a.Poison
+	if a.AtEnd || p.Next >= p.End {
+		p.Whole = d.Engine.now()
+	}
 	for i, t := range a.Happened.Ints {
 		if !a.Happened.IsNull(i) {
 			p.clock.see(event.Time(t))
@@ -232,6 +236,21 @@ func (d *Driver) Watermark() event.Time {
 		return idle
 	}
 	return least
+}
+
+// Staleness is how long ago what is applied was all there was, of the partition of which
+// it was longest; negative: that is not known yet.
+func (d *Driver) Staleness() (longest time.Duration) {
+	now := d.Engine.now()
+	for _, p := range d.Partitions() {
+		switch {
+		case p.Whole.IsZero():
+			return -1
+		case !p.Idle:
+			longest = max(longest, now.Sub(p.Whole))
+		}
+	}
+	return longest
 }
 
 // Caught reports whether all that was there when the driver began is applied.

@@ -14,6 +14,9 @@ type Head struct {
 	Kept      event.Time       `json:"kept"`
 	Last      event.Time       `json:"last"` // the greatest instant of a question without one
 	Counts    map[string]int64 `json:"counts"`
+	// Marks are what the driver's feeds must find again: what topics were, which files
+	// were applied.
+	Marks map[string]string `json:"marks,omitempty"`
 }
 
 // SavedView is a view and the types of what its runs keep, for those who look.
@@ -93,7 +96,7 @@ func (s *Saved) takeGroups(from *shard, first, end int) (size int) {
 // head is where the engine stands.
 func (e *Engine) head() Head {
 	at := e.Status()
-	h := Head{Digest: e.plan.Digest(), Epoch: at.Epoch, Positions: at.Positions, Kept: at.Kept, Counts: map[string]int64{}}
+	h := Head{Digest: e.plan.Digest(), Epoch: at.Epoch, Positions: at.Positions, Kept: at.Kept, Counts: map[string]int64{}, Marks: at.Marks}
 	e.clock.Lock()
 	h.Last = e.last
 	e.clock.Unlock()

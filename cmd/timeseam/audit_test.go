@@ -31,6 +31,7 @@ type seamed struct {
 	cluster *kfake.Cluster
 
 	definition string
+	stop       func() // of followed
 }
 
 const seamedPartitions = 2

@@ -2,17 +2,23 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"time"
 
+	"github.com/timeseam/timeseam/checkpoint"
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
-	"github.com/timeseam/timeseam/live"
-	"github.com/timeseam/timeseam/shelf"
-	"github.com/timeseam/timeseam/timetravel"
+	"github.com/timeseam/timeseam/serve"
 	"github.com/urfave/cli/v2"
 )
 
@@ -22,7 +28,12 @@ func followCommand() *cli.Command {
 		Usage:     "keep a service's features fresh from its streams, and serve them",
 		ArgsUsage: "SPEC",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "service", Usage: "the feature service to follow; not needed where the definition has one", EnvVars: environment("service")},
+			&cli.StringFlag{Name: "service", Usage: "the feature service to follow; not needed where the definition serves or has one", EnvVars: environment("service")},
+			&cli.StringFlag{Name: "listen", Usage: "where HTTP is served, in place of what the definition says", DefaultText: serve.DefaultListen, EnvVars: environment("listen")},
+			&cli.StringFlag{Name: "checkpoint", Usage: "where the state is saved, a folder or s3://BUCKET/KEY, in place of what the definition says", EnvVars: environment("checkpoint")},
+			&cli.DurationFlag{Name: "checkpoint-interval", Usage: "how often", Value: 10 * time.Second, EnvVars: environment("checkpoint-interval")},
+			&cli.StringFlag{Name: "from-checkpoint", Usage: "begin with this one: newest, previous, or a number of `timeseam checkpoint list`", Value: "newest", EnvVars: environment("from-checkpoint")},
+			&cli.BoolFlag{Name: "single-writer", Usage: "nobody else writes checkpoints to this bucket, whose server cannot tell", EnvVars: environment("single-writer")},
 			&cli.IntFlag{Name: "shards", Usage: "goroutines that apply events", Value: runtime.GOMAXPROCS(0), EnvVars: environment("shards")},
 			&cli.StringFlag{Name: "memory", Usage: "what the process may take, such as 2GiB", DefaultText: "half of the machine's or its container's", EnvVars: environment("memory")},
 			&cli.StringFlag{Name: "temp-dir", Usage: "where temporary files are made", DefaultText: "where the system has them", EnvVars: environment("temp-dir")},
@@ -37,6 +48,11 @@ func followCommand() *cli.Command {
 // followJob is one daemon with all its settings.
 type followJob struct {
 	spec, service string
+	listen        string
+	checkpoints   string // "": where the definition says
+	interval      time.Duration
+	from          checkpoint.Which
+	singleWriter  bool
 	shards        int
 	memory        int64
 	tempDir       string // "": the system's
@@ -45,10 +61,8 @@ type followJob struct {
 	log           *slog.Logger
 	lookup        func(string) (string, bool) // settings of the environment; nil: its own
 
-	plan   *features.Plan
-	in     *inputs
-	engine *live.Engine
-	driver *live.Driver
+	now    atomic.Pointer[generation] // that answers
+	server *serve.Server
 }
 
 func follow(c *cli.Context) error {
@@ -56,12 +70,18 @@ func follow(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	j := followJob{spec: spec, service: c.String("service"), shards: c.Int("shards"), tempDir: c.String("temp-dir"), reach: c.Duration("as-of"), log: slog.New(slog.NewTextHandler(c.App.ErrWriter, nil))}
+	j := &followJob{spec: spec, service: c.String("service"), listen: c.String("listen"), checkpoints: c.String("checkpoint"), interval: c.Duration("checkpoint-interval"), singleWriter: c.Bool("single-writer"),
+		shards: c.Int("shards"), tempDir: c.String("temp-dir"), reach: c.Duration("as-of"), log: slog.New(slog.NewTextHandler(c.App.ErrWriter, nil))}
 	switch {
 	case j.shards < 1 || j.shards > event.KeyGroups:
 		return wrongf("--shards %d; give 1 to %d", j.shards, event.KeyGroups)
 	case j.reach < 0:
 		return wrongf("--as-of %s; give 0 or more", j.reach)
+	case j.interval < time.Second:
+		return wrongf("--checkpoint-interval %s; give 1s or more", j.interval)
+	}
+	if j.from, err = checkpoint.ParseWhich(c.String("from-checkpoint")); err != nil {
+		return wrong{err}
 	}
 	if j.complete, err = completeSaid(c); err != nil {
 		return err
@@ -72,70 +92,183 @@ func follow(c *cli.Context) error {
 	return j.run(c.Context)
 }
 
-// What part of the memory runs may take that stand ready; and, before there are many, the
-// shelf and the partitions of the bounded run that the state begins with.
-const (
-	readyShare     = 4
-	bootstrapShare = 6
-)
-
-// run follows until the context ends, which is how a daemon ends.
+// run follows and serves until the context ends, which is how a daemon ends. At a
+// SIGHUP the definition is read again: if it means something else by now, it is begun
+// beside the one that answers, and answers in its place once it has caught up.
 func (j *followJob) run(ctx context.Context) error {
-	defer j.close()
-	if err := j.start(ctx); err != nil {
-		return err
-	}
-	return j.driver.Run(ctx)
-}
-
-// start has all applied that histories hold, and makes ready to follow the streams.
-func (j *followJob) start(ctx context.Context) error {
-	if err := j.open(ctx); err != nil {
-		return err
-	}
-	j.engine = live.NewEngine(j.plan, live.Options{Shards: j.shards, Ready: int(j.memory / readyShare), Reach: j.reach})
-	j.driver = &live.Driver{Engine: j.engine, Ends: live.Positions{}, Live: func() { j.log.Info("caught up", "epoch", j.engine.Status().Epoch) }}
-	if err := j.bootstrap(ctx); err != nil {
-		return err
-	}
-	j.log.Info("following", "service", j.service, "sources", len(j.driver.Feeds), "digest", j.plan.Digest())
-	return nil
-}
-
-// close lets go of what start has opened.
-func (j *followJob) close() {
-	if j.driver != nil {
-		for _, f := range j.driver.Feeds {
-			f.Close()
-		}
-	}
-	if j.in != nil {
-		j.in.disconnect()
-	}
-}
-
-// open compiles the service and opens the topics that it reads.
-func (j *followJob) open(ctx context.Context) error {
-	def, err := readDefinition(j.spec)
+	first, err := j.begin(ctx)
 	if err != nil {
 		return err
 	}
-	if j.service, err = chooseService(def, j.service); err != nil {
+	j.now.Store(first)
+	listeners, settings, err := j.open(ctx, first)
+	if err != nil {
+		first.close()
 		return err
 	}
-	j.in = openInputs(ctx, def, rehearsed) // no training set is called so
-	j.in.lookup = j.lookup
-	if j.plan, err = j.in.compileService(j.service); err != nil {
-		return err
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	does := []func() error{func() error { return j.generations(ctx, first, again) }, func() error { return j.server.Serve(ctx, listeners[0]) }}
+	if len(listeners) > 1 {
+		does = append(does, func() error { return j.server.ServeGRPC(ctx, listeners[1]) })
 	}
-	if err := j.in.connect(ctx, j.plan); err != nil {
-		return err
+	j.log.Info("serving", "service", settings.Service, "at", listeners[0].Addr().String())
+	ended := make(chan error, len(does))
+	for _, do := range does {
+		go func() { ended <- do() }()
 	}
-	if len(j.in.streams) == 0 {
-		return wrongf("service %s reads no stream, so that there is nothing to follow; add stream to a source, or run `timeseam backfill`", j.service)
+	for range does {
+		err = errors.Join(err, <-ended)
+		stop() // what ends first ends all
 	}
-	j.plan, err = j.in.compileService(j.service)
 	return err
+}
+
+// open makes a server of the generation that answers, and listens.
+func (j *followJob) open(ctx context.Context, g *generation) (listeners []net.Listener, s *serve.Settings, err error) {
+	def := *g.in.def
+	if def.Online == nil || def.Online.Serve == nil {
+		def.Online = &features.Online{Serve: &features.Serving{}}
+	}
+	serving := *def.Online.Serve
+	serving.Service = features.Text{Value: g.service}
+	if j.listen != "" {
+		serving.Listen = features.Text{Pos: features.Pos{Line: 1, Column: 1}, Value: j.listen}
+	}
+	online := *def.Online
+	def.Online, online.Serve = &online, &serving
+	lookup := j.lookup
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
+	s, err = serve.Configure(&def, serve.Environment{Lookup: lookup, Read: func(path string) ([]byte, error) {
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(def.File), path)
+		}
+		return os.ReadFile(path)
+	}})
+	if err != nil {
+		return nil, nil, err
+	}
+	s.Log, s.Ready, s.Progress = j.log, j.ready, j.progress
+	if j.server, err = serve.New(g.engine, s.Options); err != nil {
+		return nil, nil, err
+	}
+	for _, address := range []string{s.Listen, s.GRPC} {
+		if address == "" {
+			continue
+		}
+		l, err := j.server.Open(ctx, address)
+		if err != nil {
+			for _, l := range listeners {
+				l.Close()
+			}
+			return nil, nil, err
+		}
+		listeners = append(listeners, l)
+	}
+	return listeners, s, nil
+}
+
+// errLoading is that nothing can be answered yet.
+var errLoading = errors.New("the features are being loaded")
+
+// ready says why nothing can be answered yet; nil: it can.
+func (j *followJob) ready() error {
+	if !j.now.Load().driver.Caught() {
+		return errLoading
+	}
+	return nil
+}
+
+// progress is how far what answers has come.
+func (j *followJob) progress() serve.Progress {
+	d := j.now.Load().driver
+	return serve.Progress{Watermark: d.Watermark(), Staleness: d.Staleness()}
+}
+
+// running is a generation that follows, and how it ended.
+type running struct {
+	*generation
+	stop  context.CancelFunc
+	ended chan error
+}
+
+func (g *generation) begun(ctx context.Context) *running {
+	ctx, stop := context.WithCancel(ctx)
+	r := &running{g, stop, make(chan error, 1)}
+	go func() {
+		err := g.run(ctx)
+		g.close()
+		r.ended <- err
+	}()
+	return r
+}
+
+// generations runs one generation after the other, two of them while the later catches
+// up, and returns why the one that answers has ended.
+func (j *followJob) generations(ctx context.Context, first *generation, again <-chan os.Signal) error {
+	now := first.begun(ctx)
+	var next *running
+	for {
+		var caught chan struct{}
+		var ended chan error
+		if next != nil {
+			caught, ended = next.caught, next.ended
+		}
+		select {
+		case err := <-now.ended:
+			if next != nil {
+				next.stop()
+				<-next.ended
+			}
+			return err
+		case <-again:
+			if next != nil {
+				next.stop()
+				<-next.ended
+			}
+			next = j.renewed(ctx, now.generation)
+		case <-caught:
+			if err := j.server.Put(next.engine, next.service); err != nil {
+				j.log.Error("the changed definition cannot be served, and the one before goes on", "error", err)
+				next.stop()
+				<-next.ended
+				next = nil
+				continue
+			}
+			j.now.Store(next.generation)
+			now.stop()
+			if err := <-now.ended; err != nil {
+				j.log.Error("the definition before ended", "error", err)
+			}
+			j.log.Info("the changed definition answers", "digest", next.plan.Digest())
+			now, next = next, nil
+		case err := <-ended:
+			j.log.Error("the changed definition failed, and the one before goes on", "error", fmt.Sprint(err))
+			next = nil
+		}
+	}
+}
+
+// renewed begins the definition as it is now; nil, and told, where it is at fault or
+// means what it meant.
+func (j *followJob) renewed(ctx context.Context, was *generation) *running {
+	g, err := j.begin(ctx)
+	switch {
+	case err != nil:
+		j.log.Error("the definition cannot be followed, and the one before goes on", "error", strings.ReplaceAll(err.Error(), "\n", "; "))
+		return nil
+	case g.plan.Digest() == was.plan.Digest():
+		j.log.Info("the definition means what it meant")
+		g.close()
+		return nil
+	}
+	j.log.Info("the definition has changed; it is begun beside the one before", "digest", g.plan.Digest())
+	return g.begun(ctx)
 }
 
 // chooseService returns the feature service that is meant.
@@ -143,6 +276,8 @@ func chooseService(def *features.Definition, name string) (string, error) {
 	switch {
 	case name != "":
 		return name, nil
+	case def.Online != nil && def.Online.Serve != nil:
+		return def.Online.Serve.Service.Value, nil
 	case len(def.Services) == 1:
 		return def.Services[0].Name.Value, nil
 	case len(def.Services) == 0:
@@ -153,96 +288,4 @@ func chooseService(def *features.Definition, name string) (string, error) {
 		services = append(services, s.Name.Value)
 	}
 	return "", wrongf("%s has %d feature services; say which with --service: %s", def.File, len(services), strings.Join(services, ", "))
-}
-
-// bootstrap has a bounded run sweep the histories up to where the streams go on, takes
-// what it leaves into the state, and makes ready to follow the streams.
-func (j *followJob) bootstrap(ctx context.Context) error {
-	from := event.Time(time.Now().UnixMicro()).Earlier(j.reach.Microseconds())
-	j.in.ahead = true
-	j.in.completed = j.in.complete(j.plan, j.complete)
-	room := j.memory / bootstrapShare
-	job := &backfillJob{workers: j.shards, tempDir: j.tempDir, out: "-"}
-	b := &timetravel.Backfill{Plan: j.plan, Visibility: timetravel.Visibility{Known: timetravel.EventTime}, Workers: j.shards, Hands: room, Shelf: shelf.New(room, job.temporary),
-		Seam:    &timetravel.Seam{Interval: event.Span{From: from, To: from}, After: &taking{j.engine}, Whole: true},
-		History: func(i features.Input, reach event.Span) ([]event.Source, error) { return j.histories(ctx, &i, reach) }}
-	defer b.Shelf.Close()
-	for _, i := range j.plan.Inputs {
-		b.Events = max(b.Events, j.in.histories[i.Source.Name.Value].Estimate())
-	}
-	report, err := b.Leave(ctx)
-	if err != nil {
-		return err
-	}
-	for i, n := range report.Events {
-		j.log.Info("history applied", "source", j.plan.Inputs[i].Source.Name.Value, "rows", n)
-	}
-	return nil
-}
-
-// taking takes what a bounded run leaves into an engine.
-type taking struct{ to *live.Engine }
-
-// Add takes a section.
-func (t *taking) Add(view, _, _ int, b []byte) error {
-	var own []byte // which begins at a multiple of eight
-	shelf.Reserve(&own, len(b))
-	h, err := shelf.UnpackHeld(append(own, b...), t.to.Plan().Views[view].Layout.Columns)
-	if err != nil {
-		return err
-	}
-	return t.to.Load(view, h.Keys, h.Ends, h.Bases, features.Events{Times: h.Times, Columns: h.Columns})
-}
-
-// histories are the parts of a source's history, up to the cut where it goes on in a
-// stream.
-func (j *followJob) histories(ctx context.Context, i *features.Input, reach event.Span) ([]event.Source, error) {
-	table, err := j.in.fetch(j.plan, i, reach)
-	if err != nil {
-		return nil, err
-	}
-	if j.in.streams[i.Source.Name.Value] == nil {
-		return historyParts(i, table, nil, j.shards)
-	}
-	place := slices.IndexFunc(j.plan.Inputs, func(o features.Input) bool { return o.Source == i.Source })
-	both, err := j.in.join(ctx, i, table, event.Span{From: reach.From, To: event.MaxTime})
-	if err != nil {
-		return nil, err
-	}
-	return j.cut(ctx, place, both)
-}
-
-// cut is the parts of a history up to the cut, and has the stream followed from there.
-func (j *followJob) cut(ctx context.Context, place int, both *joined) ([]event.Source, error) {
-	from := make([]int64, len(both.topic.Partitions))
-	for p, b := range both.topic.Partitions {
-		from[p] = b.Start
-	}
-	var below, above *event.Span
-	if c := both.cut; c != nil {
-		for _, s := range c.Starts {
-			from[s.Partition] = s.From
-		}
-		if c.Kind == "event_time" {
-			below, above = &event.Span{From: event.MinTime, To: c.At}, &event.Span{From: c.At, To: event.MaxTime}
-		}
-		j.log.Info("cut over", "source", both.source.Name.Value, "kind", string(c.Kind), "why", c.Why)
-	}
-	feed, err := both.follow(ctx, place, from)
-	if err != nil {
-		return nil, err
-	}
-	feed.span = above
-	j.driver.Feeds = append(j.driver.Feeds, feed)
-	ends := map[int32]int64{}
-	for p, b := range both.topic.Partitions {
-		if b.End > from[p] {
-			ends[int32(p)] = b.End
-		}
-	}
-	j.driver.Ends[both.source.Name.Value] = ends
-	if both.table == nil {
-		return nil, nil
-	}
-	return historyParts(both.input, both.table, below, j.shards)
 }

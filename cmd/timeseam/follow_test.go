@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,10 +16,10 @@ import (
 
 // followed starts a daemon over the history and the topic of a seam, and returns it
 // once it has caught up.
-func (s *seamed) followed(t *testing.T, history []entry, source string, until string) *followJob {
+func (s *seamed) followed(t *testing.T, history []entry, source, until, saved string) *generation {
 	t.Helper()
 	s.run(t, history, source, "validate") // which writes the definition
-	j := &followJob{spec: filepath.Join(s.dir, "s.yaml"), shards: 2, memory: 1 << 30, reach: 240 * 365 * 24 * time.Hour, log: slog.New(slog.DiscardHandler)}
+	j := &followJob{spec: filepath.Join(s.dir, "s.yaml"), shards: 2, memory: 1 << 30, reach: 240 * 365 * 24 * time.Hour, checkpoints: saved, interval: time.Hour, log: slog.New(slog.DiscardHandler)}
 	if until != "" {
 		at, err := event.ParseTime(until)
 		if err != nil {
@@ -29,25 +27,28 @@ func (s *seamed) followed(t *testing.T, history []entry, source string, until st
 		}
 		j.complete = &at
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	var wait sync.WaitGroup
-	t.Cleanup(func() { stop(); wait.Wait(); j.close() })
-	if err := j.start(ctx); err != nil {
+	g, err := j.begin(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
-	wait.Go(func() {
-		if err := j.driver.Run(ctx); err != nil {
+	r := g.begun(t.Context())
+	t.Cleanup(r.stop)
+	select {
+	case err := <-r.ended:
+		t.Fatal(err)
+	case <-g.caught:
+	}
+	s.stop = func() {
+		r.stop()
+		if err := <-r.ended; err != nil {
 			t.Error(err)
 		}
-	})
-	for !j.driver.Caught() {
-		time.Sleep(time.Millisecond)
 	}
-	return j
+	return g
 }
 
 // spent asks the daemon for all features of accounts at an instant.
-func spent(t *testing.T, j *followJob, at event.Time, accounts ...string) [][]string {
+func spent(t *testing.T, j *generation, at event.Time, accounts ...string) [][]string {
 	t.Helper()
 	b := emptyBatch(j.plan.Queries.Columns)
 	for _, a := range accounts {
@@ -92,7 +93,8 @@ func TestFollow(t *testing.T) {
 			if c.name == "by event time" {
 				history = slices.DeleteFunc(slices.Clone(s.events), func(e entry) bool { return e.at >= s.begin.Add(8*time.Hour).UnixMicro() })
 			}
-			j := s.followed(t, history, c.source, c.until)
+			saved := t.TempDir()
+			j := s.followed(t, history, c.source, c.until, saved)
 			made := filepath.Join(t.TempDir(), "out.csv")
 			args := []string{"backfill", "-o", made, "--progress", "none"}
 			if c.until != "" {
@@ -128,9 +130,16 @@ func TestFollow(t *testing.T) {
 			if err := j.engine.Wait(t.Context(), live.Positions{"tx": {0: r.Offset + 1}}); err != nil {
 				t.Fatal(err)
 			}
-			if after := spent(t, j, event.Time(at.UnixMicro()), "a")[0]; slices.Equal(before, after) {
+			after := spent(t, j, event.Time(at.UnixMicro()), "a")[0]
+			if slices.Equal(before, after) {
 				t.Errorf("an event changed nothing: %v", after)
 			}
+			s.stop()
+			again := s.followed(t, nil, c.source, c.until, saved) // of a history that is gone nothing is read
+			if got := spent(t, again, event.Time(at.UnixMicro()), "a")[0]; !slices.Equal(got, after) {
+				t.Errorf("restored, the daemon says %v, and it said %v", got, after)
+			}
+			s.stop()
 		})
 	}
 }
