@@ -1,11 +1,16 @@
 package main
 
 import (
+	"bufio"
+	"context"
+	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -142,4 +147,91 @@ func TestFollow(t *testing.T) {
 			s.stop()
 		})
 	}
+}
+
+// lines is what is written, by lines, for who waits for one.
+type lines struct {
+	*io.PipeWriter
+	all chan string
+}
+
+func newLines() *lines {
+	r, w := io.Pipe()
+	l := &lines{w, make(chan string, 1000)}
+	go func() {
+		for s := bufio.NewScanner(r); s.Scan(); {
+			l.all <- s.Text()
+		}
+	}()
+	return l
+}
+
+// until waits for a line that holds all of some words.
+func (l *lines) until(t *testing.T, words ...string) string {
+	t.Helper()
+	for {
+		select {
+		case line := <-l.all:
+			if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) }) {
+				return line
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatalf("no line has %q", words)
+		}
+	}
+}
+
+// TestFollowServes runs a daemon as its command does: it says 503 until it has caught up,
+// answers over HTTP, goes over to a definition that has changed without being away, and
+// ends with a checkpoint.
+func TestFollowServes(t *testing.T) {
+	s := newSeamed(t)
+	s.run(t, s.events[:50], seamedOffsets, "validate")
+	log := newLines()
+	j := &followJob{spec: filepath.Join(s.dir, "s.yaml"), listen: "127.0.0.1:0", shards: 2, memory: 1 << 30, reach: 240 * 365 * 24 * time.Hour, checkpoints: t.TempDir(), interval: time.Second, log: slog.New(slog.NewTextHandler(log, nil))}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- j.run(ctx) }()
+	_, at, _ := strings.Cut(log.until(t, "msg=serving"), " at=")
+	log.until(t, "caught up")
+	ask := func() (int, string) {
+		t.Helper()
+		r, err := http.Post("http://"+at+"/get-online-features", "application/json", strings.NewReader(`{"feature_service": "all", "entities": {"account": ["a"]}, "as_of": "2026-01-01T11:00:00Z"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		text, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.StatusCode, string(text)
+	}
+	if code, text := ask(); code != http.StatusOK || !strings.Contains(text, "n_lifetime") {
+		t.Fatalf("%d: %s", code, text)
+	}
+	s.definition = strings.Replace(s.definition, "s: sum(amount)", "s: sum(amount), most: max(amount)", 1)
+	s.run(t, s.events[:50], seamedOffsets, "validate")
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	log.until(t, "the changed definition answers")
+	if code, text := ask(); code != http.StatusOK || !strings.Contains(text, "most_lifetime") {
+		t.Errorf("%d: %s", code, text)
+	}
+	if err := os.WriteFile(j.spec, []byte("version: 1\nname: [\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	log.until(t, "the one before goes on")
+	if code, _ := ask(); code != http.StatusOK {
+		t.Errorf("after a definition at fault: %d", code)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	log.until(t, "msg=saved")
 }
