@@ -29,7 +29,7 @@ feature_views:
     entity: account
     source: tx
     windows: [1h, 1d]
-    features: {n: count(*), s: sum(amount), shops: "last(shop, 3)", price: sum(price), newest: max(at_time), by_shop: {value: count(*), by: shop}, whole: "last(row(amount, at_time, ok))"}
+    features: {n: count(*), s: sum(amount), shops: "last(shop, 3)", price: sum(price), newest: max(at_time), latest: last(shop), by_shop: {value: count(*), by: shop}, whole: "last(row(amount, at_time, ok))"}
   trade:
     entity: shop
     source: tx
