@@ -34,8 +34,13 @@ func (s *State) ApplyTaken(t *Taken, rows []int32) {
 		e.Columns = append([]event.Column{}, e.Columns...) // Intern puts others into their places
 	}
 	store.Intern(e.Columns)
-	for r, key := range keys {
-		store.Apply(key, e, r, r+1)
+	for i := 0; i < len(keys); {
+		j := i + 1
+		for j < len(keys) && keys[j] == keys[i] {
+			j++
+		}
+		store.Apply(keys[i], e, i, j)
+		i = j
 	}
 	store.table.settle()
 }
@@ -89,4 +94,36 @@ func (s *State) Answer(lookup int, q *Queries, rows []int32) []event.Column {
 	}
 	store.table.settle()
 	return out
+}
+
+// Runs is the runs of a key group in canonical form, which nobody changes any more.
+type Runs struct {
+	Keys  []event.Hash // ascending
+	Ends  []uint32     // run k ends before Bytes[Ends[k]], and begins where the one before ends
+	Bytes []byte
+}
+
+// Runs returns a view's runs of the key groups from from up to but without to, by group.
+func (s *State) Runs(view, from, to int) []Runs {
+	t := s.stores[view].table
+	all, ready := make([]Runs, to-from), make([][]event.Hash, to-from)
+	for key := range t.ready {
+		if n := event.KeyGroup(key); n >= from && n < to {
+			ready[n-from] = append(ready[n-from], key)
+		}
+	}
+	for i := range all {
+		all[i] = t.runs(from+i, ready[i])
+	}
+	return all
+}
+
+// LoadRun takes a run of a view that Runs had of a key, which has none yet. The bytes may
+// come from anywhere.
+func (s *State) LoadRun(view int, key event.Hash, run []byte) error {
+	rest, err := s.stores[view].table.load(key, run)
+	if err == nil && len(rest) > 0 {
+		err = errSnapshot
+	}
+	return err
 }

@@ -245,6 +245,22 @@ func (t *table) snapshot(b []byte, n int, ready []event.Hash) []byte {
 	return b
 }
 
+// runs is the runs of a group as snapshot has them.
+func (t *table) runs(n int, ready []event.Hash) (r Runs) {
+	g := &t.groups[n]
+	r.Keys = t.keys(n, ready)
+	r.Ends, r.Bytes = make([]uint32, len(r.Keys)), make([]byte, 0, len(g.bytes)-g.holes)
+	for i, key := range r.Keys {
+		if at, packed := g.at[key]; packed {
+			r.Bytes = append(r.Bytes, g.bytes[at.from:at.to]...)
+		} else {
+			r.Bytes = t.ready[key].run.Snapshot(r.Bytes)
+		}
+		r.Ends[i] = uint32(len(r.Bytes))
+	}
+	return r
+}
+
 // load takes a packed run that a snapshot had of a key, which has none yet. It is read
 // whole before it is believed. What is behind it in b is returned.
 func (t *table) load(key event.Hash, b []byte) ([]byte, error) {

@@ -15,6 +15,7 @@ type Options struct {
 	Shards int           // how many goroutines may apply beside each other; 0: one
 	Ready  int           // bytes of runs that stand ready, of all shards, about; 0: no bound
 	Reach  time.Duration // how far into the past questions may ask
+	Notes  int           // bytes of rows that may wait to be saved; 0: the engine is not saved
 	Now    func() time.Time
 }
 
@@ -25,6 +26,7 @@ type Engine struct {
 	now    func() time.Time
 	reach  time.Duration
 	shards []*shard
+	notes  notes // of the goroutine that applies
 
 	mu        sync.RWMutex // held for writing while a batch is applied (L1)
 	epoch     uint64
@@ -75,7 +77,8 @@ func NewEngine(plan *features.Plan, o Options) *Engine {
 	if e.now == nil {
 		e.now = time.Now
 	}
-	n := max(o.Shards, 1)
+	e.notes = notes{most: o.Notes, views: make([][]Section, len(plan.Views))}
+	n := min(max(o.Shards, 1), event.KeyGroups)
 	for range n {
 		s := &shard{state: plan.NewState()}
 		if o.Ready > 0 {
@@ -92,8 +95,10 @@ func (e *Engine) Plan() *features.Plan { return e.plan }
 // shardOf is the place of the shard that has a key. Each has groups beside each other,
 // so that what is saved by group can be taken up by any number of them.
 func (e *Engine) shardOf(key event.Hash) int {
-	return event.KeyGroup(key) * len(e.shards) / event.KeyGroups
+	return e.shardOfGroup(event.KeyGroup(key))
 }
+
+func (e *Engine) shardOfGroup(group int) int { return group * len(e.shards) / event.KeyGroups }
 
 // Batch is rows of an input, and where a reader of theirs stands when they are applied.
 type Batch struct {
@@ -152,6 +157,9 @@ func (e *Engine) Apply(b *Batch) {
 	var taken []features.Taken
 	if b.Rows != nil && b.Rows.Len > 0 {
 		taken = e.plan.Take(b.Input, b.Rows, &counts)
+		for i := range taken {
+			e.notes.add(&taken[i])
+		}
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -185,9 +193,16 @@ func (e *Engine) spread(t *features.Taken) {
 		s := e.shards[e.shardOf(key)]
 		s.rows = append(s.rows, int32(r))
 	}
+	e.deal(t)
+}
+
+// deal applies what a view takes in every shard that has rows of it.
+func (e *Engine) deal(t *features.Taken) {
 	if len(t.Keys) < beside {
 		for _, s := range e.shards {
-			s.state.ApplyTaken(t, s.rows)
+			if len(s.rows) > 0 { // no rows at all would be all of them
+				s.state.ApplyTaken(t, s.rows)
+			}
 		}
 		return
 	}
@@ -198,7 +213,9 @@ func (e *Engine) spread(t *features.Taken) {
 	}
 	var wait sync.WaitGroup
 	for _, s := range e.shards {
-		wait.Go(func() { s.state.ApplyTaken(t, s.rows) })
+		if len(s.rows) > 0 {
+			wait.Go(func() { s.state.ApplyTaken(t, s.rows) })
+		}
 	}
 	wait.Wait()
 }
@@ -232,6 +249,13 @@ type Status struct {
 	Positions Positions
 	Kept      event.Time // no question may be of an instant before
 	Counts    event.Counts
+}
+
+// Epoch is how many batches were applied.
+func (e *Engine) Epoch() uint64 {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.epoch
 }
 
 // Status tells where the engine stands between two batches.

@@ -6,7 +6,7 @@
 //   - piece: rows that were taken in together.
 //   - section: the rows of a piece that are asked for together, such as those of
 //     one partition.
-//   - snapshot: a file of what one run leaves for the next, in sections.
+//   - snapshot: a file of what one run, or a daemon, leaves for the next, in sections.
 //
 // Invariants:
 //
@@ -18,6 +18,6 @@
 //	F3  A snapshot is under its name whole or not at all, and what is read of one is
 //	    what was written or an error, whatever stands in the file.
 //
-// Read shelf.go, then piece.go and journal.go; snapshot.go and held.go for what
+// Read shelf.go, then piece.go and journal.go; snapshot.go, held.go and rows.go for what
 // outlives a run.
 package shelf

@@ -17,10 +17,17 @@ import (
 // writer's own, and sections. It is read section by section, each held against its
 // sum, from any number of goroutines.
 type Snapshot struct {
-	file     *os.File
+	file     Readable
+	name     string
 	head     []byte
 	sum      uint32
 	sections []section // by view, then by number
+}
+
+// Readable is what a snapshot is read from: a file, or bytes that lie elsewhere.
+type Readable interface {
+	io.ReaderAt
+	io.Closer
 }
 
 // section is where a section lies. Its numbers are words of the file.
@@ -69,19 +76,24 @@ func OpenSnapshot(path string) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{file: f}
-	if err := s.open(); err != nil {
-		f.Close()
-		return nil, err
+	at, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return ReadSnapshot(path, f, at.Size())
+}
+
+// ReadSnapshot is OpenSnapshot of what is open already, which is closed with the
+// snapshot, or here where it is none. The name is for errors.
+func ReadSnapshot(name string, f Readable, size int64) (*Snapshot, error) {
+	s := &Snapshot{file: f, name: name}
+	if err := s.open(size); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return s, nil
 }
 
-func (s *Snapshot) open() error {
-	size, err := s.file.Seek(0, io.SeekEnd)
-	if err != nil {
-		return err
-	}
+func (s *Snapshot) open(size int64) error {
 	first := make([]byte, len(snapshotMagic))
 	if size < int64(len(first)+snapshotTail) {
 		return ErrSnapshot
@@ -164,7 +176,7 @@ func (s *Snapshot) Section(view, number int, buffer *[]byte) ([]byte, error) {
 	*buffer = (*buffer)[:from+size]
 	b := (*buffer)[from:]
 	if _, err := s.file.ReadAt(b, int64(sec.At)); err != nil {
-		return nil, fmt.Errorf("snapshot %s: %w", s.file.Name(), err)
+		return nil, fmt.Errorf("snapshot %s: %w", s.name, err)
 	}
 	if uint64(crc32.Checksum(b, castagnoli)) != sec.Sum {
 		return nil, s.Damaged()
@@ -174,7 +186,7 @@ func (s *Snapshot) Section(view, number int, buffer *[]byte) ([]byte, error) {
 
 // Damaged is the error that a section is not what was written.
 func (s *Snapshot) Damaged() error {
-	return fmt.Errorf("snapshot %s: %w; delete it, and the run reads the history whole", s.file.Name(), ErrSnapshot)
+	return fmt.Errorf("snapshot %s: %w; delete it, and the run reads the history whole", s.name, ErrSnapshot)
 }
 
 // Size is how many bytes all sections have together.
@@ -188,13 +200,30 @@ func (s *Snapshot) Size() (n int64) {
 // Close closes the file.
 func (s *Snapshot) Close() error { return s.file.Close() }
 
+// Each calls do with every section, in their order.
+func (s *Snapshot) Each(do func(view, number, rows int) error) error {
+	for i := range s.sections {
+		if err := do(int(s.sections[i].View), int(s.sections[i].Number), int(s.sections[i].Rows)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // SnapshotWriter writes a snapshot: sections in their order, then the head. Until
 // Commit nothing stands under its name, and what stood there stays.
 type SnapshotWriter struct {
 	path     string
-	file     *os.File
+	file     *os.File // nil: the bytes go elsewhere, or all is done
+	to       io.Writer
 	at       uint64
 	sections []section
+}
+
+// NewSnapshotWriter returns a writer whose bytes go elsewhere. It ends with Finish.
+func NewSnapshotWriter(to io.Writer) (*SnapshotWriter, error) {
+	w := &SnapshotWriter{to: to}
+	return w, w.write([]byte(snapshotMagic))
 }
 
 // snapshotPartial ends the name of a snapshot that is not whole.
@@ -207,7 +236,7 @@ func CreateSnapshot(path string) (*SnapshotWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &SnapshotWriter{path: path, file: f}
+	w := &SnapshotWriter{path: path, file: f, to: f}
 	if err := w.write([]byte(snapshotMagic)); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
@@ -215,7 +244,7 @@ func CreateSnapshot(path string) (*SnapshotWriter, error) {
 }
 
 func (w *SnapshotWriter) write(b []byte) error {
-	if _, err := w.file.Write(b); err != nil {
+	if _, err := w.to.Write(b); err != nil {
 		return fmt.Errorf("write a snapshot: %w", err)
 	}
 	w.at += uint64(len(b))
@@ -229,9 +258,9 @@ func (w *SnapshotWriter) Add(view, number, rows int, b []byte) error {
 	return w.write(b)
 }
 
-// Commit writes the head and gives the snapshot its name, in place of one that may
-// have had it.
-func (w *SnapshotWriter) Commit(head []byte) error {
+// Finish writes the head, and returns what Snapshot.Sum will, and how many bytes the
+// snapshot has.
+func (w *SnapshotWriter) Finish(head []byte) (sum uint32, size int64, err error) {
 	t := tail{Mark: snapshotMark, HeadAt: w.at, HeadSize: uint64(len(head)), Sections: uint64(len(w.sections))}
 	var b bytes.Buffer
 	b.Write(head)
@@ -240,7 +269,14 @@ func (w *SnapshotWriter) Commit(head []byte) error {
 	t.Sum = uint64(crc32.Checksum(b.Bytes(), castagnoli))
 	t.Own = t.sum()
 	b.Write(bytesOf([]tail{t}))
-	if err := w.write(b.Bytes()); err != nil {
+	err = w.write(b.Bytes())
+	return uint32(t.Sum), int64(w.at), err
+}
+
+// Commit writes the head and gives the snapshot its name, in place of one that may
+// have had it.
+func (w *SnapshotWriter) Commit(head []byte) error {
+	if _, _, err := w.Finish(head); err != nil {
 		return err
 	}
 	// The bytes are on the disk before the name is, lest a machine that loses power

@@ -111,7 +111,8 @@ var rooms = map[string]room{
 	"cutover":            {imports: []string{"features/event"}},
 	"shelf":              {imports: []string{"features/event"}},
 	"timetravel":         {imports: []string{"features", "features/event", "shelf"}, tests: []string{"features/expr", "features/aggregate", "live", "sources", "sink"}},
-	"live":               {imports: []string{"features", "features/event"}},
+	"live":               {imports: []string{"features", "features/event", "shelf"}},
+	"checkpoint":         {imports: []string{"features/aggregate", "features/event", "live", "shelf", "store"}, tests: []string{"features", "store/storetest"}},
 	"store":              {tests: []string{"store/storetest"}},
 	"store/storetest":    {},
 	"payload":            {imports: []string{"features/event"}},
@@ -119,7 +120,7 @@ var rooms = map[string]room{
 	"sink":               {imports: []string{"features/event", "store"}, tests: []string{"sources", "store/storetest"}},
 	"fixtures":           {imports: []string{"features/event"}},
 	"fixtures/generate":  {imports: []string{"fixtures"}},
-	"cmd/timeseam":       {imports: []string{"features", "features/event", "features/expr", "features/aggregate", "shelf", "timetravel", "live", "sources", "sink", "store", "fixtures", "kafka", "payload", "cutover"}, tests: []string{"store/storetest"}},
+	"cmd/timeseam":       {imports: []string{"features", "features/event", "features/expr", "features/aggregate", "shelf", "timetravel", "live", "checkpoint", "sources", "sink", "store", "fixtures", "kafka", "payload", "cutover"}, tests: []string{"store/storetest"}},
 }
 
 // TestHouseRooms holds every import between our packages to the table.

@@ -1,0 +1,66 @@
+package checkpoint_test
+
+import (
+	"flag"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/timeseam/timeseam/checkpoint"
+	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/live"
+)
+
+var stateMiB = flag.Int("state", 64, "how many MiB of state BenchmarkRestore restores, about")
+
+// BenchmarkRestore restores a state that was saved whole and then three times more. With
+// -state 1000 it is the restart of a large daemon; the pause is how long the flow waited
+// for a save at most.
+func BenchmarkRestore(b *testing.B) {
+	p, dir := planOf(b, definition), b.TempDir()
+	o := live.Options{Shards: 2, Ready: 16 << 20, Notes: 256 << 20}
+	e := live.NewEngine(p, o)
+	apply := func(batches int) {
+		for n := range batches {
+			rows := payments(p, n%50, 4000)
+			spread(rows, n, p.Inputs[0].Columns)
+			e.Apply(rows)
+		}
+	}
+	apply(*stateMiB * (1 << 20) / (4000 * 95))
+	k := open(b, dir, checkpoint.Options{})
+	began := time.Now()
+	keep(b, k, e)
+	b.ReportMetric(time.Since(began).Seconds(), "first-s")
+	for range 3 {
+		apply(50)
+		keep(b, k, e)
+	}
+	size := k.Status().Bytes
+	b.ReportMetric(float64(k.Status().Longest.Milliseconds()), "pause-ms")
+	b.ReportMetric(float64(k.Status().Pause.Milliseconds()), "last-pause-ms")
+	b.SetBytes(size)
+	for b.Loop() {
+		again := live.NewEngine(p, o)
+		if _, err := open(b, dir, checkpoint.Options{}).Restore(b.Context(), again, checkpoint.Newest); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(size)/(1<<20), "MiB")
+	if names, err := os.ReadDir(dir); err == nil {
+		b.ReportMetric(float64(len(names)), "files")
+	}
+}
+
+// spread gives a batch accounts of its own, many of them.
+func spread(b *live.Batch, number int, columns event.Schema) {
+	c := event.Make(event.Of(event.String))
+	var name [8]byte
+	for r := range b.Rows.Len {
+		for i, n := 0, (number*b.Rows.Len+r)*7919%500_000; i < len(name); i, n = i+1, n/10 {
+			name[i] = byte('0' + n%10)
+		}
+		c.AppendText(name[:])
+	}
+	b.Rows.Columns[columns.Index("account_id")] = c
+}

@@ -1,0 +1,126 @@
+package live
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/timeseam/timeseam/features"
+	"github.com/timeseam/timeseam/features/event"
+	"github.com/timeseam/timeseam/shelf"
+)
+
+// A new engine is restored in this order: Fits; of each key group LoadBase, and then
+// Reapply of all rows that were applied after its base was taken; at the end Resume.
+// After an error it is of no use any more.
+
+// ErrOther is that of a state of another definition.
+var ErrOther = errors.New("is of another definition")
+
+// errBase is that of runs that no engine saved.
+var errBase = errors.New("runs are damaged")
+
+// Fits holds what was saved against the engine's own plan. Plans of one digest have
+// equal layouts and give equal values, whatever release made them (I3 of features).
+func (e *Engine) Fits(h *Head) error {
+	if h.Digest != e.plan.Digest() {
+		return fmt.Errorf("what was saved %w: its digest is %q and this one's %q", ErrOther, h.Digest, e.plan.Digest())
+	}
+	own := e.head().Views
+	if !slices.EqualFunc(h.Views, own, func(a, b SavedView) bool { return a.Name == b.Name && slices.Equal(a.Columns, b.Columns) }) {
+		return fmt.Errorf("what was saved %w: of its views the columns are %v and of this one's %v", ErrOther, h.Views, own)
+	}
+	return nil
+}
+
+// EachShard calls do for the key groups of every shard, beside each other.
+func (e *Engine) EachShard(do func(from, to int) error) error {
+	var wait sync.WaitGroup
+	errs := make([]error, len(e.shards))
+	for from := 0; from < event.KeyGroups; {
+		s, to := e.shardOfGroup(from), from+1
+		for to < event.KeyGroups && e.shardOfGroup(to) == s {
+			to++
+		}
+		first := from
+		wait.Go(func() { errs[s] = do(first, to) })
+		from = to
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}
+
+// LoadBase takes the runs of a key group, as Base.Section packed them. The bytes may
+// come from anywhere. Groups of several shards may be loaded beside each other.
+func (e *Engine) LoadBase(view, group int, section []byte) error {
+	h, err := shelf.UnpackHeld(section, nil)
+	if err != nil || h.Bases == nil || len(h.Times) > 0 {
+		return errBase
+	}
+	s := e.shards[e.shardOfGroup(group)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, key := range h.Keys {
+		if event.KeyGroup(key) != group {
+			return errBase
+		}
+		if err := s.state.LoadRun(view, key, h.Bases[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Section packs the runs.
+func (b *Base) Section(buffer []byte) []byte {
+	h := shelf.Held{Keys: b.Keys, Ends: make([]uint32, len(b.Keys)), Bases: make([][]byte, len(b.Keys))}
+	from := uint32(0)
+	for i, end := range b.Ends {
+		h.Bases[i] = b.Bytes[from:end]
+		from = end
+	}
+	return h.Pack(0, len(h.Keys), buffer)
+}
+
+// Reapply applies the rows of a section of a view whose key groups are wanted, as they
+// were packed. The bytes may come from anywhere.
+func (e *Engine) Reapply(view int, section []byte, wanted func(group int) bool) error {
+	return shelf.UnpackRows(section, e.plan.Views[view].Layout.Columns, func(p *shelf.Piece) error {
+		for _, s := range e.shards {
+			s.rows = s.rows[:0]
+		}
+		for r, key := range p.Keys {
+			if group := event.KeyGroup(key); wanted(group) {
+				s := e.shards[e.shardOfGroup(group)]
+				s.rows = append(s.rows, int32(r))
+			}
+		}
+		t := features.Taken{View: view}
+		t.Keys, t.Times, t.Columns = p.Keys, p.Times, p.Columns
+		e.deal(&t)
+		return nil
+	})
+}
+
+// Resume ends a restore: the engine stands where the other stood, and what is applied
+// from now on is noted for what follows on that.
+func (e *Engine) Resume(h *Head) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.epoch, e.positions, e.kept = h.Epoch, h.Positions.Clone(), h.Kept
+	e.counts = event.Counts{}
+	e.counts.Each(func(r event.Reason, _ int64) { e.counts[r] = h.Counts[r.String()] })
+	for _, s := range e.shards {
+		// The counts tell of all that was ever read; what is applied again counts once.
+		again := s.state.Counted()
+		again.Each(func(r event.Reason, n int64) { e.counts[r] -= n })
+		if h.Kept > event.MinTime {
+			s.state.Settle(h.Kept)
+		}
+	}
+	e.clock.Lock()
+	e.last = max(e.last, h.Last)
+	e.clock.Unlock()
+	e.notes.take()
+}
