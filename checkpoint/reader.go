@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/timeseam/timeseam/shelf"
 )
@@ -29,6 +30,7 @@ type Listed struct {
 	Name     string
 	Bytes    int64
 	Manifest *Manifest // nil: its head cannot be read
+	Parted   bool      // files that it needs are gone: it is kept for newer ones alone
 	Err      error     // why
 }
 
@@ -39,11 +41,16 @@ func (k *Reader) List(ctx context.Context) ([]Listed, error) {
 		return nil, err
 	}
 	var told []Listed
+	there := map[int64]int64{}
 	for _, f := range all {
+		there[f.number] = f.bytes
 		l := Listed{Number: f.number, Name: k.place.name(f.number), Bytes: f.bytes}
 		l.Manifest, l.Err = k.head(ctx, f.number)
 		if errors.Is(l.Err, ErrMissing) {
 			continue // It was pruned meanwhile.
+		}
+		if l.Manifest != nil {
+			l.Parted = slices.ContainsFunc(l.Manifest.Chain, func(link File) bool { return there[link.Number] != link.Bytes })
 		}
 		told = append(told, l)
 	}

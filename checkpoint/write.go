@@ -81,10 +81,9 @@ func (k *Keeper) copy(e *live.Engine) *unit {
 func (k *Keeper) write(ctx context.Context, u *unit) result {
 	began := time.Now()
 	r := result{unit: u}
-	before := u.sum
 	r.err = k.put(ctx, u)
-	if errors.Is(r.err, ErrTaken) && before == u.sum && before != 0 && k.mine(ctx, u) {
-		r.err = nil // An attempt whose answer was lost had come about.
+	if errors.Is(r.err, ErrTaken) {
+		r.err = k.mine(ctx, u)
 	}
 	if r.err == nil {
 		r.file = File{Number: u.manifest.Number, Bytes: u.size, Sum: fmt.Sprintf("%08x", u.sum)}
@@ -151,14 +150,20 @@ func (u *unit) sections(w *shelf.SnapshotWriter) error {
 	return nil
 }
 
-// mine reports whether what lies under the unit's number is what was written of it.
-func (k *Keeper) mine(ctx context.Context, u *unit) bool {
+// mine tells a number that another writer took from an attempt of this one's that came
+// about while its answer was lost. Who cannot look knows neither, and tries again.
+func (k *Keeper) mine(ctx context.Context, u *unit) error {
 	f, err := k.open(ctx, u.manifest.Number, false)
-	if err != nil {
-		return false
+	if errors.Is(err, ErrDamaged) || errors.Is(err, ErrFormat) {
+		return ErrTaken
 	}
-	defer f.Close()
-	return f.manifest.Writer == k.writer && f.Sum() == u.sum
+	if err != nil {
+		return err
+	}
+	if f.manifest.Writer != k.writer || f.Sum() != u.sum {
+		err = ErrTaken
+	}
+	return errors.Join(err, f.Close())
 }
 
 // prune removes the files that none of the newest checkpoints needs. Of what is newer

@@ -3,6 +3,7 @@ package timetravel_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/timeseam/timeseam/checkpoint"
 	"github.com/timeseam/timeseam/features"
 	"github.com/timeseam/timeseam/features/event"
 	"github.com/timeseam/timeseam/live"
@@ -50,6 +52,7 @@ func states() []driver {
 		{"state that packs every run", ofEventTime(func(tb testing.TB, s *spec) answers { return s.fed(tb, 4, 0) })},
 		{"live engine of 3 shards", ofEventTime(func(tb testing.TB, s *spec) answers { return s.served(tb, 3) })},
 		{"state of what a run leaves", ofEventTime(func(tb testing.TB, s *spec) answers { return s.left(tb) })},
+		{"live engine saved and restored at some places", ofEventTime(func(tb testing.TB, s *spec) answers { return s.kept(tb) })},
 		{"state restored from snapshots", ofEventTime(func(tb testing.TB, s *spec) answers { return s.restored(tb) })},
 		{"state that forgets", ofEventTime(func(tb testing.TB, s *spec) answers { return s.forgetting(tb) })},
 	}
@@ -356,7 +359,45 @@ func (s *spec) served(tb testing.TB, shards int) answers {
 	for _, a := range s.arrivals(p, 6) {
 		e.Apply(&live.Batch{Input: a.input, Rows: a.row})
 	}
-	b := s.spineBatch(p)
+	return s.asks(tb, e)
+}
+
+// kept answers from a live engine that was saved at some places, and at some of these
+// ended and restored, with as many shards as it happened to have.
+func (s *spec) kept(tb testing.TB) answers {
+	p, dir, rng := s.plan(tb), tb.TempDir(), rand.New(rand.NewPCG(7, 9))
+	var e *live.Engine
+	var k *checkpoint.Keeper
+	start := func() {
+		e = live.NewEngine(p, live.Options{Shards: 1 + rng.IntN(4), Ready: 1, Reach: 1 << 62, Notes: 1 << 24})
+		var err error
+		if k, err = checkpoint.Open(tb.Context(), dir, checkpoint.Options{Step: 1 << 30}); err != nil {
+			tb.Fatal(err)
+		}
+		if _, err := k.Restore(tb.Context(), e, checkpoint.Newest); err != nil && !errors.Is(err, checkpoint.ErrNone) {
+			tb.Fatal(err)
+		}
+	}
+	start()
+	all := s.arrivals(p, 7)
+	for i, a := range all {
+		if rng.IntN(len(all)) < 3 || i == len(all)-1 {
+			if err := k.Finish(tb.Context(), e); err != nil {
+				tb.Fatal(err)
+			}
+			start()
+			if e.Epoch() != uint64(i) {
+				tb.Fatalf("spec %s: restored at epoch %d, want %d", s.name, e.Epoch(), i)
+			}
+		}
+		e.Apply(&live.Batch{Input: a.input, Rows: a.row})
+	}
+	return s.asks(tb, e)
+}
+
+// asks answers the spine from a live engine.
+func (s *spec) asks(tb testing.TB, e *live.Engine) answers {
+	p, b := e.Plan(), s.spineBatch(e.Plan())
 	times := p.NewQueries(b, new(event.Counts)).NoTime
 	answer, err := e.Ask(b)
 	if err != nil {

@@ -49,6 +49,8 @@ func wordsAfter(command *cli.Command, all []*cli.Command) []string {
 	switch command.Name {
 	case "completion":
 		return shells
+	case "checkpoint":
+		return checkpointWords
 	case "help":
 		return commandNames(all)
 	}

@@ -110,7 +110,7 @@ var rooms = map[string]room{
 	"kafka":              {imports: []string{"features/event"}},
 	"cutover":            {imports: []string{"features/event"}},
 	"shelf":              {imports: []string{"features/event"}},
-	"timetravel":         {imports: []string{"features", "features/event", "shelf"}, tests: []string{"features/expr", "features/aggregate", "live", "sources", "sink"}},
+	"timetravel":         {imports: []string{"features", "features/event", "shelf"}, tests: []string{"features/expr", "features/aggregate", "live", "checkpoint", "sources", "sink"}},
 	"live":               {imports: []string{"features", "features/event", "shelf"}},
 	"checkpoint":         {imports: []string{"features/aggregate", "features/event", "live", "shelf", "store"}, tests: []string{"features", "store/storetest"}},
 	"store":              {tests: []string{"store/storetest"}},

@@ -135,7 +135,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 func commands() []*cli.Command {
 	return []*cli.Command{
 		demoCommand(), initCommand(), validateCommand(), testCommand(), explainCommand(), backfillCommand(), followCommand(), lagCommand(), leaksCommand(),
-		listCommand(), describeCommand(), timelineCommand(), completionCommand(), helpCommand(), versionCommand(),
+		listCommand(), describeCommand(), timelineCommand(), checkpointCommand(), completionCommand(), helpCommand(), versionCommand(),
 	}
 }
 
