@@ -42,7 +42,7 @@ platforms: ## the golden values on amd64, amd64 v3 and arm64 (qemu-user), and no
 	.ci/platforms
 
 lint: ## gofmt, go vet, staticcheck and the house tests
-	wrong="$$(gofmt -l cmd cutover features fixtures kafka payload shelf sink sources store timetravel)" && test -z "$$wrong" || { echo "gofmt: $$wrong" >&2; exit 1; } && go vet -tags integration ./... && go run $(STATICCHECK) -tags integration ./... && go test -count=1 -run '^TestHouse' ./cmd/timeseam
+	wrong="$$(gofmt -l checkpoint cmd cutover features fixtures kafka payload shelf sink sources store timetravel)" && test -z "$$wrong" || { echo "gofmt: $$wrong" >&2; exit 1; } && go vet -tags integration ./... && go run $(STATICCHECK) -tags integration ./... && go test -count=1 -run '^TestHouse' ./cmd/timeseam
 
 fixtures: ## the data of the reference workload, by size, under .cache/bench
 	for size in $(SIZES); do go run ./fixtures/generate -size $$size -out .cache/bench/$$size; done
@@ -54,7 +54,7 @@ integration-kafka: $(VERSITYGW) ## topics of three real brokers of Kafka, which 
 	go vet -tags integration ./kafka/... ./cmd/timeseam && TIMESEAM_VERSITYGW=$(CURDIR)/$(VERSITYGW) python3 fixtures/kafka/run.py
 
 integration-s3: $(VERSITYGW) ## histories, spines and outputs in a real S3 server, built under .cache
-	go vet -tags integration ./store/... ./sink ./sources ./cmd/timeseam && TIMESEAM_VERSITYGW=$(CURDIR)/$(VERSITYGW) go test -tags integration -count=1 -timeout 20m -run Integration -skip IntegrationCutover ./store/... ./sink ./sources ./cmd/timeseam && go test -count=1 -run TestRemoteFaults ./sources -schedules 500
+	go vet -tags integration ./store/... ./checkpoint ./sink ./sources ./cmd/timeseam && TIMESEAM_VERSITYGW=$(CURDIR)/$(VERSITYGW) go test -tags integration -count=1 -timeout 20m -run Integration -skip IntegrationCutover ./store/... ./checkpoint ./sink ./sources ./cmd/timeseam && go test -count=1 -run TestRemoteFaults ./sources -schedules 500
 
 $(VERSITYGW):
 	GOBIN=$(CURDIR)/$(@D) CGO_ENABLED=0 go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)

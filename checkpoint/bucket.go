@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -86,29 +87,32 @@ type copied struct{ *os.File }
 // Close removes the file.
 func (c *copied) Close() error { return errors.Join(c.File.Close(), os.Remove(c.Name())) }
 
-// upload is an object that is being written.
-type upload struct {
-	*store.Upload
-	when store.Condition
+// object is one that is being written. All of it is in memory until it is sent, which
+// Options bound: in one request, as some stores heed the conditions of such alone, and
+// not those of objects that are put together from parts.
+type object struct {
+	bytes.Buffer
+	b   *bucket
+	key string
 }
 
-func (b *bucket) create(ctx context.Context, number int64) (blob, error) {
-	u := &upload{b.Upload(ctx, b.key(number)), store.Absent}
-	if b.alone {
-		u.when = store.Anything
+func (b *bucket) create(_ context.Context, number int64) (blob, error) {
+	return &object{b: b, key: b.key(number)}, nil
+}
+
+func (o *object) commit(ctx context.Context) error {
+	when := store.Absent
+	if o.b.alone {
+		when = store.Anything
 	}
-	return u, nil
-}
-
-func (u *upload) commit(ctx context.Context) error {
-	_, err := u.Commit(ctx, u.when)
+	_, err := o.b.Put(ctx, o.key, o.Bytes(), when)
 	if errors.Is(err, store.ErrRaced) {
 		return ErrTaken
 	}
 	return err
 }
 
-func (u *upload) abort(ctx context.Context) error { return u.Abort(ctx) }
+func (o *object) abort(context.Context) error { return nil }
 
 func (b *bucket) remove(ctx context.Context, number int64) error {
 	return b.Delete(ctx, b.key(number))
@@ -117,26 +121,15 @@ func (b *bucket) remove(ctx context.Context, number int64) error {
 // errUnconditional is what is said of a store that cannot keep two writers apart.
 var errUnconditional = errors.New("its server does not heed conditions of writes (If-None-Match), so that two processes could write over each other's checkpoints; give --checkpoint-single-writer if never more than one runs, or use a folder or another store")
 
-// ready ends uploads that killed writers left, and tries whether the store heeds
-// conditions: an object that is there must not be written again as one that is not.
+// ready tries whether the store heeds conditions: an object that is there must not be
+// written again as one that is not. Killed writers leave nothing.
 func (b *bucket) ready(ctx context.Context) error {
-	pending, err := b.Pending(ctx, b.prefix)
-	if err != nil {
-		return err
-	}
-	for _, p := range pending {
-		if numberOf(strings.TrimPrefix(p.Key, b.prefix)) > 0 {
-			if err := b.AbortUpload(ctx, p); err != nil {
-				return err
-			}
-		}
-	}
 	if b.alone {
 		return nil
 	}
 	// A name of its own keeps the trials of two processes apart.
 	trial := b.prefix + "trial-" + rand.Text()
-	_, err = b.Put(ctx, trial, []byte("may be deleted"), store.Absent)
+	_, err := b.Put(ctx, trial, []byte("may be deleted"), store.Absent)
 	if errors.Is(err, store.ErrUnconditional) {
 		return errUnconditional
 	}

@@ -28,5 +28,6 @@
 //	    nothing but time.
 //
 // Read manifest.go (what a file says of itself), keeper.go (when what is written),
-// write.go, restore.go, then place.go with folder.go and bucket.go, and verify.go.
+// write.go, restore.go, then place.go with folder.go and bucket.go, reader.go and
+// verify.go.
 package checkpoint

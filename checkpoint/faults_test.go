@@ -402,3 +402,44 @@ func TestHead(t *testing.T) {
 		t.Errorf("%s", a)
 	}
 }
+
+// TestLarge keeps files so large that others are put together from parts:
+// of two writers one is told all the same.
+func TestLarge(t *testing.T) {
+	storetest.Start(t)
+	large(t)
+}
+
+func large(t *testing.T) {
+	p, path := planOf(t, small), "s3://"+storetest.Bucket+"/large"
+	o := checkpoint.Options{Client: quick(), Step: 1 << 30}
+	k, e := open(t, path, o), engineOf(p, 2)
+	for n := range 30 {
+		b := payments(p, n%2, 20_000)
+		spread(b, n, p.Inputs[0].Columns)
+		e.Apply(b)
+	}
+	keep(t, k, e)
+	if s := k.Status(); s.Written < store.PartBytes {
+		t.Fatalf("%d bytes are one part", s.Written)
+	}
+	again := engineOf(p, 3)
+	if _, err := k.Restore(t.Context(), again, checkpoint.Newest); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := again.Status(), e.Status(); got.Epoch != want.Epoch || !bytes.Equal(state(t, again), state(t, e)) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	late, f := open(t, path, o), engineOf(p, 1)
+	if _, err := late.Restore(t.Context(), f, checkpoint.Newest); err != nil {
+		t.Fatal(err)
+	}
+	run(t, k, e, 0, 1)
+	for range 10 {
+		b := payments(p, 1, 20_000)
+		f.Apply(b)
+	}
+	if err := late.Finish(t.Context(), f); !errors.Is(err, checkpoint.ErrTaken) {
+		t.Errorf("%v", err)
+	}
+}

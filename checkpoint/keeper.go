@@ -131,7 +131,7 @@ func (k *Keeper) Finish(ctx context.Context, e *live.Engine) error {
 			return err
 		}
 		if !first && k.failed != nil {
-			return fmt.Errorf("checkpoint %s: %w", k.place.name(k.failed.manifest.Number), k.Status().Failed)
+			return k.Status().Failed
 		}
 		if k.saved(e) {
 			return nil
@@ -220,7 +220,7 @@ func (k *Keeper) land(wait bool) error {
 		s.Failures++
 		k.failed = r.unit
 		if errors.Is(r.err, ErrTaken) {
-			return fmt.Errorf("%s: %w", k.place.name(r.unit.manifest.Number), r.err)
+			return r.err
 		}
 		return nil
 	}

@@ -92,6 +92,9 @@ func (k *Keeper) write(ctx context.Context, u *unit) result {
 		}
 		u.saved = nil
 	}
+	if r.err != nil {
+		r.err = fmt.Errorf("checkpoint %s: %w", k.place.name(u.manifest.Number), r.err)
+	}
 	r.took = time.Since(began)
 	return r
 }

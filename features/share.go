@@ -118,6 +118,14 @@ func (s *State) Runs(view, from, to int) []Runs {
 	return all
 }
 
+// Expect makes room for so many runs of a key group of a view, which have so many bytes.
+// The caller has them at hand.
+func (s *State) Expect(view, group, runs, bytes int) {
+	if g := &s.stores[view].table.groups[group]; g.at == nil {
+		g.at, g.bytes = make(map[event.Hash]stretch, runs), make([]byte, 0, bytes)
+	}
+}
+
 // LoadRun takes a run of a view that Runs had of a key, which has none yet. The bytes may
 // come from anywhere.
 func (s *State) LoadRun(view int, key event.Hash, run []byte) error {

@@ -22,5 +22,6 @@
 //	L4  The instant of questions without one never goes back, and nothing is forgotten
 //	    that a question from Kept on could tell.
 //
-// Read engine.go, then ask.go, run.go (the driver) and clock.go.
+// Read engine.go, then ask.go, run.go (the driver) and clock.go; note.go, save.go and
+// restore.go for what outlives a process.
 package live

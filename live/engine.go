@@ -116,6 +116,7 @@ type Batch struct {
 func (e *Engine) Load(view int, keys []event.Hash, ends []uint32, bases [][]byte, rows features.Events) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.notes.drop() // Nobody noted these: what is saved next stands on nothing before.
 	for k := 0; k < len(keys); {
 		shard, to := e.shardOf(keys[k]), k+1
 		for to < len(keys) && e.shardOf(keys[to]) == shard {

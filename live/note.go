@@ -39,9 +39,14 @@ func (n *notes) add(t *features.Taken) {
 	s.Bytes = n.rows.Append(s.Bytes, &shelf.Piece{Len: len(t.Keys), Keys: t.Keys, Times: t.Times, Columns: t.Columns})
 	s.Rows += len(t.Keys)
 	if n.bytes += len(s.Bytes) - before; n.bytes > n.most {
-		n.on, n.bytes = false, 0
-		clear(n.views)
+		n.drop()
 	}
+}
+
+// drop forgets what was noted, and notes nothing until the engine is saved again.
+func (n *notes) drop() {
+	n.on, n.bytes = false, 0
+	clear(n.views)
 }
 
 // take hands over what was noted, and begins anew; whole says whether it is all since

@@ -61,6 +61,7 @@ func (e *Engine) LoadBase(view, group int, section []byte) error {
 	s := e.shards[e.shardOfGroup(group)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.state.Expect(view, group, len(h.Keys), len(section))
 	for i, key := range h.Keys {
 		if event.KeyGroup(key) != group {
 			return errBase

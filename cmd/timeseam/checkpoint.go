@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/timeseam/timeseam/checkpoint"
@@ -103,12 +104,12 @@ func listCheckpoints(c *cli.Context, r *checkpoint.Reader) error {
 		fmt.Fprintf(c.App.Writer, "%s has no checkpoints\n", printable(c.Args().Get(1)))
 		return nil
 	}
-	var lines [][]string
+	w := tabwriter.NewWriter(c.App.Writer, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "number\ttime\tbytes\tfiles\trestored with\tepoch\tpositions")
 	for i := range all {
-		lines = append(lines, all[i].line())
+		fmt.Fprintln(w, strings.Join(all[i].line(), "\t"))
 	}
-	printLines(c.App.Writer, []string{"number", "time", "bytes", "files", "restored with", "epoch", "positions"}, lines)
-	return nil
+	return w.Flush()
 }
 
 // line is the columns of a person's table.

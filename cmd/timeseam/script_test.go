@@ -33,6 +33,7 @@ import (
 //	fails-in CODE LINE       the same of a line of the shell
 //	is-json FILE             a file, or stdout, is JSON
 //	object KEY FILE          puts a file into s3://lake, under a key of the script's own ($LAKE)
+//	checkpoints DIR N        makes a folder with the checkpoints of a daemon behind each of N batches
 //	large FILE               makes a definition of more than 1 MiB
 //	damage FILE cut N        leaves the first N bytes of a file
 //	damage FILE flip N       turns all bits of byte N, from the end if negative
@@ -53,7 +54,7 @@ func TestScript(t *testing.T) {
 			return os.Getuid() > 0, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fails": fails, "fails-in": failsIn, "parquet": scriptParquet, "rows": scriptRows, "change": change, "damage": damage, "large": large, "is-json": isJSON,
+			"fails": fails, "fails-in": failsIn, "parquet": scriptParquet, "rows": scriptRows, "change": change, "damage": damage, "large": large, "is-json": isJSON, "checkpoints": scriptCheckpoints,
 			"object": func(ts *testscript.TestScript, neg bool, args []string) {
 				usage(ts, neg || len(args) != 2, "object KEY FILE")
 				objects.Put(path.Join(filepath.Base(ts.Getenv("LAKE")), args[0]), []byte(ts.ReadFile(args[1])))
