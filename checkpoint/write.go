@@ -131,7 +131,9 @@ func (k *Keeper) put(ctx context.Context, u *unit) (err error) {
 // sections writes all sections, in their order.
 func (u *unit) sections(w *shelf.SnapshotWriter) error {
 	all := slices.Clone(u.saved.Bases)
-	slices.SortFunc(all, func(a, b live.Base) int { return cmp.Or(cmp.Compare(a.View, b.View), cmp.Compare(a.Group, b.Group)) })
+	slices.SortFunc(all, func(a, b live.GroupRuns) int {
+		return cmp.Or(cmp.Compare(a.View, b.View), cmp.Compare(a.Group, b.Group))
+	})
 	var buffer []byte
 	for view, layout := range u.layouts {
 		layout = append(layout, "       "[:-len(layout)&7]...)

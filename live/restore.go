@@ -51,7 +51,7 @@ func (e *Engine) EachShard(do func(from, to int) error) error {
 	return errors.Join(errs...)
 }
 
-// LoadBase takes the runs of a key group, as Base.Section packed them. The bytes may
+// LoadBase takes the runs of a key group, as GroupRuns.Section packed them. The bytes may
 // come from anywhere. Groups of several shards may be loaded beside each other.
 func (e *Engine) LoadBase(view, group int, section []byte) error {
 	h, err := shelf.UnpackHeld(section, nil)
@@ -74,7 +74,7 @@ func (e *Engine) LoadBase(view, group int, section []byte) error {
 }
 
 // Section packs the runs.
-func (b *Base) Section(buffer []byte) []byte {
+func (b *GroupRuns) Section(buffer []byte) []byte {
 	h := shelf.Held{Keys: b.Keys, Ends: make([]uint32, len(b.Keys)), Bases: make([][]byte, len(b.Keys))}
 	from := uint32(0)
 	for i, end := range b.Ends {
