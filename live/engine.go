@@ -27,6 +27,7 @@ type Engine struct {
 	reach  time.Duration
 	shards []*shard
 	notes  notes // of the goroutine that applies
+	again  again // of a restore
 
 	mu        sync.RWMutex // held for writing while a batch is applied (L1)
 	epoch     uint64
