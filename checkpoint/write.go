@@ -52,6 +52,9 @@ func (k *Keeper) copy(e *live.Engine) *unit {
 		d.Bytes = max(d.Bytes, k.Step)
 	}
 	s := e.Save(d)
+	if !e.Linked() {
+		panic("checkpoint: the engine notes no rows, and what follows could not be saved; set live.Options.Notes")
+	}
 	u := &unit{saved: s, keep: slices.Clone(k.known), manifest: Manifest{Format: Format, Number: k.number + 1, Writer: k.writer, Made: k.Now().UTC(), State: s.Head}}
 	m := &u.manifest
 	u.stand = stand{bases: before.bases, epoch: s.Head.Epoch}
