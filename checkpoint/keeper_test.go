@@ -340,13 +340,14 @@ func TestRefused(t *testing.T) {
 		plan *features.Plan
 		say  string
 	}{
-		"missing link": {func(dir string) error { return os.Remove(file(dir, 1)) }, p, "000000000001.checkpoint: it is not there; checkpoint 4 needs it; start with --from-checkpoint previous"},
-		"missing last": {func(dir string) error { return os.Remove(file(dir, 2)) }, p, "000000000002.checkpoint: it is not there; checkpoint 4 needs it"},
-		"cut":          {func(dir string) error { return os.Truncate(file(dir, 4), 1000) }, p, "000000000004.checkpoint: it is damaged: its end, which tells where all else lies, is not what was written; start with --from-checkpoint previous"},
-		"empty":        {func(dir string) error { return os.Truncate(file(dir, 4), 0) }, p, "it is damaged"},
-		"a bit":        {func(dir string) error { return flip(file(dir, 1), 40_000) }, p, "it is damaged: key group "},
-		"another":      {func(dir string) error { return os.Rename(file(dir, 3), file(dir, 4)) }, p, "it was written as number 3"},
-		"digest":       {func(string) error { return nil }, other, "what was saved is of another definition: its digest is "},
+		"missing link":   {func(dir string) error { return os.Remove(file(dir, 1)) }, p, "000000000001.checkpoint: it is not there; checkpoint 4 needs it; start with --from-checkpoint previous"},
+		"missing last":   {func(dir string) error { return os.Remove(file(dir, 2)) }, p, "000000000002.checkpoint: it is not there; checkpoint 4 needs it"},
+		"missing before": {func(dir string) error { return os.Remove(file(dir, 3)) }, p, "000000000003.checkpoint: it is not there; checkpoint 4 needs it"},
+		"cut":            {func(dir string) error { return os.Truncate(file(dir, 4), 1000) }, p, "000000000004.checkpoint: it is damaged: its end, which tells where all else lies, is not what was written; start with --from-checkpoint previous"},
+		"empty":          {func(dir string) error { return os.Truncate(file(dir, 4), 0) }, p, "it is damaged"},
+		"a bit":          {func(dir string) error { return flip(file(dir, 1), 40_000) }, p, "it is damaged: key group "},
+		"another":        {func(dir string) error { return os.Rename(file(dir, 3), file(dir, 4)) }, p, "it was written as number 3"},
+		"digest":         {func(string) error { return nil }, other, "what was saved is of another definition: its digest is "},
 		"format": {func(dir string) error { return rewriteHead(file(dir, 4), `"checkpoint":1`, `"checkpoint":9`) }, p,
 			"it has format 9, and this release reads format 1"},
 	} {
@@ -361,6 +362,14 @@ func TestRefused(t *testing.T) {
 			_, err := k.Restore(t.Context(), engineOf(c.plan, 2), checkpoint.Newest)
 			if err == nil || !strings.Contains(err.Error(), c.say) {
 				t.Errorf("%v", err)
+			}
+			verdicts, err := k.Verify(t.Context())
+			faults := 0
+			for _, v := range verdicts {
+				faults += len(v.Faults)
+			}
+			if err != nil || (faults > 0) != (c.plan == p) {
+				t.Errorf("verified: %v, %v", verdicts, err)
 			}
 			if c.plan == p && (name == "cut" || name == "empty" || name == "another" || name == "format") {
 				again := engineOf(p, 2)

@@ -26,9 +26,14 @@ var (
 	ErrMissing = errors.New("it is not there")
 )
 
-// place is where files lie. Its methods may be called from several goroutines, those
-// that write from one at a time.
+// place is where files lie.
 type place interface {
+	reads
+	writes
+}
+
+// reads is what any number of goroutines may ask of a place.
+type reads interface {
 	// name is how errors call the file of a number.
 	name(number int64) string
 	// list is the numbers that are there, rising.
@@ -36,6 +41,10 @@ type place interface {
 	// open opens a file; all of it will be read, or only its head. ErrMissing: it is not
 	// there.
 	open(ctx context.Context, number int64, all bool) (shelf.Readable, int64, error)
+}
+
+// writes is what one goroutine at a time may do to a place.
+type writes interface {
 	// create begins a file that nobody sees before its commit.
 	create(ctx context.Context, number int64) (blob, error)
 	remove(ctx context.Context, number int64) error

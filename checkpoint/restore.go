@@ -223,9 +223,8 @@ func (k *Keeper) load(e *live.Engine, s *opened, b *bases) error {
 		return err
 	}
 	for view := range views {
-		var buffer []byte
 		for i := 0; ; i++ {
-			buffer = buffer[:0]
+			var buffer []byte // the engine's
 			section, err := s.Section(view, rowsSection+i, &buffer)
 			if err == nil && section == nil {
 				break

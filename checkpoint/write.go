@@ -52,6 +52,9 @@ func (k *Keeper) copy(e *live.Engine) *unit {
 		d.Bytes = max(d.Bytes, k.Step)
 	}
 	s := e.Save(d)
+	if !e.Linked() {
+		panic("checkpoint: the engine notes no rows, and what follows could not be saved; set live.Options.Notes")
+	}
 	u := &unit{saved: s, keep: slices.Clone(k.known), manifest: Manifest{Format: Format, Number: k.number + 1, Writer: k.writer, Made: k.Now().UTC(), State: s.Head}}
 	m := &u.manifest
 	u.stand = stand{bases: before.bases, epoch: s.Head.Epoch}
@@ -131,7 +134,9 @@ func (k *Keeper) put(ctx context.Context, u *unit) (err error) {
 // sections writes all sections, in their order.
 func (u *unit) sections(w *shelf.SnapshotWriter) error {
 	all := slices.Clone(u.saved.Bases)
-	slices.SortFunc(all, func(a, b live.Base) int { return cmp.Or(cmp.Compare(a.View, b.View), cmp.Compare(a.Group, b.Group)) })
+	slices.SortFunc(all, func(a, b live.GroupRuns) int {
+		return cmp.Or(cmp.Compare(a.View, b.View), cmp.Compare(a.Group, b.Group))
+	})
 	var buffer []byte
 	for view, layout := range u.layouts {
 		layout = append(layout, "       "[:-len(layout)&7]...)

@@ -29,6 +29,7 @@ type Engine struct {
 	whole  *features.Part // all outputs of the plan
 	rooms  sync.Pool      // of *features.Room, of answers that are done
 	notes  notes          // of the goroutine that applies
+	again  again          // of a restore
 
 	mu        sync.RWMutex // held for writing while a batch is applied (L1)
 	epoch     uint64

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -52,7 +53,7 @@ func (e *Engine) EachShard(do func(from, to int) error) error {
 	return errors.Join(errs...)
 }
 
-// LoadBase takes the runs of a key group, as Base.Section packed them. The bytes may
+// LoadBase takes the runs of a key group, as GroupRuns.Section packed them. The bytes may
 // come from anywhere. Groups of several shards may be loaded beside each other.
 func (e *Engine) LoadBase(view, group int, section []byte) error {
 	h, err := shelf.UnpackHeld(section, nil)
@@ -75,7 +76,7 @@ func (e *Engine) LoadBase(view, group int, section []byte) error {
 }
 
 // Section packs the runs.
-func (b *Base) Section(buffer []byte) []byte {
+func (b *GroupRuns) Section(buffer []byte) []byte {
 	h := shelf.Held{Keys: b.Keys, Ends: make([]uint32, len(b.Keys)), Bases: make([][]byte, len(b.Keys))}
 	from := uint32(0)
 	for i, end := range b.Ends {
@@ -85,29 +86,100 @@ func (b *Base) Section(buffer []byte) []byte {
 	return h.Pack(0, len(h.Keys), buffer)
 }
 
-// Reapply applies the rows of a section of a view whose key groups are wanted, as they
-// were packed. The bytes may come from anywhere.
+// Reapply takes the rows of a section of a view whose key groups are wanted, to be
+// applied at the latest by Resume; the section is the engine's until then. The bytes may
+// come from anywhere.
 func (e *Engine) Reapply(view int, section []byte, wanted func(group int) bool) error {
-	return shelf.UnpackRows(section, e.plan.Views[view].Layout.Columns, func(p *shelf.Piece) error {
-		for _, s := range e.shards {
-			s.rows = s.rows[:0]
-		}
+	a := &e.again
+	err := shelf.UnpackRows(section, e.plan.Views[view].Layout.Columns, func(p *shelf.Piece) error {
+		place := int32(len(a.pieces))
+		a.pieces = append(a.pieces, againPiece{view, p.Columns, p.Times})
 		for r, key := range p.Keys {
-			if group := event.KeyGroup(key); wanted(group) {
-				s := e.shards[e.shardOfGroup(group)]
-				s.rows = append(s.rows, int32(r))
+			if wanted(event.KeyGroup(key)) {
+				a.rows = append(a.rows, againRow{key, place, int32(r)})
 			}
 		}
-		t := features.Taken{View: view}
-		t.Keys, t.Times, t.Columns = p.Keys, p.Times, p.Columns
-		e.deal(&t)
 		return nil
 	})
+	if a.bytes += len(section); err == nil && a.bytes >= againMost {
+		e.reapply()
+	}
+	return err
 }
+
+// againMost is how many bytes of rows wait for each other: those of one key are applied
+// together, as a run that is packed costs more to open than a row to apply.
+const againMost = 192 << 20
+
+// again are rows that are to be applied again.
+type again struct {
+	pieces []againPiece
+	rows   []againRow
+	bytes  int
+}
+
+type againPiece struct {
+	view    int
+	columns []event.Column
+	times   []event.Time
+}
+
+type againRow struct {
+	key        event.Hash
+	piece, row int32
+}
+
+// reapply applies what waits, each shard its own rows.
+func (e *Engine) reapply() {
+	a := e.again
+	e.again = again{}
+	parts := make([][]againRow, len(e.shards))
+	for _, r := range a.rows {
+		s := e.shardOf(r.key)
+		parts[s] = append(parts[s], r)
+	}
+	var wait sync.WaitGroup
+	for s, rows := range parts {
+		wait.Go(func() { e.shards[s].reapply(a.pieces, rows) })
+	}
+	wait.Wait()
+}
+
+// reapply applies rows in the order of their keys, some at a time.
+func (s *shard) reapply(pieces []againPiece, rows []againRow) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slices.SortFunc(rows, func(a, b againRow) int {
+		return cmp.Or(cmp.Compare(pieces[a.piece].view, pieces[b.piece].view), cmp.Compare(a.key.Hi, b.key.Hi), cmp.Compare(a.key.Lo, b.key.Lo), cmp.Compare(a.piece, b.piece), cmp.Compare(a.row, b.row))
+	})
+	for len(rows) > 0 {
+		first := &pieces[rows[0].piece]
+		t := features.Taken{View: first.view}
+		for i := range first.columns {
+			t.Columns = append(t.Columns, event.Make(first.columns[i].Type))
+		}
+		n := 0
+		for n < len(rows) && n < againRows && pieces[rows[n].piece].view == t.View {
+			r := rows[n]
+			p := &pieces[r.piece]
+			t.Keys, t.Times = append(t.Keys, r.key), append(t.Times, p.times[r.row])
+			for i := range t.Columns {
+				t.Columns[i].Append(&p.columns[i], int(r.row))
+			}
+			n++
+		}
+		s.state.ApplyTaken(&t, nil)
+		rows = rows[n:]
+	}
+}
+
+// againRows is how many rows are put together at a time.
+const againRows = 1 << 14
 
 // Resume ends a restore: the engine stands where the other stood, and what is applied
 // from now on is noted for what follows on that.
 func (e *Engine) Resume(h *Head) {
+	e.reapply()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.epoch, e.positions, e.kept, e.marks = h.Epoch, h.Positions.Clone(), h.Kept, maps.Clone(h.Marks)

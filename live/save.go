@@ -31,12 +31,12 @@ type Saved struct {
 	Head   Head
 	Linked bool        // the rows are all since it was saved last
 	Rows   [][]Section // by view
-	Bases  []Base      // of all views, in the order in which they were taken
+	Bases  []GroupRuns // of all views, in the order in which they were taken
 	Groups int         // whose runs are there: so many from the one that was asked for, and on from the first behind the last
 }
 
-// Base is the runs of one key group of a view.
-type Base struct {
+// GroupRuns is the runs of one key group of a view.
+type GroupRuns struct {
 	View, Group int
 	features.Runs
 }
@@ -84,7 +84,7 @@ func (s *Saved) takeGroups(from *shard, first, end int) (size int) {
 	for view := range s.Rows {
 		for i, runs := range from.state.Runs(view, first, end) {
 			if len(runs.Keys) > 0 {
-				s.Bases = append(s.Bases, Base{View: view, Group: first + i, Runs: runs})
+				s.Bases = append(s.Bases, GroupRuns{View: view, Group: first + i, Runs: runs})
 				size += len(runs.Bytes) + 20*len(runs.Keys)
 			}
 		}
