@@ -45,19 +45,46 @@ func (s *State) ApplyTaken(t *Taken, rows []int32) {
 	store.table.settle()
 }
 
-// Load takes what is left of keys of a view: of key k the bytes that Leave appended, if
-// any, and rows [ends[k-1], ends[k]) of e, behind them. No key was there before.
-func (s *State) Load(view int, keys []event.Hash, ends []uint32, bases [][]byte, e Events) error {
-	store, from := s.stores[view], 0
+// Left is what a run leaves of some keys of a view: of key k the bytes that Store.Leave
+// appended, if any, and behind them the events from Ends[k-1] on up to Ends[k].
+type Left struct {
+	Keys  []event.Hash
+	Ends  []uint32
+	Bases [][]byte // nil: of no key anything
+	Events
+}
+
+// Part is what is left of keys from i up to but without j.
+func (l *Left) Part(i, j int) *Left {
+	first, end := uint32(0), l.Ends[j-1]
+	if i > 0 {
+		first = l.Ends[i-1]
+	}
+	p := &Left{Keys: l.Keys[i:j], Ends: make([]uint32, j-i), Events: Events{Times: l.Times[first:end]}}
+	for k := range p.Ends {
+		p.Ends[k] = l.Ends[i+k] - first
+	}
+	if l.Bases != nil {
+		p.Bases = l.Bases[i:j]
+	}
+	for c := range l.Columns {
+		p.Columns = append(p.Columns, l.Columns[c].Slice(int(first), int(end)))
+	}
+	return p
+}
+
+// Load takes what is left of keys of a view, of which none was there before.
+func (s *State) Load(view int, l *Left) error {
+	store, from, e := s.stores[view], 0, l.Events
 	e.Columns = append([]event.Column{}, e.Columns...)
 	store.Intern(e.Columns)
-	for k, key := range keys {
-		if bases != nil && len(bases[k]) > 0 {
-			if err := store.Resume(key, bases[k]); err != nil {
+	for k, key := range l.Keys {
+		if l.Bases != nil && len(l.Bases[k]) > 0 {
+			if err := store.Resume(key, l.Bases[k]); err != nil {
 				return err
 			}
 		}
-		if to := int(ends[k]); from < to {
+		if to := int(l.Ends[k]); from < to {
 			store.Apply(key, e, from, to)
 			from = to
 		}

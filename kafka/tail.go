@@ -385,7 +385,7 @@ func (p *tailed) take(l *Tail, a *tailAnswer) {
 
 // hand makes rows of an answer that is at hand; nil: there is none.
 func (l *Tail) hand(ctx context.Context) (*Fetched, error) {
-	for len(l.ready) > 0 {
+	if len(l.ready) > 0 {
 		p := l.ready[0]
 		l.ready = l.ready[1:]
 		f, err := p.fetched(ctx)

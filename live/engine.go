@@ -2,7 +2,6 @@ package live
 
 import (
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -122,34 +121,15 @@ type Batch struct {
 
 // Load takes what is left of keys of a view, as features.State.Load does, before
 // anything was applied of them. Keys come in the order of their hashes.
-func (e *Engine) Load(view int, keys []event.Hash, ends []uint32, bases [][]byte, rows features.Events) error {
+func (e *Engine) Load(view int, l *features.Left) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.notes.drop() // Nobody noted these: what is saved next stands on nothing before.
-	for k := 0; k < len(keys); {
-		shard, to := e.shardOf(keys[k]), k+1
-		for to < len(keys) && e.shardOf(keys[to]) == shard {
+	for k := 0; k < len(l.Keys); {
+		shard, to := e.shardOf(l.Keys[k]), k+1
+		for to < len(l.Keys) && e.shardOf(l.Keys[to]) == shard {
 			to++
 		}
-		some, first := ends[k:to], uint32(0)
-		if k > 0 {
-			first = ends[k-1]
-		}
-		if first > 0 || to < len(keys) {
-			some = slices.Clone(some)
-			for i := range some {
-				some[i] -= first
-			}
-		}
-		part := features.Events{Times: rows.Times[first:ends[to-1]]}
-		for i := range rows.Columns {
-			part.Columns = append(part.Columns, rows.Columns[i].Slice(int(first), int(ends[to-1])))
-		}
-		var left [][]byte
-		if bases != nil {
-			left = bases[k:to]
-		}
-		if err := e.shards[shard].state.Load(view, keys[k:to], some, left, part); err != nil {
+		if err := e.shards[shard].state.Load(view, l.Part(k, to)); err != nil {
 			return err
 		}
 		k = to

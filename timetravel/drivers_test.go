@@ -428,7 +428,7 @@ func (l *loading) Add(view, _, _ int, b []byte) error {
 	if err != nil {
 		return err
 	}
-	return l.to.Load(view, h.Keys, h.Ends, h.Bases, features.Events{Times: h.Times, Columns: h.Columns})
+	return l.to.Load(view, &features.Left{Keys: h.Keys, Ends: h.Ends, Bases: h.Bases, Events: features.Events{Times: h.Times, Columns: h.Columns}})
 }
 
 // left answers from a state that begins with what a bounded run leaves at the first

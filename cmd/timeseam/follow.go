@@ -33,7 +33,7 @@ func followCommand() *cli.Command {
 			&cli.StringFlag{Name: "checkpoint", Usage: "where the state is saved, a folder or s3://BUCKET/KEY, in place of what the definition says", EnvVars: environment("checkpoint")},
 			&cli.DurationFlag{Name: "checkpoint-interval", Usage: "how often", Value: 10 * time.Second, EnvVars: environment("checkpoint-interval")},
 			&cli.StringFlag{Name: "from-checkpoint", Usage: "begin with this one: newest, previous, or a number of `timeseam checkpoint list`", Value: "newest", EnvVars: environment("from-checkpoint")},
-			&cli.BoolFlag{Name: "single-writer", Usage: "nobody else writes checkpoints to this bucket, whose server cannot tell", EnvVars: environment("single-writer")},
+			&cli.BoolFlag{Name: "checkpoint-single-writer", Usage: "nobody else writes checkpoints to this bucket, whose server cannot tell", EnvVars: environment("checkpoint-single-writer")},
 			&cli.IntFlag{Name: "shards", Usage: "goroutines that apply events", Value: runtime.GOMAXPROCS(0), EnvVars: environment("shards")},
 			&cli.StringFlag{Name: "memory", Usage: "what the process may take, such as 2GiB", DefaultText: "half of the machine's or its container's", EnvVars: environment("memory")},
 			&cli.StringFlag{Name: "temp-dir", Usage: "where temporary files are made", DefaultText: "where the system has them", EnvVars: environment("temp-dir")},
@@ -70,7 +70,7 @@ func follow(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	j := &followJob{spec: spec, service: c.String("service"), listen: c.String("listen"), checkpoints: c.String("checkpoint"), interval: c.Duration("checkpoint-interval"), singleWriter: c.Bool("single-writer"),
+	j := &followJob{spec: spec, service: c.String("service"), listen: c.String("listen"), checkpoints: c.String("checkpoint"), interval: c.Duration("checkpoint-interval"), singleWriter: c.Bool("checkpoint-single-writer"),
 		shards: c.Int("shards"), tempDir: c.String("temp-dir"), reach: c.Duration("as-of"), log: slog.New(slog.NewTextHandler(c.App.ErrWriter, nil))}
 	switch {
 	case j.shards < 1 || j.shards > event.KeyGroups:

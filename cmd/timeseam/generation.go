@@ -209,7 +209,7 @@ type followedMark struct {
 	Topic string      `json:"topic"`
 	ID    string      `json:"id"`
 	Kind  string      `json:"cut,omitempty"`
-	Above *event.Time `json:"from,omitempty"` // of a cut by event time: what happened before is the history's
+	Above *event.Span `json:"above,omitempty"` // of a cut by event time: what happened before is the history's
 }
 
 // markOf is the name of the note of a source.
@@ -232,12 +232,10 @@ func (g *generation) resume(ctx context.Context, place int, s *stream, at live.S
 		from[p] = at.Positions[name][int32(p)]
 	}
 	j := &joined{stream: s, input: i, log: logOf(s.topic), finder: g.in.finder}
-	var above *event.Span
 	if was.Above != nil {
-		above = &event.Span{From: *was.Above, To: event.MaxTime}
-		j.cut = &cutover.Cut{Kind: cutover.ByEventTime, At: *was.Above}
+		j.cut = &cutover.Cut{Kind: cutover.ByEventTime, At: was.Above.From}
 	}
-	return g.follow(ctx, place, j, from, above)
+	return g.follow(ctx, place, j, from, was.Above)
 }
 
 // bootstrap has a bounded run sweep the histories up to where the streams go on, takes
@@ -276,7 +274,7 @@ func (t *taking) Add(view, _, _ int, b []byte) error {
 	if err != nil {
 		return err
 	}
-	return t.to.Load(view, h.Keys, h.Ends, h.Bases, features.Events{Times: h.Times, Columns: h.Columns})
+	return t.to.Load(view, &features.Left{Keys: h.Keys, Ends: h.Ends, Bases: h.Bases, Events: features.Events{Times: h.Times, Columns: h.Columns}})
 }
 
 // histories are the parts of a source's history, up to the cut where it goes on in a
@@ -335,12 +333,9 @@ func (g *generation) follow(ctx context.Context, place int, j *joined, from []in
 		}
 	}
 	g.driver.Ends[name] = ends
-	mark := followedMark{Topic: j.topic.Name, ID: j.topic.ID.String()}
+	mark := followedMark{Topic: j.topic.Name, ID: j.topic.ID.String(), Above: above}
 	if j.cut != nil {
 		mark.Kind = string(j.cut.Kind)
-	}
-	if above != nil {
-		mark.Above = &above.From
 	}
 	text, err := json.Marshal(mark)
 	g.engine.Mark(markOf(name), string(text))
