@@ -12,7 +12,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSITYGW_VERSION := v1.8.0
 VERSITYGW         := .cache/versitygw-$(VERSITYGW_VERSION)/versitygw
 
-.PHONY: build test race soak bench bench-peers bench-scale fuzz platforms lint fixtures integration-all integration-feast integration-kafka integration-s3 clean help
+.PHONY: build test race soak bench bench-peers bench-scale fuzz platforms lint fixtures integration integration-all integration-feast integration-kafka integration-s3 clean help
 
 build: ## the program, one static file: bin/timeseam
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/timeseam ./cmd/timeseam
@@ -47,7 +47,9 @@ lint: ## gofmt, go vet, staticcheck and the house tests
 fixtures: ## the data of the reference workload, by size, under .cache/bench
 	for size in $(SIZES); do go run ./fixtures/generate -size $$size -out .cache/bench/$$size; done
 
-integration-all: integration-s3 integration-kafka integration-feast ## the notebook and the Airflow DAGs of the pages, in real Jupyter and Airflow, installed under .cache, and the integrations below
+integration: integration-s3 integration-kafka integration-feast ## the real servers, one after the other, which these targets start themselves
+
+integration-all: integration ## and the notebook and the Airflow DAGs of the pages, in real Jupyter and Airflow, installed under .cache
 	python3 fixtures/notebook/run.py && python3 fixtures/airflow/run.py
 
 integration-feast: ## the answers of package serve beside those of Feast's own server, installed under .cache
