@@ -170,6 +170,14 @@ func (e *Engine) Apply(b *Batch) {
 	e.advanced = make(chan struct{})
 }
 
+// CountFrom has epochs be counted on from one that is not less than the engine's, before
+// anything more is applied: what another process has called so is not called so again.
+func (e *Engine) CountFrom(epoch uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.epoch = max(e.epoch, epoch)
+}
+
 // spread applies what a view takes, each row in the shard that has its key.
 func (e *Engine) spread(t *features.Taken) {
 	if len(e.shards) == 1 {
@@ -253,6 +261,13 @@ type Status struct {
 	Kept      event.Time // no question may be of an instant before
 	Counts    event.Counts
 	Marks     map[string]string
+}
+
+// Epoch is how many batches were applied.
+func (e *Engine) Epoch() uint64 {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.epoch
 }
 
 // Epoch is how many batches were applied.

@@ -254,3 +254,21 @@ func TestOneEpoch(t *testing.T) {
 	close(done)
 	wait.Wait()
 }
+
+// TestCountFrom holds that epochs go on from where they are told to, and never go back.
+func TestCountFrom(t *testing.T) {
+	e := newTestEngine(t, Options{})
+	var seen []uint64
+	d := &Driver{Engine: e, Applied: func(a *Arrival, epoch uint64) { seen = append(seen, epoch, uint64(a.Next)) }}
+	e.CountFrom(100)
+	e.CountFrom(7)
+	for next := range 3 {
+		b := payments(e, "a", day, 1)
+		b.Next = int64(next + 1)
+		d.apply(&Arrival{Batch: *b})
+	}
+	d.apply(&Arrival{Batch: Batch{Source: "tx", Next: 3}}) // nothing is new
+	if got := fmt.Sprint(seen); got != "[101 1 102 2 103 3]" || e.Epoch() != 103 {
+		t.Errorf("epochs and positions are %s, the engine's is %d", got, e.Epoch())
+	}
+}

@@ -60,6 +60,9 @@ type Driver struct {
 	// Due is done between two batches, every Every.
 	Due   func(ctx context.Context) error
 	Every time.Duration
+	// Applied is told of each batch that was applied, and of the epoch at which it was,
+	// before the next is; nil: nobody wants to know. The flow waits for it.
+	Applied func(a *Arrival, epoch uint64)
 	// Live is called once, when the driver has caught up.
 	Live func()
 
@@ -134,6 +137,9 @@ func relay(ctx context.Context, f Feed, to chan<- *Arrival) error {
 func (d *Driver) apply(a *Arrival) {
 	if a.Rows != nil && a.Rows.Len > 0 || a.Next > d.next(a) {
 		d.Engine.Apply(&a.Batch)
+		if d.Applied != nil {
+			d.Applied(a, d.Engine.Epoch())
+		}
 	}
 	d.settle(a)
 }

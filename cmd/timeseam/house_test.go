@@ -114,6 +114,7 @@ var rooms = map[string]room{
 	"live":               {imports: []string{"features", "features/event", "shelf"}},
 	"checkpoint":         {imports: []string{"features/aggregate", "features/event", "live", "shelf", "store"}, tests: []string{"features", "store/storetest"}},
 	"serve":              {imports: []string{"features", "features/event", "live"}},
+	"ledger":             {imports: []string{"features/event", "live", "store"}, tests: []string{"store/storetest"}},
 	"store":              {tests: []string{"store/storetest"}},
 	"store/storetest":    {},
 	"payload":            {imports: []string{"features/event"}},
@@ -121,7 +122,7 @@ var rooms = map[string]room{
 	"sink":               {imports: []string{"features/event", "store"}, tests: []string{"sources", "store/storetest"}},
 	"fixtures":           {imports: []string{"features/event"}},
 	"fixtures/generate":  {imports: []string{"fixtures"}},
-	"cmd/timeseam":       {imports: []string{"features", "features/event", "features/expr", "features/aggregate", "shelf", "timetravel", "live", "checkpoint", "serve", "sources", "sink", "store", "fixtures", "kafka", "payload", "cutover"}, tests: []string{"store/storetest"}},
+	"cmd/timeseam":       {imports: []string{"features", "features/event", "features/expr", "features/aggregate", "shelf", "timetravel", "live", "checkpoint", "serve", "sources", "sink", "store", "fixtures", "kafka", "payload", "cutover", "ledger"}, tests: []string{"store/storetest"}},
 }
 
 // TestHouseRooms holds every import between our packages to the table.
