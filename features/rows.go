@@ -269,6 +269,19 @@ func (p *Plan) NewQueries(b *event.Batch, n *event.Counts) *Queries {
 	return q
 }
 
+// FirstKeys are the hashes of the first of a service's keys that has columns, of queries
+// as NewQueries takes them: what tells whose answers are kept as a sample.
+func (p *Plan) FirstKeys(b *event.Batch) []event.Hash {
+	var ignored event.Counts
+	for _, k := range p.Queries.Keys {
+		if len(k.exprs) > 0 {
+			keys, _ := event.Keys(evaluate(k.exprs, b, &ignored), b.Len, nil)
+			return keys
+		}
+	}
+	return make([]event.Hash, b.Len)
+}
+
 // evaluate computes expressions over one batch, a column each.
 func evaluate(exprs []*expr.Expr, b *event.Batch, n *event.Counts) []event.Column {
 	columns := make([]event.Column, len(exprs))
