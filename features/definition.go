@@ -50,6 +50,7 @@ type Source struct {
 	Description    string
 	Owner          string
 	History        Table   // without a path: there is a stream alone
+	Refresh        Text    // a duration: how often the daemon looks for more of the history; not given: never
 	Stream         *Stream // nil: there is a history alone
 	Fields         []Declared
 	EventTimestamp Text

@@ -206,7 +206,7 @@ var historySection = &section{
 		{name: "iceberg", instead: mendParquet},
 		{name: "delta", instead: mendParquet},
 		{name: "kafka", instead: mendParquet},
-		{name: "refresh", instead: "remove it; a history is read once"},
+		{name: "refresh", form: durationForm, about: "How often the daemon looks for files that came since, such as 1h, and applies them; of a source without a stream. Files are added, never changed. A training set reads what is there."},
 	}...),
 	rules: []*form{oneTable},
 }

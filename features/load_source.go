@@ -31,11 +31,14 @@ func (l *loader) source(name Text, n *yaml.Node) Source {
 	}
 	if h := o.take("history"); h != nil {
 		history := l.open(h, historySection, o.of("history"), Text{Pos: nodePos(h)})
-		s.History = history.table()
+		s.History, s.Refresh = history.table(), history.span("refresh")
 		history.close()
 	}
 	if n := o.take("stream"); !quiet(n) {
 		s.Stream = l.stream(n, o.of("stream"))
+	}
+	if s.Refresh.Given() && o.has("stream") {
+		l.faultAt(s.Refresh, o.subject+" has both refresh and a stream", "remove refresh; what comes after the history is read from the stream")
 	}
 	if !o.has("history") && !o.has("stream") && !quiet(n) && n.Kind == yaml.MappingNode {
 		l.faultAt(name, o.subject+" has neither history nor stream", "add history: {parquet: PATH}, or stream: {kafka: TOPIC, brokers: HOST:PORT, format: json}")
@@ -44,6 +47,9 @@ func (l *loader) source(name Text, n *yaml.Node) Source {
 	l.needFields(s.History, s.Fields, o.subject)
 	if d := o.take("dimension"); d != nil {
 		s.Dimension = l.dimension(o, d, &s)
+		if s.Refresh.Given() && s.Dimension != nil && s.Dimension.Mode.Value == "current" {
+			l.faultAt(s.Refresh, o.subject+" is overwritten, and refresh finds files that are added", "keep versions or snapshots of it, or remove refresh")
+		}
 		o.forbid("arrival_timestamp", "a dimension", "the time at which a version was recorded is recorded_at of dimension")
 		o.forbid("event_timestamp", "a dimension", "its time is valid_from; remove event_timestamp")
 		o.forbid("version", "a dimension", "of versions equal in key and time the last by order_by holds; remove version")
