@@ -270,13 +270,6 @@ func (e *Engine) Epoch() uint64 {
 	return e.epoch
 }
 
-// Epoch is how many batches were applied.
-func (e *Engine) Epoch() uint64 {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	return e.epoch
-}
-
 // Status tells where the engine stands between two batches.
 func (e *Engine) Status() Status {
 	e.mu.RLock()

@@ -37,10 +37,8 @@ type archive struct {
 
 // newArchive begins a file for rows of these columns.
 func newArchive(ctx context.Context, path, topic string, columns event.Schema) (*archive, error) {
-	for _, f := range columns {
-		if !f.Type.Scalar() {
-			return nil, fmt.Errorf("column %s is %s, which is not copied: leave spool out, or make single values of it", f.Name, f.Type)
-		}
+	if err := copied(columns, "leave spool out"); err != nil {
+		return nil, err
 	}
 	target, err := sink.Place{Path: path}.Resolve()
 	if err != nil {
@@ -54,6 +52,16 @@ func newArchive(ctx context.Context, path, topic string, columns event.Schema) (
 	a.topic.Dict.Add([]byte(topic))
 	a.Sink, err = target.Open(ctx, sink.Options{Schema: schema, RowGroupRows: archiveRows})
 	return a, err
+}
+
+// copied returns an error if an archive cannot have a column.
+func copied(columns event.Schema, mend string) error {
+	for _, f := range columns {
+		if !f.Type.Scalar() {
+			return fmt.Errorf("column %s is %s, which is not copied: %s, or make single values of it", f.Name, f.Type, mend)
+		}
+	}
+	return nil
 }
 
 // archivedNames is what columns are called in an archive. Those of Kafka's own names

@@ -63,6 +63,7 @@ type followJob struct {
 
 	now    atomic.Pointer[generation] // that answers
 	server *serve.Server
+	served *servedLog // nil: answers are not written
 }
 
 func follow(c *cli.Context) error {
@@ -104,7 +105,7 @@ func (j *followJob) run(ctx context.Context) error {
 	listeners, settings, err := j.open(ctx, first)
 	if err != nil {
 		first.close()
-		return err
+		return errors.Join(err, j.closeServed(ctx))
 	}
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP)
@@ -124,7 +125,7 @@ func (j *followJob) run(ctx context.Context) error {
 		err = errors.Join(err, <-ended)
 		stop() // what ends first ends all
 	}
-	return err
+	return errors.Join(err, j.closeServed(ctx))
 }
 
 // open makes a server of the generation that answers, and listens.
@@ -154,6 +155,12 @@ func (j *followJob) open(ctx context.Context, g *generation) (listeners []net.Li
 		return nil, nil, err
 	}
 	s.Log, s.Ready, s.Progress = j.log, j.ready, j.progress
+	if j.served, err = g.openServed(ctx); err != nil {
+		return nil, nil, err
+	}
+	if j.served != nil {
+		s.Seen = j.seen
+	}
 	if j.server, err = serve.New(g.engine, s.Options); err != nil {
 		return nil, nil, err
 	}

@@ -32,6 +32,7 @@ type generation struct {
 	driver  *live.Driver
 	keeper  *checkpoint.Keeper // nil: nothing is saved
 	place   string             // of its checkpoints
+	logs    logs
 
 	caught chan struct{} // closed when it has caught up
 }
@@ -103,7 +104,7 @@ func (g *generation) open(ctx context.Context) error {
 	if err := g.in.connect(ctx, g.plan); err != nil {
 		return err
 	}
-	if len(g.in.streams) == 0 {
+	if len(g.in.streams) == 0 && !slices.ContainsFunc(g.plan.Inputs, func(i features.Input) bool { return i.Source.Refresh.Given() }) {
 		return wrongf("service %s reads no stream, so that there is nothing to follow; add stream to a source, or run `timeseam materialize` now and then", g.service)
 	}
 	if g.plan, err = g.in.compileService(g.service); err != nil {
@@ -147,11 +148,12 @@ func (g *generation) run(ctx context.Context) error {
 	if err := g.start(ctx); err != nil {
 		return err
 	}
-	if err := g.driver.Run(ctx); err != nil || g.keeper == nil {
-		return err
-	}
+	err := g.driver.Run(ctx)
 	last, stop := context.WithTimeout(context.WithoutCancel(ctx), lastCheckpoint)
 	defer stop()
+	if err := errors.Join(err, g.closeLogs(last)); err != nil || g.keeper == nil {
+		return err
+	}
 	if err := g.keeper.Finish(last, g.engine); err != nil {
 		return fmt.Errorf("the last checkpoint: %w", err)
 	}
@@ -173,6 +175,12 @@ func (g *generation) start(ctx context.Context) error {
 		if err := g.bootstrap(ctx); err != nil {
 			return err
 		}
+	}
+	if err := g.refresh(ctx, restored); err != nil {
+		return err
+	}
+	if err := g.openLogs(ctx); err != nil {
+		return err
 	}
 	g.log.Info("following", "service", g.service, "sources", len(g.driver.Feeds), "digest", g.plan.Digest())
 	return nil
@@ -320,7 +328,14 @@ func (g *generation) cut(ctx context.Context, place int, both *joined) ([]event.
 // follow makes ready to follow a topic from offsets on, one a partition.
 func (g *generation) follow(ctx context.Context, place int, j *joined, from []int64, above *event.Span) error {
 	name := j.source.Name.Value
-	feed, err := j.follow(ctx, place, from)
+	archive, err := g.archived(ctx, place, j.topic.Name)
+	if err != nil {
+		return fmt.Errorf("stream of source %s: %w", name, err)
+	}
+	feed, err := j.follow(ctx, place, from, archive)
+	if err != nil && archive != nil {
+		err = errors.Join(err, archive.close())
+	}
 	if err != nil {
 		return fmt.Errorf("stream of source %s: %w", name, err)
 	}

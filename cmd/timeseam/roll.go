@@ -92,11 +92,7 @@ type rolling struct {
 
 // begin begins a file.
 func (r *rolls) begin(ctx context.Context, name string, schema event.Schema, now time.Time) (*rolling, error) {
-	at := filepath.Join(r.path, name)
-	if r.stage != nil {
-		at = filepath.Join(r.stage.dir, name)
-	}
-	target, err := sink.Place{Path: at}.Resolve()
+	target, err := sink.Place{Path: filepath.Join(r.dir(), name)}.Resolve()
 	if err != nil {
 		return nil, err
 	}

@@ -372,7 +372,7 @@ func (l *servedLog) write(ctx context.Context, t servedTaken) (err error) {
 	}()
 	if t.file == nil {
 		l.number++
-		name := fmt.Sprintf("%s%s-%s-%06d.parquet", servedPrefix, l.o.now().UTC().Format("20060102T150405Z"), l.process, l.number)
+		name := fmt.Sprintf("%s%s-%s-%06d.parquet", servedPrefix, l.o.now().UTC().Format("20060102T150405.000000Z"), l.process, l.number)
 		if t.file, err = l.files.begin(ctx, name, t.schema, l.o.now()); err != nil {
 			l.dropped.Add(int64(t.batch.Len))
 			return err
