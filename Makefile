@@ -42,7 +42,7 @@ platforms: ## the golden values on amd64, amd64 v3 and arm64 (qemu-user), and no
 	.ci/platforms
 
 lint: ## gofmt, go vet, staticcheck and the house tests
-	wrong="$$(gofmt -l checkpoint cmd cutover features fixtures kafka live payload serve shelf sink sources store timetravel)" && test -z "$$wrong" || { echo "gofmt: $$wrong" >&2; exit 1; } && go vet -tags integration ./... && go run $(STATICCHECK) -tags integration ./... && go test -count=1 -run '^TestHouse' ./cmd/timeseam
+	wrong="$$(gofmt -l checkpoint cmd cutover features fixtures kafka ledger live payload serve shelf sink sources store timetravel)" && test -z "$$wrong" || { echo "gofmt: $$wrong" >&2; exit 1; } && go vet -tags integration ./... && go run $(STATICCHECK) -tags integration ./... && go test -count=1 -run '^TestHouse' ./cmd/timeseam
 
 fixtures: ## the data of the reference workload, by size, under .cache/bench
 	for size in $(SIZES); do go run ./fixtures/generate -size $$size -out .cache/bench/$$size; done

@@ -142,7 +142,7 @@ func TestLog(t *testing.T) {
 	}
 }
 
-func mustPlace(t *testing.T, path string) Place {
+func mustPlace(t *testing.T, path string) *Place {
 	t.Helper()
 	p, err := OpenPlace(t.Context(), path, nil)
 	if err != nil {

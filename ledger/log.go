@@ -41,7 +41,7 @@ const runEpochs = 1_000_000_000
 // applies; the others for any.
 type Log struct {
 	o     Options
-	place Place
+	place place
 	was   *vector // the last of the run before, with the last of its instants; nil: there was none
 
 	mu      sync.Mutex
@@ -91,12 +91,12 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	place, err := OpenPlace(ctx, o.Path, o.Client)
+	at, err := OpenPlace(ctx, o.Path, o.Client)
 	if err != nil {
 		return nil, fmt.Errorf("position log: %w", err)
 	}
-	l := &Log{o: o, place: place}
-	if l.was, err = mend(ctx, place); err != nil {
+	l := &Log{o: o, place: at.place}
+	if l.was, err = mend(ctx, at.place); err != nil {
 		return nil, fmt.Errorf("position log in %s: %w", o.Path, err)
 	}
 	return l, nil

@@ -18,7 +18,10 @@ var (
 
 // Place is where files lie: a folder of this machine, or a bucket. Its methods may be
 // called from several goroutines.
-type Place interface {
+type Place struct{ place }
+
+// place is what a folder and a bucket each do in their way.
+type place interface {
 	// Path is how errors call a file.
 	Path(name string) string
 	// List is the files whose names begin with a prefix, in the order of names.
@@ -40,9 +43,9 @@ type Entry struct {
 
 // OpenPlace is the place of a path. client reaches a path that is an address; nil: one
 // of its own.
-func OpenPlace(ctx context.Context, path string, client *store.Client) (Place, error) {
+func OpenPlace(ctx context.Context, path string, client *store.Client) (*Place, error) {
 	if !store.Is(path) {
-		return &folder{path}, nil
+		return &Place{&folder{path}}, nil
 	}
 	a, err := store.Parse(path)
 	if err != nil {
@@ -59,5 +62,5 @@ func OpenPlace(ctx context.Context, path string, client *store.Client) (Place, e
 	if prefix != "" && prefix[len(prefix)-1] != '/' {
 		prefix += "/"
 	}
-	return &bucket{b, prefix}, nil
+	return &Place{&bucket{b, prefix}}, nil
 }

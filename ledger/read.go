@@ -24,7 +24,7 @@ type listedFile struct {
 }
 
 // listed are the files of a place, in order.
-func listed(ctx context.Context, p Place) (files []listedFile, err error) {
+func listed(ctx context.Context, p place) (files []listedFile, err error) {
 	all, err := p.List(ctx, namePrefix)
 	for _, e := range all {
 		if epoch, at, ok := parseName(e.Name); ok {
@@ -37,7 +37,7 @@ func listed(ctx context.Context, p Place) (files []listedFile, err error) {
 // mend cuts off what is torn at the end of the newest file, and tells what the run that
 // wrote it has reserved, and when its last entry was. A file that does not even begin
 // says nothing of its run, which used no epoch before that was written; it goes.
-func mend(ctx context.Context, p Place) (*vector, error) {
+func mend(ctx context.Context, p place) (*vector, error) {
 	files, err := listed(ctx, p)
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func mend(ctx context.Context, p Place) (*vector, error) {
 // Reader reads a position log. It keeps the file that it read last, so that it is fast
 // where it is asked in the order of epochs. It is for one goroutine.
 type Reader struct {
-	place Place
+	place place
 	path  string
 	files []listedFile
 
@@ -86,12 +86,12 @@ type Reader struct {
 // OpenReader opens the log of a folder, of this machine or of a bucket, as it is.
 // client reaches a bucket; nil: one of its own.
 func OpenReader(ctx context.Context, path string, client *store.Client) (*Reader, error) {
-	place, err := OpenPlace(ctx, path, client)
+	at, err := OpenPlace(ctx, path, client)
 	if err != nil {
 		return nil, fmt.Errorf("position log: %w", err)
 	}
-	r := &Reader{place: place, path: path, file: -1}
-	if r.files, err = listed(ctx, place); err != nil {
+	r := &Reader{place: at.place, path: path, file: -1}
+	if r.files, err = listed(ctx, at.place); err != nil {
 		return nil, fmt.Errorf("position log in %s: %w", path, err)
 	}
 	if len(r.files) == 0 {

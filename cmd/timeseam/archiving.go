@@ -37,7 +37,7 @@ const (
 // take; files are made whole beside it.
 type archiving struct {
 	topic   string
-	place   ledger.Place
+	place   *ledger.Place
 	columns event.Schema // of the rows; places stand behind them
 	files   *rolls
 	bytes   int64

@@ -27,6 +27,7 @@ var timeSpellers = map[string]string{
 	"features/aggregate/window.go": "window ends are spelled here alone",
 	"timetravel/visible.go":        "when an event becomes known is decided here alone",
 	"timetravel/lag.go":            "how long after its time an event arrived is a span, of which no value is made",
+	"ledger/log.go":                "how far apart two entries of a log are, of which no value is made",
 	"features/expr/literal.go":     "a date literal is an instant turned into days",
 	"sources/convert.go":           "the day and the nanoseconds of an INT96 become one instant",
 }

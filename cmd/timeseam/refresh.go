@@ -32,7 +32,7 @@ const (
 type refreshOptions struct {
 	// keep is where lists of files lie, beside the checkpoints; nil: nowhere, as there
 	// are none, and a process that begins anew reads all of them.
-	keep     ledger.Place
+	keep     *ledger.Place
 	restored bool // the engine is that of a checkpoint
 	log      *slog.Logger
 	wait     func(ctx context.Context, d time.Duration) error // nil: by the clock

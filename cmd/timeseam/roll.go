@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/timeseam/timeseam/features/event"
-	"github.com/timeseam/timeseam/ledger"
 	"github.com/timeseam/timeseam/sink"
 	"github.com/timeseam/timeseam/store"
 )
@@ -21,8 +20,7 @@ import (
 // made on this machine first, so that a store which is away for a while delays nobody:
 // they wait, as many as there is room for. One goroutine uses it.
 type rolls struct {
-	path    string       // of the folder
-	place   ledger.Place // of a bucket; nil: a folder of this machine
+	path    string // of the folder
 	bucket  *store.Bucket
 	prefix  string
 	stage   *spool // where files of a bucket are made
