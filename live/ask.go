@@ -79,7 +79,7 @@ func (e *Engine) slots(q *features.Queries, part *features.Part, a *Answer) ([][
 		a.Known[i] = make([]bool, q.Len)
 		all[i] = e.lookup(i, q, a)
 	}
-	return all, nil
+	return all, e.Err()
 }
 
 // lookup asks each shard for the questions whose keys it has.

@@ -1,6 +1,8 @@
 package live
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -11,11 +13,14 @@ import (
 
 // Options say how an Engine works; no value depends on them.
 type Options struct {
-	Shards int           // how many goroutines may apply beside each other; 0: one
-	Ready  int           // bytes of runs that stand ready, of all shards, about; 0: no bound
-	Reach  time.Duration // how far into the past questions may ask
-	Notes  int           // bytes of rows that may wait to be saved; 0: the engine is not saved
-	Now    func() time.Time
+	Shards int // how many goroutines may apply beside each other; 0: one
+	Ready  int // bytes of runs that stand ready, of all shards, about; 0: no bound
+	Packed int // bytes of packed runs in memory, of all shards; more goes to files
+	// Spill makes such a file, one a shard when it is first needed; nil: there are none.
+	Spill func() (features.File, error)
+	Reach time.Duration // how far into the past questions may ask
+	Notes int           // bytes of rows that may wait to be saved; 0: the engine is not saved
+	Now   func() time.Time
 }
 
 // Engine is the state of a plan, in shards. Apply is for one goroutine at a time, all
@@ -88,13 +93,39 @@ func NewEngine(plan *features.Plan, o Options) *Engine {
 	e.notes = notes{most: o.Notes, views: make([][]Section, len(plan.Views))}
 	n := min(max(o.Shards, 1), event.KeyGroups)
 	for range n {
-		s := &shard{state: plan.NewState()}
+		s := &shard{state: plan.NewState(), rows: []int32{}} // no rows at all would be all of them
 		if o.Ready > 0 {
 			s.state.Hold(o.Ready / n)
+		}
+		if o.Spill != nil {
+			s.state.Spill(o.Packed/n, o.Spill)
 		}
 		e.shards = append(e.shards, s)
 	}
 	return e
+}
+
+// Err is what kept a shard from keeping its runs in a file; nil: nothing did. It stays:
+// the engine answers nothing any more, and nothing of it is to be saved. What was saved
+// before is whole. Any goroutine may ask.
+func (e *Engine) Err() error {
+	for _, s := range e.shards {
+		if err := s.state.Err(); err != nil {
+			return fmt.Errorf("the state does not fit into memory: %w", err)
+		}
+	}
+	return nil
+}
+
+// Close lets go of files. The engine is not used any more.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var all error
+	for _, s := range e.shards {
+		all = errors.Join(all, s.state.Close())
+	}
+	return all
 }
 
 // Plan is what the engine answers.
@@ -134,7 +165,7 @@ func (e *Engine) Load(view int, l *features.Left) error {
 		}
 		k = to
 	}
-	return nil
+	return e.Err()
 }
 
 // beside is how many rows are worth a goroutine of each shard.
@@ -274,4 +305,19 @@ func (e *Engine) Status() Status {
 		s.Counts.Add(&counts)
 	}
 	return s
+}
+
+// Sizes are what the views' runs take, in the order of the plan's.
+func (e *Engine) Sizes() []features.Size {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	all := make([]features.Size, len(e.plan.Views))
+	for _, s := range e.shards {
+		s.mu.Lock()
+		for v, size := range s.state.Sizes() {
+			all[v].Add(size)
+		}
+		s.mu.Unlock()
+	}
+	return all
 }

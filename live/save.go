@@ -32,6 +32,7 @@ type Saved struct {
 	Linked bool        // the rows are all since it was saved last
 	Rows   [][]Section // by view
 	Bases  []GroupRuns // of all views, in the order in which they were taken
+	Err    error       // of the engine: none of it is to be kept
 	Groups int         // whose runs are there: so many from the one that was asked for, and on from the first behind the last
 }
 
@@ -74,6 +75,7 @@ func (e *Engine) Save(d Due) *Saved {
 			from = end
 		}
 	}
+	s.Err = e.Err()
 	return s
 }
 
