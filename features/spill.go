@@ -7,7 +7,6 @@ import (
 	"hash/crc32"
 	"io"
 	"slices"
-	"sync/atomic"
 )
 
 // File is where packed runs go that memory has no room for. Nobody else reads it.
@@ -26,7 +25,6 @@ type spill struct {
 	end  int64
 	free []extent // in order of place; no two touch
 	err  error
-	told atomic.Pointer[error] // err, for other goroutines
 
 	block []byte // scratch: what is read or written
 }
@@ -48,7 +46,6 @@ var (
 func (s *spill) fail(what, err error) {
 	if s.err == nil {
 		s.err = fmt.Errorf("%w: %w", what, err)
-		s.told.Store(&s.err)
 	}
 }
 

@@ -329,14 +329,12 @@ func (s *State) Spill(bytes int, open func() (File, error)) {
 
 // Err is what kept the state from keeping its runs in a file, or from reading them there;
 // nil: nothing did. Once there is an error no value is to be believed and nothing saved:
-// it comes after Apply and after Answer, and it stays. Any goroutine may ask.
+// it comes after Apply and after Answer, and it stays.
 func (s *State) Err() error {
-	if s.file != nil {
-		if err := s.file.told.Load(); err != nil {
-			return *err
-		}
+	if s.file == nil {
+		return nil
 	}
-	return nil
+	return s.file.err
 }
 
 // Close lets go of the file. The state is not used any more.

@@ -143,6 +143,7 @@ func (s *shard) ask(q *question, memory []event.Column) []event.Column {
 		q.known[r] = s.state.Knows(q.lookup, q.of, r)
 	}
 	out := s.state.AnswerIn(memory, q.lookup, q.of, q.rows)
+	s.look()
 	for i := range out {
 		if own := &out[i]; own.Shares() {
 			c := event.Make(own.Type)

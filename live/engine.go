@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/timeseam/timeseam/features"
@@ -52,6 +53,7 @@ type Engine struct {
 type shard struct {
 	mu    sync.Mutex
 	state *features.State
+	err   atomic.Pointer[error] // of the state, once it has one; for who does not hold mu
 	rows  []int32 // scratch of Apply: the rows of a batch that are the shard's
 }
 
@@ -110,11 +112,27 @@ func NewEngine(plan *features.Plan, o Options) *Engine {
 // before is whole. Any goroutine may ask.
 func (e *Engine) Err() error {
 	for _, s := range e.shards {
-		if err := s.state.Err(); err != nil {
-			return fmt.Errorf("the state does not fit into memory: %w", err)
+		if err := s.err.Load(); err != nil {
+			return fmt.Errorf("the state does not fit into memory: %w", *err)
 		}
 	}
 	return nil
+}
+
+// look notes whether the state has an error by now. It comes after whatever may move
+// runs to the file or back.
+func (s *shard) look() {
+	if err := s.state.Err(); err != nil {
+		s.err.CompareAndSwap(nil, &err)
+	}
+}
+
+// look looks at all shards, for who has them alone.
+func (e *Engine) look() error {
+	for _, s := range e.shards {
+		s.look()
+	}
+	return e.Err()
 }
 
 // Close lets go of files. The engine is not used any more.
@@ -165,7 +183,7 @@ func (e *Engine) Load(view int, l *features.Left) error {
 		}
 		k = to
 	}
-	return e.Err()
+	return e.look()
 }
 
 // beside is how many rows are worth a goroutine of each shard.
@@ -188,6 +206,7 @@ func (e *Engine) Apply(b *Batch) {
 	for i := range taken {
 		e.spread(&taken[i])
 	}
+	e.look()
 	e.epoch++
 	if b.Source != "" {
 		of := e.positions[b.Source]
@@ -251,6 +270,7 @@ func (e *Engine) Forget() {
 		e.kept = kept
 		for _, s := range e.shards {
 			s.state.Settle(kept)
+			s.look()
 		}
 	}
 }

@@ -83,6 +83,7 @@ func (e *Engine) Save(d Due) *Saved {
 func (s *Saved) takeGroups(from *shard, first, end int) (size int) {
 	from.mu.Lock()
 	defer from.mu.Unlock()
+	defer from.look()
 	for view := range s.Rows {
 		for i, runs := range from.state.Runs(view, first, end) {
 			if len(runs.Keys) > 0 {

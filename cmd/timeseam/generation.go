@@ -37,7 +37,7 @@ type generation struct {
 }
 
 // What part of the memory runs may take that stand ready, and those that are packed, of
-// which more go to a file (docs/decisions/0025); what waits to be saved; and,
+// which more go to a file (docs/decisions/0023); what waits to be saved; and,
 // before there is either, the shelf and the partitions of the bounded run that the state
 // begins with.
 const (

@@ -29,7 +29,7 @@ func (r *Run) TouchEnd() (x uint64) {
 func (r *Run) TouchRanges() (x uint64) {
 	for w := range r.hints {
 		if i := r.hints[w].i; i < len(r.times) {
-			x += uint64(r.times[i])
+			x ^= uint64(r.times[i])
 		}
 	}
 	for f := range r.folds {
