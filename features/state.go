@@ -356,6 +356,20 @@ func (s *Size) Add(o Size) {
 	s.Ready, s.Packed, s.Filed, s.Index = s.Ready+o.Ready, s.Packed+o.Packed, s.Filed+o.Filed, s.Index+o.Index
 }
 
+// Forecast is what the view's runs take, about, of so many keys with so many events that
+// its windows reach: ready if all of them are touched now and then, packed
+// if none is, in memory or in a file. Somewhere between the two is where a state is
+// that holds some of them ready.
+func (v *PlannedView) Forecast(keys int, events int64) (ready, packed Size) {
+	of := func(bytes func(int) int) int64 { // of a run with some rows, as bytes are linear in these
+		fixed := int64(bytes(0))
+		return int64(keys)*fixed + events*(int64(bytes(1))-fixed)
+	}
+	ready = Size{Keys: keys, Events: events, Ready: of(v.Layout.RunBytes), Index: int64(keys) * readyIndexBytes}
+	packed = Size{Keys: keys, Events: events, Packed: of(v.Layout.PackedBytes), Index: int64(keys) * packedIndexBytes}
+	return ready, packed
+}
+
 // Sizes are those of the views, in the order of the plan's.
 func (s *State) Sizes() (all []Size) {
 	for _, store := range s.stores {

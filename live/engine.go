@@ -54,7 +54,7 @@ type shard struct {
 	mu    sync.Mutex
 	state *features.State
 	err   atomic.Pointer[error] // of the state, once it has one; for who does not hold mu
-	rows  []int32 // scratch of Apply: the rows of a batch that are the shard's
+	rows  []int32               // scratch of Apply: the rows of a batch that are the shard's
 }
 
 // Positions are, by source and partition, the offsets below which all is applied.

@@ -1,5 +1,7 @@
 package aggregate
 
+import "github.com/timeseam/timeseam/features/event"
+
 // A run that was not touched of late is in no cache, and what it needs for an event or a
 // question lies in a dozen places, each found by the one before. Who has many runs to come
 // reads a little of each first, run after run: the processor then waits for many of them at
@@ -28,8 +30,8 @@ func (r *Run) TouchEnd() (x uint64) {
 // TouchRanges reads where the windows of the next question will most likely begin and end.
 func (r *Run) TouchRanges() (x uint64) {
 	for w := range r.hints {
-		if i := r.hints[w].i; i < len(r.times) {
-			x ^= uint64(r.times[i])
+		if i := r.hints[w].i; i < len(r.times) && r.times[i] > event.MinTime {
+			x++
 		}
 	}
 	for f := range r.folds {

@@ -34,6 +34,24 @@ var foldBytes = [...]struct{ fixed, row int }{
 	groupFold:     {330, 320}, // every third row has a value of its own, say
 }
 
+// PackedBytes is about how many bytes a run that forgot nothing takes as Snapshot writes
+// it: a text has a dozen, say.
+func (l *Layout) PackedBytes(rows int) int {
+	const head, text = 12, 13
+	row := 8
+	for _, t := range l.Columns {
+		switch t.Kind {
+		case event.String, event.Bytes:
+			row += 1 + text
+		case event.Decimal:
+			row += 1 + 16
+		default:
+			row += 1 + 8
+		}
+	}
+	return head + len(l.tracks) + rows*row
+}
+
 // RunBytes is about how many bytes a run takes that holds so many rows.
 func (l *Layout) RunBytes(rows int) int {
 	fixed := runBytes + len(l.tracks)*trackBytes + len(l.Columns)*columnBytes + len(l.windows)*windowBytes
