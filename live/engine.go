@@ -113,7 +113,7 @@ func NewEngine(plan *features.Plan, o Options) *Engine {
 func (e *Engine) Err() error {
 	for _, s := range e.shards {
 		if err := s.err.Load(); err != nil {
-			return fmt.Errorf("the state does not fit into memory: %w", *err)
+			return fmt.Errorf("the state has more than its memory holds: %w; make room for temporary files or give it more memory, and start again", *err)
 		}
 	}
 	return nil
