@@ -12,7 +12,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSITYGW_VERSION := v1.8.0
 VERSITYGW         := .cache/versitygw-$(VERSITYGW_VERSION)/versitygw
 
-.PHONY: build test race soak bench bench-peers bench-scale fuzz platforms lint fixtures integration integration-all integration-feast integration-kafka integration-s3 clean help
+.PHONY: build test race soak bench bench-peers bench-scale bench-stream fuzz platforms lint fixtures integration integration-all integration-feast integration-kafka integration-s3 clean help
 
 build: ## the program, one static file: bin/timeseam
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/timeseam ./cmd/timeseam
@@ -34,6 +34,9 @@ bench-peers: ## A, B and C on SIZES side by side with pinned DuckDB and Polars
 
 bench-scale: ## how B grows with events, windows, their length, hot keys, threads, ids; in pairs of runs
 	python3 fixtures/peers/scale.py
+
+bench-stream: ## a topic followed, all values read at each event, beside the library's own consumer
+	go test ./cmd/timeseam -run '^$$' -bench '^BenchmarkStream$$' -benchtime 3x
 
 fuzz: ## each fuzzer for FUZZTIME
 	.ci/fuzz $(FUZZTIME)

@@ -34,14 +34,7 @@ func (s *State) ApplyTaken(t *Taken, rows []int32) {
 		e.Columns = append([]event.Column{}, e.Columns...) // Intern puts others into their places
 	}
 	store.Intern(e.Columns)
-	for i := 0; i < len(keys); {
-		j := i + 1
-		for j < len(keys) && keys[j] == keys[i] {
-			j++
-		}
-		store.Apply(keys[i], e, i, j)
-		i = j
-	}
+	store.table.applyAll(keys, e)
 	store.table.settle()
 }
 
@@ -111,18 +104,10 @@ func (s *State) Answer(lookup int, q *Queries, rows []int32) []event.Column {
 func (s *State) AnswerIn(memory []event.Column, lookup int, q *Queries, rows []int32) []event.Column {
 	l := s.plan.Lookups[lookup]
 	store, k := s.stores[l.View], l.Key
-	out := store.view.Layout.AnswersIn(memory, len(rows))
-	own, place := store.bring(q, l.View), []int32{0}
-	for i, r := range rows {
-		place[0] = int32(i)
-		a, key := Ask{Times: q.Times[r : r+1], Rows: place}, q.Keys[k][r]
-		if q.NoTime != nil && q.NoTime[r] || q.NoKey[k] != nil && q.NoKey[k][r] {
-			store.nobody.Values(a, out)
-		} else if at := own.At(int(r), key); at >= 0 {
-			store.ValueWith(key, a, at, out)
-		} else {
-			store.Values(key, a, out)
-		}
+	out, own := store.view.Layout.AnswersIn(memory, len(rows)), store.bring(q, l.View)
+	for from := 0; from < len(rows); from += aheadMost {
+		some := rows[from:min(from+aheadMost, len(rows))]
+		store.answer(q, asking{k, some, from, own}, out)
 	}
 	store.table.settle()
 	return out
@@ -153,8 +138,10 @@ func (s *State) Runs(view, from, to int) []Runs {
 // Expect makes room for so many runs of a key group of a view, which have so many bytes.
 // The caller has them at hand.
 func (s *State) Expect(view, group, runs, bytes int) {
-	if g := &s.stores[view].table.groups[group]; g.at == nil {
+	t := s.stores[view].table
+	if g := &t.groups[group]; g.at == nil {
 		g.at, g.bytes = make(map[event.Hash]stretch, runs), make([]byte, 0, bytes)
+		t.packed += cap(g.bytes)
 	}
 }
 

@@ -130,10 +130,11 @@ func (s *Store) Apply(key event.Hash, e Events, i, j int) {
 	if key == s.key {
 		s.Answer() // of the key itself some may be noted, which know nothing of these
 	}
-	s.run(key, true).Insert(e, i, j)
 	if s.table != nil {
-		s.table.grow(key)
+		s.table.apply(s.table.hold(key, true), e, i, j)
+		return
 	}
+	s.run(key, true).Insert(e, i, j)
 }
 
 // askedMost is how many questions an arena notes before it answers them: enough for
@@ -214,7 +215,11 @@ func LeaveLater(left []byte, at event.Time, b []byte) ([]byte, error) {
 // digest. Nothing of the key was applied before.
 func (s *Store) Resume(key event.Hash, b []byte) error {
 	s.Answer() // what is restored stands alone
-	rest, err := s.run(key, true).Restore(b, s.symbols)
+	r := s.run(key, true)
+	rest, err := r.Restore(b, s.symbols)
+	if s.table != nil {
+		s.table.events += int64(r.Len())
+	}
 	if err == nil && len(rest) > 0 {
 		err = errSnapshot
 	}
@@ -236,6 +241,7 @@ type State struct {
 
 	plan   *Plan
 	stores []*Store
+	file   *spill // nil: all is kept in memory
 }
 
 // NewState returns the state of a plan that has seen nothing.
@@ -284,10 +290,13 @@ func (s *Store) bring(q *Queries, view int) *OwnEvents {
 }
 
 // Settle is Forget where nobody waits for it: no later Value asks of an instant before
-// at, and each run lets go when it has grown or is packed.
+// at, and each run lets go when it has grown or is packed. Of the runs that lie packed
+// and are never touched again some groups are looked through each time (I5).
 func (s *State) Settle(at event.Time) {
 	for _, store := range s.stores {
 		store.table.settled = max(store.table.settled, at)
+		store.table.sweep(sweptGroups)
+		store.table.settle()
 	}
 }
 
@@ -306,6 +315,67 @@ func (s *State) Hold(bytes int) {
 	for _, store := range s.stores {
 		store.table.most = bytes / len(s.stores)
 	}
+}
+
+// Spill keeps at most about so many bytes of packed runs in memory; the others go to a
+// file that open makes when it is first needed, and Close closes. It changes no value:
+// what the file does not take stays in memory, and Err says so.
+func (s *State) Spill(bytes int, open func() (File, error)) {
+	s.file = &spill{open: open}
+	for _, store := range s.stores {
+		store.table.spill, store.table.packedMost = s.file, bytes/len(s.stores)
+	}
+}
+
+// Err is what kept the state from keeping its runs in a file, or from reading them there;
+// nil: nothing did. Once there is an error no value is to be believed and nothing saved:
+// it comes after Apply and after Answer, and it stays.
+func (s *State) Err() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.err
+}
+
+// Close lets go of the file. The state is not used any more.
+func (s *State) Close() error { return s.file.close() }
+
+// Size is what a view's runs take.
+type Size struct {
+	Keys   int
+	Events int64
+	Ready  int64 // bytes of these, about
+	Packed int64 // bytes of the others, in memory
+	Filed  int64 // and in the file
+	Index  int64 // bytes of finding them all, about
+}
+
+// Add adds the size of another part of the view's keys.
+func (s *Size) Add(o Size) {
+	s.Keys, s.Events = s.Keys+o.Keys, s.Events+o.Events
+	s.Ready, s.Packed, s.Filed, s.Index = s.Ready+o.Ready, s.Packed+o.Packed, s.Filed+o.Filed, s.Index+o.Index
+}
+
+// Forecast is what the view's runs take, about, of so many keys with so many events that
+// its windows reach: ready if all of them are touched now and then, packed
+// if none is, in memory or in a file. Somewhere between the two is where a state is
+// that holds some of them ready.
+func (v *PlannedView) Forecast(keys int, events int64) (ready, packed Size) {
+	of := func(bytes func(int) int) int64 { // of a run with some rows, as bytes are linear in these
+		fixed := int64(bytes(0))
+		return int64(keys)*fixed + events*(int64(bytes(1))-fixed)
+	}
+	ready = Size{Keys: keys, Events: events, Ready: of(v.Layout.RunBytes), Index: int64(keys) * readyIndexBytes}
+	packed = Size{Keys: keys, Events: events, Packed: of(v.Layout.PackedBytes), Index: int64(keys) * packedIndexBytes}
+	return ready, packed
+}
+
+// Sizes are those of the views, in the order of the plan's.
+func (s *State) Sizes() (all []Size) {
+	for _, store := range s.stores {
+		all = append(all, store.table.size())
+	}
+	return all
 }
 
 // Forget lets go of all that no query at an instant from at on can tell apart.

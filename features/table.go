@@ -13,7 +13,8 @@ import (
 
 // table is every key's run. Those touched of late stand ready; the others are packed
 // in the canonical form of a snapshot, which holds no pointers and no more than the
-// events. A run is unpacked when it is touched next. Which are ready is a matter of
+// events. A run is unpacked when it is touched next. Packed runs that memory has no room
+// for are in a file, the largest groups first (packed.go). Which are where is a matter of
 // memory and cannot be seen in a value (I1, I3).
 type table struct {
 	store  *Store
@@ -25,9 +26,17 @@ type table struct {
 	groups []group
 	spare  []*aggregate.Run
 
-	reader  *aggregate.Run // of load
+	packed     int // bytes of packed runs in memory, with their holes
+	packedMost int // more than this goes to the file
+	spill      *spill
+	moved      []moved // scratch of file
+	events     int64   // of all runs
+	swept      int     // the group that is looked through next for what can be forgotten
+
+	reader  *aggregate.Run // of load and sweep
 	reading *event.Symbols
 
+	ahead   ahead
 	settled event.Time // no question is of an instant before
 	texts   int        // of symbols, when they were last begun anew
 }
@@ -38,38 +47,35 @@ type held struct {
 	run     *aggregate.Run
 	touched bool
 	bytes   int // when it was last weighed
+	room    int // rows for which it was
 	grown   int // rows that it may have before it forgets again
 }
 
-// group is the packed runs of a key group, one behind the other with holes where some
-// were unpacked.
-type group struct {
-	at    map[event.Hash]stretch
-	bytes []byte
-	holes int
-}
-
-// stretch is where a packed run stands.
-type stretch struct{ from, to uint32 }
-
 const (
-	spareMost   = 64        // runs that wait for another key
-	spareRows   = 1 << 10   // a larger one is let go, with its memory
-	grownLeast  = 64        // rows of which a run need not forget any
-	symbolsMost = 1 << 20   // bytes of texts that symbols may have before it is asked who uses them
-	groupMost   = 1<<32 - 1 // bytes of a group's packed runs
+	spareMost   = 64      // runs that wait for another key
+	spareRows   = 1 << 10 // a larger one is let go, with its memory
+	grownLeast  = 64      // rows of which a run need not forget any
+	symbolsMost = 1 << 20 // bytes of texts that symbols may have before it is asked who uses them
 )
 
 func newTable(s *Store) *table {
-	return &table{store: s, ready: map[event.Hash]*held{}, most: math.MaxInt, groups: make([]group, event.KeyGroups), settled: event.MinTime}
+	return &table{store: s, ready: map[event.Hash]*held{}, most: math.MaxInt, packedMost: math.MaxInt, groups: make([]group, event.KeyGroups), settled: event.MinTime}
 }
 
 // run returns a key's run, ready; nil where there is none and none is to be made. A
 // question makes no run, so that asking cannot fill a table (I2, I5).
 func (t *table) run(key event.Hash, make bool) *aggregate.Run {
+	if h := t.hold(key, make); h != nil {
+		return h.run
+	}
+	return nil
+}
+
+// hold is run with what is known of it. It stays where it is until the next settle.
+func (t *table) hold(key event.Hash, make bool) *held {
 	if h := t.ready[key]; h != nil {
 		h.touched = true
-		return h.run
+		return h
 	}
 	g := &t.groups[event.KeyGroup(key)]
 	at, packed := g.at[key]
@@ -78,17 +84,14 @@ func (t *table) run(key event.Hash, make bool) *aggregate.Run {
 	}
 	h := &held{key: key, run: t.take(), touched: true, grown: grownLeast}
 	if packed {
-		if _, err := h.run.Restore(g.bytes[at.from:at.to], t.store.symbols); err != nil {
-			panic("features: a packed run is damaged in memory") // Snapshot wrote it
-		}
-		delete(g.at, key)
-		g.holes += int(at.to - at.from)
-		h.grown = max(grownLeast, 2*h.run.Len())
+		t.unpack(h.run, g, at)
+		t.drop(key, at)
+		h.room, h.grown = h.run.Len(), max(grownLeast, 2*h.run.Len())
 	}
 	t.ready[key] = h
 	t.ring = append(t.ring, h)
 	t.weigh(h)
-	return h.run
+	return h
 }
 
 // take is an empty run.
@@ -103,9 +106,9 @@ func (t *table) take() *aggregate.Run {
 	return r
 }
 
-// weigh takes the size into account to which a run may grow.
+// weigh takes into account what a run takes with some room to grow.
 func (t *table) weigh(h *held) {
-	now := t.store.view.Layout.RunBytes(h.grown)
+	now := t.store.view.Layout.RunBytes(h.room)
 	t.bytes += now - h.bytes
 	h.bytes = now
 }
@@ -133,35 +136,53 @@ func (t *table) settle() {
 	} else if n > symbolsMost && t.texts == 0 {
 		t.texts = n
 	}
+	if t.packed > t.packedMost {
+		t.spillOver()
+	}
 }
 
 // grow comes after events were applied to a run that is ready.
-func (t *table) grow(key event.Hash) {
-	h := t.ready[key]
+func (t *table) grow(h *held) {
 	if h.run.Len() > h.grown {
 		t.forget(h.run)
 		h.grown = max(grownLeast, 2*h.run.Len())
+	}
+	if n := h.run.Len(); n > h.room {
+		h.room = n + n/2
 		t.weigh(h)
 	}
 }
 
-// forget has a run let go of what no question can tell any more. Where copies of any
-// event may come and are told by their ids, a view without a lower end forgets nothing.
+// forget has a run let go of what no question can tell any more.
 func (t *table) forget(r *aggregate.Run) {
-	if l := t.store.view.Layout; t.settled > event.MinTime && (l.ID < 0 || !l.Endless()) {
-		r.Forget(t.settled)
+	if t.forgets() {
+		t.letGo(r, t.settled)
 	}
+}
+
+// letGo has a run forget.
+func (t *table) letGo(r *aggregate.Run, at event.Time) {
+	before := r.Len()
+	r.Forget(at)
+	t.events -= int64(before - r.Len())
+}
+
+// forgets reports whether there is anything to let go of. Where copies of any event may
+// come and are told by their ids, a view without a lower end forgets nothing.
+func (t *table) forgets() bool {
+	l := t.store.view.Layout
+	return t.settled > event.MinTime && (l.ID < 0 || !l.Endless())
 }
 
 // forgetAll has every run forget, at an instant before which nobody will ask.
 func (t *table) forgetAll(at event.Time) {
 	t.settled = max(t.settled, at)
 	for _, h := range t.ring {
-		h.run.Forget(at)
+		t.letGo(h.run, at)
 	}
 	for n := range t.groups {
 		for _, key := range slices.Collect(maps.Keys(t.groups[n].at)) {
-			t.run(key, true).Forget(at)
+			t.letGo(t.run(key, true), at)
 			t.settle()
 		}
 	}
@@ -178,39 +199,12 @@ func (t *table) pack(at int) {
 	t.bytes -= h.bytes
 	t.forget(h.run)
 	if h.run.Len() > 0 || h.run.Based() {
-		t.groups[event.KeyGroup(h.key)].put(h.key, h.run.Snapshot)
+		t.put(h.key, h.run.Snapshot)
 	}
 	if h.run.Len() <= spareRows && len(t.spare) < spareMost {
 		h.run.Reset(t.store.symbols)
 		t.spare = append(t.spare, h.run)
 	}
-}
-
-// put adds a packed run that appends itself.
-func (g *group) put(key event.Hash, pack func([]byte) []byte) {
-	if g.at == nil {
-		g.at = map[event.Hash]stretch{}
-	}
-	if g.holes > len(g.bytes)/2 {
-		g.close()
-	}
-	from := len(g.bytes)
-	g.bytes = pack(g.bytes)
-	if len(g.bytes) > groupMost {
-		panic("features: a key group holds more than 4 GiB")
-	}
-	g.at[key] = stretch{uint32(from), uint32(len(g.bytes))}
-}
-
-// close closes the holes.
-func (g *group) close() {
-	b := make([]byte, 0, 2*(len(g.bytes)-g.holes))
-	for key, at := range g.at {
-		from := len(b)
-		b = append(b, g.bytes[at.from:at.to]...)
-		g.at[key] = stretch{uint32(from), uint32(len(b))}
-	}
-	g.bytes, g.holes = b, 0
 }
 
 // keys are those of a group, in order; ready says which of them are.
@@ -232,30 +226,22 @@ func (t *table) byGroup() [][]event.Hash {
 // snapshot appends the runs of a group in canonical form: each behind its key, in the
 // order of the keys.
 func (t *table) snapshot(b []byte, n int, ready []event.Hash) []byte {
-	g := &t.groups[n]
+	in := t.open(n)
 	for _, key := range t.keys(n, ready) {
 		b = binary.BigEndian.AppendUint64(b, key.Hi)
 		b = binary.BigEndian.AppendUint64(b, key.Lo)
-		if at, packed := g.at[key]; packed {
-			b = append(b, g.bytes[at.from:at.to]...)
-		} else {
-			b = t.ready[key].run.Snapshot(b)
-		}
+		b = in.snapshot(b, key)
 	}
 	return b
 }
 
 // runs is the runs of a group as snapshot has them.
 func (t *table) runs(n int, ready []event.Hash) (r Runs) {
-	g := &t.groups[n]
+	in := t.open(n)
 	r.Keys = t.keys(n, ready)
-	r.Ends, r.Bytes = make([]uint32, len(r.Keys)), make([]byte, 0, len(g.bytes)-g.holes)
+	r.Ends, r.Bytes = make([]uint32, len(r.Keys)), make([]byte, 0, len(in.g.bytes)-in.g.holes+int(in.g.filed))
 	for i, key := range r.Keys {
-		if at, packed := g.at[key]; packed {
-			r.Bytes = append(r.Bytes, g.bytes[at.from:at.to]...)
-		} else {
-			r.Bytes = t.ready[key].run.Snapshot(r.Bytes)
-		}
+		r.Bytes = in.snapshot(r.Bytes, key)
 		r.Ends[i] = uint32(len(r.Bytes))
 	}
 	return r
@@ -264,11 +250,7 @@ func (t *table) runs(n int, ready []event.Hash) (r Runs) {
 // load takes a packed run that a snapshot had of a key, which has none yet. It is read
 // whole before it is believed. What is behind it in b is returned.
 func (t *table) load(key event.Hash, b []byte) ([]byte, error) {
-	if t.reader == nil || len(t.reading.Bytes) > symbolsMost {
-		t.reading = event.NewSymbols()
-		t.reader = aggregate.NewRun(t.store.view.Layout, t.reading, new(event.Counts))
-	}
-	rest, err := t.reader.Restore(b, t.reading)
+	rest, err := t.read().Restore(b, t.reading)
 	if err != nil {
 		return nil, err
 	}
@@ -276,7 +258,11 @@ func (t *table) load(key event.Hash, b []byte) ([]byte, error) {
 	if _, twice := g.at[key]; twice || t.ready[key] != nil {
 		return nil, errSnapshot
 	}
-	g.put(key, func(to []byte) []byte { return append(to, b[:len(b)-len(rest)]...) })
+	t.events += int64(t.reader.Len())
+	t.put(key, func(to []byte) []byte { return append(to, b[:len(b)-len(rest)]...) })
+	if t.packed > t.packedMost {
+		t.spillOver()
+	}
 	return rest, nil
 }
 
@@ -288,6 +274,32 @@ func (t *table) has(key event.Hash) bool {
 	_, packed := t.groups[event.KeyGroup(key)].at[key]
 	return packed
 }
+
+// read is a run to look at packed ones with, which has texts of its own.
+func (t *table) read() *aggregate.Run {
+	if t.reader == nil || len(t.reading.Bytes) > symbolsMost {
+		t.reading = event.NewSymbols()
+		t.reader = aggregate.NewRun(t.store.view.Layout, t.reading, new(event.Counts))
+	}
+	return t.reader
+}
+
+// size is what the table takes.
+func (t *table) size() Size {
+	s := Size{Keys: t.len(), Events: t.events, Ready: int64(t.bytes), Packed: int64(t.packed)}
+	for i := range t.groups {
+		s.Filed += t.groups[i].filed
+	}
+	s.Index = int64(s.Keys-len(t.ready))*packedIndexBytes + int64(len(t.ready))*readyIndexBytes
+	return s
+}
+
+// What it takes to find a run, in bytes: an entry of a map of which about two thirds are in
+// use, and of one that stands ready what is known of it.
+const (
+	packedIndexBytes = 50
+	readyIndexBytes  = 110
+)
 
 // len is how many keys have a run.
 func (t *table) len() int {

@@ -79,7 +79,7 @@ func (e *Engine) slots(q *features.Queries, part *features.Part, a *Answer) ([][
 		a.Known[i] = make([]bool, q.Len)
 		all[i] = e.lookup(i, q, a)
 	}
-	return all, nil
+	return all, e.Err()
 }
 
 // lookup asks each shard for the questions whose keys it has.
@@ -143,6 +143,7 @@ func (s *shard) ask(q *question, memory []event.Column) []event.Column {
 		q.known[r] = s.state.Knows(q.lookup, q.of, r)
 	}
 	out := s.state.AnswerIn(memory, q.lookup, q.of, q.rows)
+	s.look()
 	for i := range out {
 		if own := &out[i]; own.Shares() {
 			c := event.Make(own.Type)

@@ -1,8 +1,11 @@
 package live
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/timeseam/timeseam/features"
@@ -11,11 +14,14 @@ import (
 
 // Options say how an Engine works; no value depends on them.
 type Options struct {
-	Shards int           // how many goroutines may apply beside each other; 0: one
-	Ready  int           // bytes of runs that stand ready, of all shards, about; 0: no bound
-	Reach  time.Duration // how far into the past questions may ask
-	Notes  int           // bytes of rows that may wait to be saved; 0: the engine is not saved
-	Now    func() time.Time
+	Shards int // how many goroutines may apply beside each other; 0: one
+	Ready  int // bytes of runs that stand ready, of all shards, about; 0: no bound
+	Packed int // bytes of packed runs in memory, of all shards; more goes to files
+	// Spill makes such a file, one a shard when it is first needed; nil: there are none.
+	Spill func() (features.File, error)
+	Reach time.Duration // how far into the past questions may ask
+	Notes int           // bytes of rows that may wait to be saved; 0: the engine is not saved
+	Now   func() time.Time
 }
 
 // Engine is the state of a plan, in shards. Apply is for one goroutine at a time, all
@@ -47,7 +53,8 @@ type Engine struct {
 type shard struct {
 	mu    sync.Mutex
 	state *features.State
-	rows  []int32 // scratch of Apply: the rows of a batch that are the shard's
+	err   atomic.Pointer[error] // of the state, once it has one; for who does not hold mu
+	rows  []int32               // scratch of Apply: the rows of a batch that are the shard's
 }
 
 // Positions are, by source and partition, the offsets below which all is applied.
@@ -88,13 +95,55 @@ func NewEngine(plan *features.Plan, o Options) *Engine {
 	e.notes = notes{most: o.Notes, views: make([][]Section, len(plan.Views))}
 	n := min(max(o.Shards, 1), event.KeyGroups)
 	for range n {
-		s := &shard{state: plan.NewState()}
+		s := &shard{state: plan.NewState(), rows: []int32{}} // no rows at all would be all of them
 		if o.Ready > 0 {
 			s.state.Hold(o.Ready / n)
+		}
+		if o.Spill != nil {
+			s.state.Spill(o.Packed/n, o.Spill)
 		}
 		e.shards = append(e.shards, s)
 	}
 	return e
+}
+
+// Err is what kept a shard from keeping its runs in a file; nil: nothing did. It stays:
+// the engine answers nothing any more, and nothing of it is to be saved. What was saved
+// before is whole. Any goroutine may ask.
+func (e *Engine) Err() error {
+	for _, s := range e.shards {
+		if err := s.err.Load(); err != nil {
+			return fmt.Errorf("the state has more than its memory holds: %w; make room for temporary files or give it more memory, and start again", *err)
+		}
+	}
+	return nil
+}
+
+// look notes whether the state has an error by now. It comes after whatever may move
+// runs to the file or back.
+func (s *shard) look() {
+	if err := s.state.Err(); err != nil {
+		s.err.CompareAndSwap(nil, &err)
+	}
+}
+
+// look looks at all shards, for who has them alone.
+func (e *Engine) look() error {
+	for _, s := range e.shards {
+		s.look()
+	}
+	return e.Err()
+}
+
+// Close lets go of files. The engine is not used any more.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var all error
+	for _, s := range e.shards {
+		all = errors.Join(all, s.state.Close())
+	}
+	return all
 }
 
 // Plan is what the engine answers.
@@ -134,7 +183,7 @@ func (e *Engine) Load(view int, l *features.Left) error {
 		}
 		k = to
 	}
-	return nil
+	return e.look()
 }
 
 // beside is how many rows are worth a goroutine of each shard.
@@ -157,6 +206,7 @@ func (e *Engine) Apply(b *Batch) {
 	for i := range taken {
 		e.spread(&taken[i])
 	}
+	e.look()
 	e.epoch++
 	if b.Source != "" {
 		of := e.positions[b.Source]
@@ -228,6 +278,7 @@ func (e *Engine) Forget() {
 		e.kept = kept
 		for _, s := range e.shards {
 			s.state.Settle(kept)
+			s.look()
 		}
 	}
 }
@@ -282,4 +333,19 @@ func (e *Engine) Status() Status {
 		s.Counts.Add(&counts)
 	}
 	return s
+}
+
+// Sizes are what the views' runs take, in the order of the plan's.
+func (e *Engine) Sizes() []features.Size {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	all := make([]features.Size, len(e.plan.Views))
+	for _, s := range e.shards {
+		s.mu.Lock()
+		for v, size := range s.state.Sizes() {
+			all[v].Add(size)
+		}
+		s.mu.Unlock()
+	}
+	return all
 }

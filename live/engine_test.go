@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -195,6 +196,41 @@ func TestPart(t *testing.T) {
 	}
 }
 
+// full is a file of a disk that is full.
+type full struct{}
+
+func (full) ReadAt([]byte, int64) (int, error)  { return 0, errors.New("nothing was written") }
+func (full) WriteAt([]byte, int64) (int, error) { return 0, errors.New("no space left on device") }
+func (full) Close() error                       { return nil }
+
+// TestFull holds that an engine that has no room answers nothing, and ends who drives it.
+func TestFull(t *testing.T) {
+	e := newTestEngine(t, Options{Shards: 2, Ready: 1, Spill: func() (features.File, error) { return full{}, nil }})
+	d := &Driver{Engine: e}
+	var err error
+	for i := range 10 {
+		b := payments(e, fmt.Sprint("account ", i), day, 1)
+		b.Next = int64(i)
+		if err = errors.Join(err, d.apply(&Arrival{Batch: *b})); err != nil {
+			break
+		}
+	}
+	if _, asked := e.Ask(questions(e, day, "account 1")); err == nil || asked == nil || !strings.Contains(asked.Error(), "no space left on device") {
+		t.Errorf("%v, %v", err, asked)
+	}
+}
+
+// TestSizes holds that the engine tells what its shards hold together.
+func TestSizes(t *testing.T) {
+	e := newTestEngine(t, Options{Shards: 3})
+	for i := range 20 {
+		e.Apply(payments(e, fmt.Sprint("account ", i), day, 1, 2))
+	}
+	if sizes := e.Sizes(); len(sizes) != 1 || sizes[0].Keys != 20 || sizes[0].Events != 40 || sizes[0].Ready == 0 || sizes[0].Index == 0 {
+		t.Errorf("%+v", sizes)
+	}
+}
+
 // TestWait holds that who waits for a record is told once it is applied.
 func TestWait(t *testing.T) {
 	e := newTestEngine(t, Options{})
@@ -220,7 +256,12 @@ func TestWait(t *testing.T) {
 // TestOneEpoch asks from several goroutines while batches are applied that touch two
 // accounts alike: no answer may know of one what it does not of the other (L1).
 func TestOneEpoch(t *testing.T) {
-	e := newTestEngine(t, Options{Shards: 4, Ready: 1})
+	e := newTestEngine(t, Options{Shards: 4, Ready: 1, Spill: func() (features.File, error) { return os.CreateTemp(t.TempDir(), "") }})
+	defer func() {
+		if err := errors.Join(e.Err(), e.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
 	done := make(chan struct{})
 	var wait sync.WaitGroup
 	for range 3 {

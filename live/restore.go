@@ -192,6 +192,7 @@ func (e *Engine) Resume(h *Head) {
 		if h.Kept > event.MinTime {
 			s.state.Settle(h.Kept)
 		}
+		s.look()
 	}
 	e.clock.Lock()
 	e.last = max(e.last, h.Last)

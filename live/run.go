@@ -100,11 +100,16 @@ func (d *Driver) Run(ctx context.Context) error {
 	for {
 		select {
 		case a := <-arrivals:
-			d.apply(a)
+			if err := d.apply(a); err != nil {
+				return err
+			}
 		case err := <-failed:
 			return err
 		case <-forget.C:
 			d.Engine.Forget()
+			if err := d.Engine.Err(); err != nil {
+				return err
+			}
 		case <-due.C:
 			if d.Due == nil || d.Every == 0 {
 				continue
@@ -134,14 +139,18 @@ func relay(ctx context.Context, f Feed, to chan<- *Arrival) error {
 }
 
 // apply applies an arrival.
-func (d *Driver) apply(a *Arrival) {
+func (d *Driver) apply(a *Arrival) error {
 	if a.Rows != nil && a.Rows.Len > 0 || a.Next > d.next(a) {
 		d.Engine.Apply(&a.Batch)
+		if err := d.Engine.Err(); err != nil {
+			return err
+		}
 		if d.Applied != nil {
 			d.Applied(a, d.Engine.Epoch())
 		}
 	}
 	d.settle(a)
+	return nil
 }
 
 // next is the position of an arrival's partition before it.

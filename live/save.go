@@ -32,6 +32,7 @@ type Saved struct {
 	Linked bool        // the rows are all since it was saved last
 	Rows   [][]Section // by view
 	Bases  []GroupRuns // of all views, in the order in which they were taken
+	Err    error       // of the engine: none of it is to be kept
 	Groups int         // whose runs are there: so many from the one that was asked for, and on from the first behind the last
 }
 
@@ -74,6 +75,7 @@ func (e *Engine) Save(d Due) *Saved {
 			from = end
 		}
 	}
+	s.Err = e.Err()
 	return s
 }
 
@@ -81,6 +83,7 @@ func (e *Engine) Save(d Due) *Saved {
 func (s *Saved) takeGroups(from *shard, first, end int) (size int) {
 	from.mu.Lock()
 	defer from.mu.Unlock()
+	defer from.look()
 	for view := range s.Rows {
 		for i, runs := range from.state.Runs(view, first, end) {
 			if len(runs.Keys) > 0 {

@@ -51,6 +51,7 @@ func states() []driver {
 		{"state fed in shuffled order, asked between", ofEventTime(func(tb testing.TB, s *spec) answers { return s.fed(tb, 2, math.MaxInt) })},
 		{"state that packs every run", ofEventTime(func(tb testing.TB, s *spec) answers { return s.fed(tb, 4, 0) })},
 		{"live engine of 3 shards", ofEventTime(func(tb testing.TB, s *spec) answers { return s.served(tb, 3) })},
+		{"state that keeps every run in a file", ofEventTime(func(tb testing.TB, s *spec) answers { return s.filed(tb, 6) })},
 		{"state of what a run leaves", ofEventTime(func(tb testing.TB, s *spec) answers { return s.left(tb) })},
 		{"live engine saved and restored at some places", ofEventTime(func(tb testing.TB, s *spec) answers { return s.kept(tb) })},
 		{"state restored from snapshots", ofEventTime(func(tb testing.TB, s *spec) answers { return s.restored(tb) })},
@@ -257,9 +258,21 @@ func (s *spec) ask(p *features.Plan, st *features.State, b *event.Batch) [][]val
 // queries between, at past instants and those to come. It keeps so many bytes of runs
 // ready.
 func (s *spec) fed(tb testing.TB, seed uint64, ready int) answers {
+	return s.fedOf(tb, seed, ready, false)
+}
+
+func (s *spec) fedOf(tb testing.TB, seed uint64, ready int, file bool) answers {
 	p := s.plan(tb)
 	st, rng := p.NewState(), rand.New(rand.NewPCG(seed, 9))
 	st.Hold(ready)
+	if file {
+		st.Spill(0, func() (features.File, error) { return os.CreateTemp(tb.TempDir(), "") })
+		defer func() {
+			if err := errors.Join(st.Err(), st.Close()); err != nil {
+				tb.Errorf("spec %s: %v", s.name, err)
+			}
+		}()
+	}
 	all := s.arrivals(p, seed)
 	for _, a := range all {
 		st.Apply(a.input, a.row)
@@ -268,6 +281,11 @@ func (s *spec) fed(tb testing.TB, seed uint64, ready int) answers {
 		}
 	}
 	return answersOf(p, s.ask(p, st, s.spineBatch(p)))
+}
+
+// filed is fed of a state that has nothing in memory.
+func (s *spec) filed(tb testing.TB, seed uint64) answers {
+	return s.fedOf(tb, seed, 0, true)
 }
 
 // restored answers from a state that was written and read again at every place,

@@ -37,11 +37,13 @@ type generation struct {
 	caught chan struct{} // closed when it has caught up
 }
 
-// What part of the memory runs may take that stand ready; what waits to be saved; and,
+// What part of the memory runs may take that stand ready, and those that are packed, of
+// which more go to a file (docs/decisions/0023); what waits to be saved; and,
 // before there is either, the shelf and the partitions of the bounded run that the state
 // begins with.
 const (
 	readyShare     = 4
+	packedShare    = 8
 	notesShare     = 16
 	bootstrapShare = 6
 )
@@ -56,7 +58,7 @@ func (j *followJob) begin(ctx context.Context) (*generation, error) {
 		g.close()
 		return nil, err
 	}
-	g.engine = live.NewEngine(g.plan, live.Options{Shards: j.shards, Ready: int(j.memory / readyShare), Reach: j.reach, Notes: g.notes()})
+	g.engine = live.NewEngine(g.plan, live.Options{Shards: j.shards, Ready: int(j.memory / readyShare), Packed: int(j.memory / packedShare), Spill: g.spill, Reach: j.reach, Notes: g.notes()})
 	g.driver = &live.Driver{Engine: g.engine, Ends: live.Positions{}, Every: turnEvery, Live: func() {
 		g.log.Info("caught up", "epoch", g.engine.Status().Epoch)
 		close(g.caught)
@@ -65,6 +67,11 @@ func (j *followJob) begin(ctx context.Context) (*generation, error) {
 		g.driver.Due = func(ctx context.Context) error { return g.keeper.Turn(ctx, g.engine) }
 	}
 	return g, nil
+}
+
+// spill makes a file without a name for packed runs.
+func (g *generation) spill() (features.File, error) {
+	return (&backfillJob{tempDir: g.tempDir, out: "-"}).temporary()
 }
 
 // notes is how many bytes of rows may wait to be saved; 0: none are.
@@ -81,6 +88,9 @@ func (g *generation) close() {
 		for _, f := range g.driver.Feeds {
 			f.Close()
 		}
+	}
+	if g.engine != nil {
+		g.engine.Close() // nothing in its files is read again
 	}
 	if g.in != nil {
 		g.in.disconnect()

@@ -266,8 +266,8 @@ func (r *Run) searchBack(t event.Time, hi int) int {
 func (r *Run) askedOf(s *Slot, rows []int32) *asked {
 	d, t := r.desk, &r.tracks[s.track]
 	at, a := &d.ranges[s.window], &d.asked
-	*a = asked{i: at.i, j: at.j, rows: rows, whole: s.Window.Lifetime}
-	if a.whole {
+	// Field by field: as one value it would be made beside and copied, for every slot.
+	if a.i, a.j, a.rows, a.whole, a.dropped = at.i, at.j, rows, s.Window.Lifetime, 0; a.whole {
 		a.dropped = t.dropped
 	}
 	if !t.partial {

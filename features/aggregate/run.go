@@ -428,9 +428,13 @@ func (r *Run) kept(n int) []bool {
 // drop takes the rows of the first n that are not kept out of the run and into
 // the bases. Folds take in what leaves before any row moves, since absorb reads
 // the row where it stands. Every track counts its own rows, as filters and
-// nulls differ.
+// nulls differ. Where no window reaches back without end nothing needs a base, and
+// a run without rows is as one that there never was.
 func (r *Run) drop(n int, kept []bool) {
 	for t := range r.tracks {
+		if !r.layout.Endless() {
+			break
+		}
 		track := &r.tracks[t]
 		for k := range track.at(n) {
 			if kept[track.row(k)] {

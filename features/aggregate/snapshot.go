@@ -51,6 +51,19 @@ func SnapshotLater(b, of []byte, at event.Time) ([]byte, error) {
 	return append(b, of[n+8:]...), nil
 }
 
+// Stale reports whether of the run that Snapshot has appended to b, Forget would take at
+// least half of the rows out of the windows of a length, which it has not yet been told to.
+// It reads three numbers.
+func (l *Layout) Stale(b []byte, at event.Time) bool {
+	n, size := binary.Uvarint(b)
+	if n == 0 || size <= 0 || uint64(len(b)-size)/8 <= n {
+		return false
+	}
+	b = b[size:]
+	forgotten, middle := event.Time(binary.LittleEndian.Uint64(b)), event.Time(binary.LittleEndian.Uint64(b[8+(n-1)/2*8:]))
+	return middle < l.Settled(at) && middle >= l.Settled(forgotten)
+}
+
 // appendBase appends what a fold holds of forgotten rows; of most folds nothing.
 func appendBase(b []byte, f fold) []byte {
 	switch f := f.(type) {
