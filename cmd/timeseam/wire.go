@@ -42,6 +42,8 @@ type inputs struct {
 	completed   map[string]*completeEntry   // by source: up to when histories are complete
 	pinned      *pinned                     // the ranges of an earlier run; nil: those that are needed
 	spool       *spool                      // where records are copied to; nil: nothing is
+	about       *asking                     // what is materialized; nil: a training set is made
+	finding     bool                        // entities are found, and what is read is read once more for their values
 	asked       *joined                     // of which the spine was made; nil: it is a table
 	copied      map[string]event.Schema     // by source: the columns of such a spine
 	began       *pinned                     // the topics as the first of the runs that are taken up found them; nil: none is
