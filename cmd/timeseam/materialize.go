@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 	"slices"
@@ -119,6 +120,11 @@ func (j *materializeJob) run(ctx context.Context) (m *manifest, r *runReport, er
 	defer j.in.disconnect()
 	if err := cmp.Or(j.in.spare(j.out, j.target != nil && j.target.Folder()), j.tryTemporary()); err != nil {
 		return nil, nil, err
+	}
+	if dir := cmp.Or(j.folder(), os.TempDir()); dir != j.tempDir {
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, fmt.Errorf("output %s: there is no directory %s; make it first", j.out, dir)
+		}
 	}
 	if j.in.spool, err = newSpool(j.folder()); err != nil {
 		return nil, nil, err
@@ -356,5 +362,9 @@ func (s *spineEntry) asked(rows int64) string {
 	case s.Entity == "":
 		return "it is asked about no entity"
 	}
-	return fmt.Sprintf("%s with an event of %s that a window holds", plural(int(rows), s.Entity), strings.Join(s.Sources, " or "))
+	words := fmt.Sprintf("%s with an event of %s that a window holds", plural(int(rows), s.Entity), strings.Join(s.Sources, " or "))
+	if rows == 0 {
+		words += "; --at asks of another instant"
+	}
+	return words
 }
