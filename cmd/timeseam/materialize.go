@@ -27,7 +27,7 @@ func materializeCommand() *cli.Command {
 		Usage:     "write the values of now, a row for each entity",
 		ArgsUsage: "SPEC",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "service", Usage: "the feature service to write; not needed where the definition has one", EnvVars: environment("service")},
+			&cli.StringFlag{Name: "service", Usage: "the feature service to write; not needed where the definition serves or has one", EnvVars: environment("service")},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "as backfill has it: *.parquet, *.arrow, *.csv, *.jsonl or *.tfrecord, a folder/, each also as s3://BUCKET/KEY; or -", EnvVars: environment("output")},
 			&cli.StringFlag{Name: "at", Usage: "the instant of the values, such as 2026-01-31T00:00:00Z", DefaultText: "now", EnvVars: environment("at")},
 			&cli.StringFlag{Name: "entities", Usage: "a table of those to write, Parquet, CSV or JSON lines, with the columns that key them and the request fields", DefaultText: "all that have an event which a window holds", EnvVars: environment("entities")},
