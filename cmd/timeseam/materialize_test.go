@@ -51,7 +51,7 @@ func TestMaterializeFollow(t *testing.T) {
 			if c.name == "by event time" {
 				history = slices.DeleteFunc(slices.Clone(s.events), func(e entry) bool { return e.at >= s.begin.Add(8*time.Hour).UnixMicro() })
 			}
-			j := s.followed(t, history, c.source, c.until)
+			j := s.followed(t, history, c.source, c.until, "")
 			at := s.begin.Add(11*time.Hour + 30*time.Minute)
 			args := []string{"--at", at.Format(time.RFC3339)}
 			if c.until != "" {
