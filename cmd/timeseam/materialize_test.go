@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -78,6 +79,70 @@ func TestMaterializeFollow(t *testing.T) {
 				t.Errorf("of a table %v, and found %v", listed, lines)
 			}
 		})
+	}
+}
+
+// historied is a definition over files whose footers and folders tell times, so that of
+// a history is left unread what no question reaches.
+const historied = `version: 1
+name: cut
+sources:
+  tx:
+    history: {parquet: history/}
+    stream: {kafka: tx, brokers: %q, format: json}
+    partitioned_by: {dt: event_time}
+    lateness: 30m
+%s
+  plans: {history: {parquet: plans.parquet}, dimension: {mode: versions, valid_from: since}}
+entities: {account: account}
+feature_views:
+  spend: {entity: account, source: tx, windows: [1d, lifetime], features: {n: count(*), s: sum(amount)}}
+  plan: {entity: account, source: plans, features: {tier: tier}}
+feature_services: {all: {features: [spend, plan]}}
+training_sets:
+  train: {service: all, spine: {csv: spine.csv, event_timestamp: t, fields: {account: string, t: timestamp}}, visibility: {known: event_time}}
+`
+
+// TestFollowPruned holds that a daemon begins with all of a history that questions of
+// now or later reach, whatever its footers and folders say of other times.
+func TestFollowPruned(t *testing.T) {
+	s := newSeamed(t)
+	s.definition = historied
+	s.table(t, "plans.parquet", "account:utf8 | since:timestamp[us,UTC] | tier:utf8\na | 2025-01-01T00:00:00Z | basic\na | 2026-01-01T10:00:00Z | gold\n")
+	rows := "id:int64 | account:utf8 | amount:int64 | event_time:timestamp[us,UTC]\n"
+	for _, e := range s.events[:50] {
+		rows += fmt.Sprintf("%d | %s | %d | %s\n", e.id, e.account, e.amount, time.UnixMicro(e.at).UTC().Format(time.RFC3339))
+	}
+	s.table(t, "history/dt=2026-01-01/all.parquet", rows)
+	const until, at = "2026-01-01T08:00:00Z", "2026-01-01T11:30:00Z"
+	j := s.followed(t, nil, seamedPruned, until, "")
+	lines, _ := s.materialized(t, nil, seamedPruned, "--at", at, "--complete-until", until)
+	instant, err := event.ParseTime(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, values := range spent(t, j, instant, "a", "b", "c", "d") {
+		want := strings.TrimSuffix(strings.Join(append([]string{string(rune('a' + i)), at}, values...), ","), "null") // CSV has nothing there
+		if i >= len(lines) || lines[i] != want {
+			t.Errorf("materialized %v, and the daemon says %s", lines, want)
+		}
+	}
+	if want := "a," + at + ",18,18,4284,4284,gold"; len(lines) != 4 || lines[0] != want {
+		t.Errorf("materialized %v, not %s first", lines, want)
+	}
+}
+
+const seamedPruned = "    event_timestamp: event_time\n    event_id: id\n    cutover: {by: id}"
+
+// table makes a file of Parquet of a table as text.
+func (s *seamed) table(t *testing.T, name, text string) {
+	t.Helper()
+	path := filepath.Join(s.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeTable(path, text); err != nil {
+		t.Fatal(err)
 	}
 }
 
