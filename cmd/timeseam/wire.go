@@ -33,6 +33,7 @@ type inputs struct {
 	ahead     bool                      // a snapshot is left: what comes after all questions is read too
 
 	historyOnly bool                        // streams are not read
+	unending    bool                        // streams are followed: no flag leaves them out
 	lookup      func(string) (string, bool) // what settings of streams are taken from; nil: the environment
 	attempts    int                         // how often brokers are asked; 0: kafka's own number
 	unlettered  bool                        // dead letters are nobody's: nothing is made of what is read
