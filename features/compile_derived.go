@@ -194,7 +194,7 @@ func (c *compiler) queryKey(v *viewCompiler, e *Entity, by []Text) (int, bool) {
 // fields. Request fields are taken in the order of their frame columns: that of
 // the map would differ from run to run.
 func (c *compiler) queries(t *TrainingSet) {
-	q := &spineScope{c: c, at: Text{Value: "event_timestamp"}}
+	q := &spineScope{c: c, at: Text{Value: Instant}}
 	if t != nil {
 		q = c.spineScope(t)
 		c.spineColumns(t, q)

@@ -19,6 +19,15 @@ import (
 // This file reads a table of text without declared types and says which types its
 // values would take.
 
+// FindTyped opens a table of whatever its ending names: of text fields are the declared
+// columns, as in Dialect; what files of Parquet have is of their own types.
+func (f Finder) FindTyped(ctx context.Context, path string, fields event.Schema) (*Table, error) {
+	if json, is := f.textAt(ctx, path); is {
+		return f.FindText(ctx, path, Dialect{JSON: json, Fields: fields})
+	}
+	return f.Find(ctx, path)
+}
+
 // textAt reports whether a path names text and, if so, whether JSON lines: by the
 // endings of what it names, as nothing else tells before it is read.
 func (f Finder) textAt(ctx context.Context, path string) (json, is bool) {

@@ -104,10 +104,7 @@ func (g *grid) Read(ctx context.Context, b *event.Batch) error {
 
 // make reads the events and finds the rows.
 func (g *grid) make(ctx context.Context) error {
-	g.keys.reset(0)
-	for _, f := range g.GridPlan.Schema[:len(g.GridPlan.Schema)-1] {
-		g.entities = append(g.entities, event.Make(f.Type))
-	}
+	g.clear()
 	var b event.Batch
 	for {
 		if err := g.events.Read(ctx, &b); errors.Is(err, io.EOF) {
@@ -115,15 +112,22 @@ func (g *grid) make(ctx context.Context) error {
 		} else if err != nil {
 			return err
 		}
-		g.add(g.Active(g.plan.Clean(&b, &g.counts), &g.counts))
-		if n := g.held(); g.hands > 0 && n > g.hands {
-			return &TooHot{Bytes: n, Hands: g.hands}
+		if err := g.add(g.Active(g.plan.Clean(&b, &g.counts), &g.counts)); err != nil {
+			return err
 		}
 	}
 }
 
-// add makes entities active.
-func (g *grid) add(a features.Active) {
+// clear has no entity active.
+func (g *grid) clear() {
+	g.keys.reset(0)
+	for _, f := range g.GridPlan.Schema[:len(g.GridPlan.Schema)-1] {
+		g.entities = append(g.entities, event.Make(f.Type))
+	}
+}
+
+// add makes entities active, unless that takes more memory than there is for them.
+func (g *grid) add(a features.Active) error {
 	for i, key := range a.Keys {
 		if a.From[i] >= a.To[i] {
 			continue
@@ -142,6 +146,10 @@ func (g *grid) add(a features.Active) {
 		g.stretches[e] = joined(g.stretches[e], stretch{a.From[i], a.To[i]})
 		g.parts += len(g.stretches[e])
 	}
+	if n := g.held(); g.hands > 0 && n > g.hands {
+		return &TooHot{Bytes: n, Hands: g.hands}
+	}
+	return nil
 }
 
 // Bytes of an entity and of one of its stretches, beside what keys it.

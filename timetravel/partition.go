@@ -126,10 +126,17 @@ func (r *run) readInput(ctx context.Context, in int) error {
 	return cmp.Or(err, r.Plan.Inputs[in].Refuse(&r.report.Read[in]))
 }
 
-// openInput opens what the questions can reach of an input.
+// openInput opens what the questions can reach of an input: also those that are asked
+// at any later time, where nobody will read it again.
 func (r *run) openInput(in int) ([]event.Source, error) {
 	_, known := r.Complete[r.Plan.Inputs[in].Source.Name.Value]
-	return r.History(r.Plan.Inputs[in], Reach(r.Plan, in, r.interval(), known))
+	asked := r.interval()
+	if r.Seam == nil || !r.Seam.Whole {
+		return r.History(r.Plan.Inputs[in], Reach(r.Plan, in, asked, known))
+	}
+	reach := Reach(r.Plan, in, event.Span{From: asked.From, To: asked.From.Later(1)}, known)
+	reach.To = event.MaxTime
+	return r.History(r.Plan.Inputs[in], reach)
 }
 
 // firstOf is a view's first lookup.

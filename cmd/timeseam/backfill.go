@@ -77,7 +77,8 @@ type backfillJob struct {
 	ranges         *pinned                     // what is read of topics; nil: what is needed
 	complete       *event.Time                 // what a person says of it; nil: nothing
 	progress       func(timetravel.Progress)
-	attempts       int // how often brokers are asked for what may pass; 0: kafka's own number, tests give less
+	attempts       int          // how often brokers are asked for what may pass; 0: kafka's own number, tests give less
+	before         []stageEntry // what was done before the run itself
 }
 
 func backfill(c *cli.Context) error {
@@ -131,6 +132,11 @@ func backfill(c *cli.Context) error {
 	if err := errors.Join(err, stop()); err != nil {
 		return err
 	}
+	return tellRun(c, m, r)
+}
+
+// tellRun prints what a run has done, beside its output.
+func tellRun(c *cli.Context, m *manifest, r *runReport) error {
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, struct {
 			Manifest *manifest  `json:"manifest"`
@@ -138,7 +144,7 @@ func backfill(c *cli.Context) error {
 		}{m, r})
 	}
 	to := c.App.Writer
-	if job.out == "-" {
+	if c.String("output") == "-" {
 		to = c.App.ErrWriter
 	}
 	m.print(to, r)
@@ -325,26 +331,7 @@ func (j *backfillJob) bounded(ctx context.Context, plan *features.Plan, in *inpu
 	in.ahead = seam != nil
 	b := &timetravel.Backfill{
 		Plan: plan, Visibility: visibilityOf(plan.TrainingSet), Workers: j.workers, Strict: j.strict, Progress: j.progress, Events: spine.Estimate(),
-		History: func(i features.Input, reach event.Span) ([]event.Source, error) {
-			t, err := in.fetch(plan, &i, reach)
-			if err != nil {
-				return nil, err
-			}
-			if seam != nil {
-				t = seam.rest(in, i.Source.Name.Value, t)
-			}
-			if err := errors.Join(in.sameHistory(i.Source.Name.Value, false), in.remember(i.Source.Name.Value)); err != nil {
-				return nil, err
-			}
-			if in.streams[i.Source.Name.Value] == nil {
-				return historyParts(&i, t, nil, j.workers)
-			}
-			both, err := in.join(ctx, &i, t, reach)
-			if err != nil {
-				return nil, err
-			}
-			return both.parts(ctx, j.workers)
-		},
+		History: j.history(ctx, plan, in, seam),
 		Spine:   func() (event.Source, error) { return spine.Read(names(plan.Queries.Read())) },
 		Content: func() (event.Source, error) { return spine.Read(names(plan.Queries.Content)) },
 	}
@@ -358,6 +345,31 @@ func (j *backfillJob) bounded(ctx context.Context, plan *features.Plan, in *inpu
 		b.Seam = &seam.Seam
 	}
 	return b
+}
+
+// history opens what is to be read of both copies of an input.
+func (j *backfillJob) history(ctx context.Context, plan *features.Plan, in *inputs, seam *seam) func(features.Input, event.Span) ([]event.Source, error) {
+	return func(i features.Input, reach event.Span) ([]event.Source, error) {
+		t, err := in.fetch(plan, &i, reach)
+		if err != nil {
+			return nil, err
+		}
+		if seam != nil {
+			t = seam.rest(in, i.Source.Name.Value, t)
+		}
+		if err := errors.Join(in.sameHistory(i.Source.Name.Value, false), in.remember(i.Source.Name.Value)); err != nil {
+			return nil, err
+		}
+		if in.streams[i.Source.Name.Value] == nil {
+			return historyParts(&i, t, nil, j.workers)
+		}
+		both, err := in.join(ctx, &i, t, reach)
+		if err != nil {
+			return nil, err
+		}
+		both.ignored = in.finding
+		return both.parts(ctx, j.workers)
+	}
 }
 
 // openSeam opens what the run begins with and what it leaves; nil: neither is asked for.

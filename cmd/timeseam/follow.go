@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"os/signal"
@@ -31,17 +32,19 @@ func followCommand() *cli.Command {
 			&cli.StringFlag{Name: "service", Usage: "the feature service to follow; not needed where the definition serves or has one", EnvVars: environment("service")},
 			&cli.StringFlag{Name: "listen", Usage: "where HTTP is served, in place of what the definition says", DefaultText: serve.DefaultListen, EnvVars: environment("listen")},
 			&cli.StringFlag{Name: "checkpoint", Usage: "where the state is saved, a folder or s3://BUCKET/KEY, in place of what the definition says", EnvVars: environment("checkpoint")},
-			&cli.DurationFlag{Name: "checkpoint-interval", Usage: "how often", Value: 10 * time.Second, EnvVars: environment("checkpoint-interval")},
+			&cli.StringFlag{Name: "checkpoint-interval", Usage: "how often it is saved, such as 10s", Value: "10s", EnvVars: environment("checkpoint-interval")},
 			&cli.StringFlag{Name: "from-checkpoint", Usage: "begin with this one: newest, previous, or a number of `timeseam checkpoint list`", Value: "newest", EnvVars: environment("from-checkpoint")},
 			&cli.BoolFlag{Name: "checkpoint-single-writer", Usage: "nobody else writes checkpoints to this bucket, whose server cannot tell", EnvVars: environment("checkpoint-single-writer")},
 			&cli.IntFlag{Name: "shards", Usage: "goroutines that apply events", Value: runtime.GOMAXPROCS(0), EnvVars: environment("shards")},
 			&cli.StringFlag{Name: "memory", Usage: "what the process may take, such as 2GiB", DefaultText: "half of the machine's or its container's", EnvVars: environment("memory")},
 			&cli.StringFlag{Name: "temp-dir", Usage: "where temporary files are made", DefaultText: "where the system has them", EnvVars: environment("temp-dir")},
-			&cli.DurationFlag{Name: "as-of", Usage: "how far into the past questions may ask, such as 1h", Value: time.Hour, EnvVars: environment("as-of")},
+			&cli.StringFlag{Name: "as-of", Usage: "how far into the past questions may ask, such as 1h", Value: "1h", EnvVars: environment("as-of")},
 			&cli.StringFlag{Name: completeFlag, Usage: "say that of every source all events before this instant are in its history, such as 2026-01-31T00:00:00Z", EnvVars: environment(completeFlag)},
 		},
 		OnUsageError: usageError,
-		Action:       follow,
+		Description: `It answers questions over HTTP once it has caught up, and 503 before that. SIGHUP
+reads the definition again; SIGTERM and Ctrl-C end it, with a last checkpoint.`,
+		Action: follow,
 	}
 }
 
@@ -52,6 +55,7 @@ type followJob struct {
 	checkpoints   string // "": where the definition says
 	interval      time.Duration
 	from          checkpoint.Which
+	saying        string // a flag that was given and speaks of checkpoints; "": none does
 	singleWriter  bool
 	shards        int
 	memory        int64
@@ -71,13 +75,22 @@ func follow(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	j := &followJob{spec: spec, service: c.String("service"), listen: c.String("listen"), checkpoints: c.String("checkpoint"), interval: c.Duration("checkpoint-interval"), singleWriter: c.Bool("checkpoint-single-writer"),
-		shards: c.Int("shards"), tempDir: c.String("temp-dir"), reach: c.Duration("as-of"), log: slog.New(slog.NewTextHandler(c.App.ErrWriter, nil))}
+	j := &followJob{spec: spec, service: c.String("service"), listen: c.String("listen"), checkpoints: c.String("checkpoint"), singleWriter: c.Bool("checkpoint-single-writer"),
+		shards: c.Int("shards"), tempDir: c.String("temp-dir"), log: slog.New(slog.NewTextHandler(c.App.ErrWriter, nil))}
+	if j.reach, err = spanOf(c, "as-of"); err != nil {
+		return err
+	}
+	if j.interval, err = spanOf(c, "checkpoint-interval"); err != nil {
+		return err
+	}
+	for _, name := range []string{"checkpoint-interval", "from-checkpoint", "checkpoint-single-writer"} {
+		if c.IsSet(name) {
+			j.saying = name
+		}
+	}
 	switch {
 	case j.shards < 1 || j.shards > event.KeyGroups:
 		return wrongf("--shards %d; give 1 to %d", j.shards, event.KeyGroups)
-	case j.reach < 0:
-		return wrongf("--as-of %s; give 0 or more", j.reach)
 	case j.interval < time.Second:
 		return wrongf("--checkpoint-interval %s; give 1s or more", j.interval)
 	}
@@ -90,7 +103,22 @@ func follow(c *cli.Context) error {
 	if j.memory, err = memoryLimit(c.String("memory")); err != nil {
 		return err
 	}
+	if err := (&backfillJob{tempDir: j.tempDir}).tryTemporary(); err != nil {
+		return err
+	}
 	return j.run(c.Context)
+}
+
+// spanOf is a span of time that a flag gives, as definitions write it.
+func spanOf(c *cli.Context, flag string) (time.Duration, error) {
+	micros, err := features.ParseDuration(c.String(flag))
+	if most := int64(math.MaxInt64 / time.Microsecond); err == nil && micros > most {
+		err = fmt.Errorf("the longest is %dd", most/(24*time.Hour).Microseconds())
+	}
+	if err != nil {
+		return 0, wrongf("--%s %s; %w", flag, visible(c.String(flag)), err)
+	}
+	return time.Duration(micros) * time.Microsecond, nil
 }
 
 // run follows and serves until the context ends, which is how a daemon ends. At a
@@ -152,7 +180,7 @@ func (j *followJob) open(ctx context.Context, g *generation) (listeners []net.Li
 		return os.ReadFile(path)
 	}})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, j.listened(err)
 	}
 	s.Log, s.Ready, s.Progress = j.log, j.ready, j.progress
 	if j.served, err = g.openServed(ctx); err != nil {
@@ -178,6 +206,16 @@ func (j *followJob) open(ctx context.Context, g *generation) (listeners []net.Li
 		listeners = append(listeners, l)
 	}
 	return listeners, s, nil
+}
+
+// listened tells a fault of --listen as one of the flag: it stands nowhere in the
+// definition.
+func (j *followJob) listened(err error) error {
+	var faults event.Faults
+	if j.listen == "" || !errors.As(err, &faults) || faults[0].Line != 1 || faults[0].Column != 1 {
+		return err
+	}
+	return wrongf("--listen %s: %s; %s", j.listen, faults[0].Problem, faults[0].Mend)
 }
 
 // errLoading is that nothing can be answered yet.

@@ -235,3 +235,24 @@ func TestFollowServes(t *testing.T) {
 	}
 	log.until(t, "msg=saved")
 }
+
+// TestFollowSettings holds what is said of settings that only brokers that answer let be
+// looked at.
+func TestFollowSettings(t *testing.T) {
+	s := newSeamed(t)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--listen", "x"}, `timeseam: --listen x: listen is "x", no HOST:PORT; write 127.0.0.1:6566`},
+		{[]string{"--listen", "0.0.0.0:0"}, "timeseam: --listen 0.0.0.0:0: other machines may reach 0.0.0.0:0, and nothing says who may ask; "},
+		{[]string{"--from-checkpoint", "4"}, "timeseam: --from-checkpoint speaks of checkpoints, and nothing says where they are; add --checkpoint DIR, or online: {checkpoint: DIR} to the definition"},
+		{[]string{"--checkpoint-interval", "5s"}, "timeseam: --checkpoint-interval speaks of checkpoints, "},
+		{[]string{"--checkpoint", "s3://"}, "timeseam: checkpoints: s3:// names no bucket; write s3://BUCKET/KEY"},
+	} {
+		_, errs, code := s.run(t, s.events[:50], seamedOffsets, append([]string{"follow"}, c.args...)...)
+		if code != exitWrong || !strings.Contains(errs, c.want) {
+			t.Errorf("%v: exit %d, %s", c.args, code, errs)
+		}
+	}
+}

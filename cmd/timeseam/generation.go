@@ -107,7 +107,7 @@ func (g *generation) open(ctx context.Context) error {
 		return err
 	}
 	g.in = openInputs(ctx, def, rehearsed) // no training set is called so
-	g.in.lookup = g.lookup
+	g.in.lookup, g.in.unending = g.lookup, true
 	if g.plan, err = g.in.compileService(g.service); err != nil {
 		return err
 	}
@@ -136,9 +136,16 @@ func (g *generation) openKeeper(ctx context.Context, def *features.Definition) e
 			dir = filepath.Join(filepath.Dir(def.File), dir)
 		}
 	}
-	if dir == "" {
-		g.log.Warn("nothing is saved: started again, the daemon begins anew; say where with online: {checkpoint: DIR}")
+	switch {
+	case dir == "" && g.saying != "":
+		return wrongf("--%s speaks of checkpoints, and nothing says where they are; add --checkpoint DIR, or online: {checkpoint: DIR} to the definition", g.saying)
+	case dir == "":
+		g.log.Warn("nothing is saved: started again, the daemon begins anew; say where with --checkpoint DIR or online: {checkpoint: DIR}")
 		return nil
+	case store.Is(dir):
+		if _, err := store.Parse(dir); err != nil {
+			return wrongf("checkpoints: %w", err)
+		}
 	}
 	digest := g.plan.Digest()
 	if g.place = filepath.Join(dir, digest); store.Is(dir) {

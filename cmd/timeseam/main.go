@@ -134,7 +134,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 // commands are what there is to do, in the order in which a newcomer does it.
 func commands() []*cli.Command {
 	return []*cli.Command{
-		demoCommand(), initCommand(), validateCommand(), testCommand(), explainCommand(), backfillCommand(), followCommand(), lagCommand(), leaksCommand(),
+		demoCommand(), initCommand(), validateCommand(), testCommand(), explainCommand(), backfillCommand(), materializeCommand(), followCommand(), lagCommand(), leaksCommand(),
 		listCommand(), describeCommand(), timelineCommand(), checkpointCommand(), completionCommand(), helpCommand(), versionCommand(),
 	}
 }

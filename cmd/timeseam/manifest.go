@@ -32,7 +32,9 @@ const (
 type manifest struct {
 	Timeseam    string           `json:"timeseam"`
 	Definition  string           `json:"definition"`
-	TrainingSet string           `json:"training_set"`
+	TrainingSet string           `json:"training_set,omitempty"`
+	Service     string           `json:"service,omitempty"` // in its place, where values are materialized; as the next
+	At          string           `json:"at,omitempty"`
 	Digest      string           `json:"digest"`
 	Visibility  visibility       `json:"visibility"`
 	Rows        int64            `json:"rows"`
@@ -150,6 +152,7 @@ type spineEntry struct {
 	Every    string   `json:"every,omitempty"` // of a grid, as the next two
 	Active   string   `json:"active,omitempty"`
 	Entity   string   `json:"entity,omitempty"`
+	Sources  []string `json:"sources,omitempty"`  // of entities that were found, by whose events
 	Computed []string `json:"computed,omitempty"` // its columns that no file has
 
 	Stream *streamEntry `json:"stream,omitempty"`
@@ -237,6 +240,7 @@ func newManifest(plan *features.Plan, in *inputs, r *timetravel.Report) *manifes
 	for _, v := range plan.Views {
 		m.Ties = append(m.Ties, tieEntry{v.Name, v.Order(plan)})
 	}
+	in.about.tell(m)
 	for i, l := range plan.Lookups {
 		m.Counts = append(m.Counts, countsEntry{l.Name, r.Taken[i], countsByName(&r.Counts[i])})
 	}
@@ -282,6 +286,9 @@ func countsByName(c *event.Counts) map[string]int64 {
 // print writes the manifest as a person reads it.
 func (m *manifest) print(w io.Writer, r *runReport) {
 	fmt.Fprintf(w, "%s: %s, %s, %.1f s\n", r.Output, plural(int(m.Rows), "row"), plural(len(m.Columns)-len(m.LabelCounts), "feature"), r.Seconds)
+	if m.Service != "" {
+		fmt.Fprintf(w, "service %s as of %s; %s\n", m.Service, m.At, m.Spine.asked(m.Rows))
+	}
 	fmt.Fprintf(w, "visibility %s", m.Visibility.Known)
 	if m.Visibility.Optimistic {
 		fmt.Fprint(w, " (optimistic: an event counts from its own time on, however late it arrived)")
@@ -386,6 +393,7 @@ type stageEntry struct {
 
 func newRunReport(j *backfillJob, r *timetravel.Report, start time.Time) *runReport {
 	report := &runReport{Output: j.out, Started: start.UTC(), Seconds: time.Since(start).Seconds(), Workers: j.workers, Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH}
+	report.Stages = append(report.Stages, j.before...)
 	for _, s := range r.Stages {
 		report.Stages = append(report.Stages, stageEntry{s.Name, s.Wall.Seconds()})
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // stageWords are the stages of a run as a person reads them.
-var stageWords = map[string]string{"spine": "read spine", "history": "read history", "sweep": "compute", "write": "write"}
+var stageWords = map[string]string{"entities": "find entities", "spine": "read spine", "history": "read history", "sweep": "compute", "write": "write"}
 
 // plainEvery is how often plain progress prints a line.
 const plainEvery = 5 * time.Second

@@ -177,8 +177,10 @@ func (p *spooled) Counted() event.Counts {
 }
 
 // spooled reports whether records are copied to archives before they are read. What a
-// spine is made of is copied by who makes it.
-func (j *joined) spooled() bool { return j.spool != nil && j.source.Cutover.Spool && !j.asked }
+// spine is made of is copied by who makes it, and what is read once more then.
+func (j *joined) spooled() bool {
+	return j.spool != nil && j.source.Cutover.Spool && !j.asked && !j.ignored
+}
 
 // spoolRecords copies the records of the parts of a join to archives, and returns what
 // is read of these as parts in their place.

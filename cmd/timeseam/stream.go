@@ -78,7 +78,7 @@ func (in *inputs) connect(ctx context.Context, plan *features.Plan) error {
 		}
 		opened, err := in.openStream(ctx, s)
 		var fault *kafka.Fault
-		if s.History.Path.Given() && errors.As(err, &fault) {
+		if s.History.Path.Given() && !in.unending && errors.As(err, &fault) {
 			err = fmt.Errorf("%w; --history-only leaves the stream out", err)
 		}
 		if err != nil {

@@ -33,6 +33,7 @@ type inputs struct {
 	ahead     bool                      // a snapshot is left: what comes after all questions is read too
 
 	historyOnly bool                        // streams are not read
+	unending    bool                        // streams are followed: no flag leaves them out
 	lookup      func(string) (string, bool) // what settings of streams are taken from; nil: the environment
 	attempts    int                         // how often brokers are asked; 0: kafka's own number
 	unlettered  bool                        // dead letters are nobody's: nothing is made of what is read
@@ -42,6 +43,8 @@ type inputs struct {
 	completed   map[string]*completeEntry   // by source: up to when histories are complete
 	pinned      *pinned                     // the ranges of an earlier run; nil: those that are needed
 	spool       *spool                      // where records are copied to; nil: nothing is
+	about       *asking                     // what is materialized; nil: a training set is made
+	finding     bool                        // entities are found, and what is read is read once more for their values
 	asked       *joined                     // of which the spine was made; nil: it is a table
 	copied      map[string]event.Schema     // by source: the columns of such a spine
 	began       *pinned                     // the topics as the first of the runs that are taken up found them; nil: none is
