@@ -282,7 +282,7 @@ var beyondSchema = map[string]bool{
 	"history of csv with one character for two": true, "fields of a parquet spine": true, "fields of a csv spine": true, "a json spine without fields": true,
 	"partitions by several times": true, "partitions by another field": true, "partitions by arrival without a lateness": true, "a lateness that nothing asks for": true,
 	"partitions of a dimension by another field": true, "partitions of snapshots that land after": true, "partitions of current values": true,
-	"completeness by a path": true, "a cutover without a stream": true, "a cutover without a history": true, "a cutover by id without ids": true, "a cutover of another kind": true,
+	"completeness by a path": true, "refresh beside a stream": true, "a cutover without a stream": true, "a cutover without a history": true, "a cutover by id without ids": true, "a cutover of another kind": true,
 	"formats of a stream": true, "a dead letter that is the topic": true,
 	"a server of an unknown service": true, "addresses of a server": true, "more addresses of a server": true, "one address for two": true,
 	"spine of a dimension": true, "spine of no source": true, "a grid of too many instants": true,

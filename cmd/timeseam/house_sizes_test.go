@@ -24,7 +24,7 @@ var overlong = map[string]struct {
 }{
 	"features/aggregate/exact.go roundFloat parameters": {5, "the parts of one number, highest first"},
 	"features/aggregate/fold.go fold":                   {5, "what a run asks of its folds, within one package"},
-	"ledger/place.go place methods":                     {5, "a folder or a bucket of files: each can be listed, read, written, removed and named"},
+	"ledger/place.go place":                             {5, "a folder or a bucket of files: each can be listed, read, written, removed and named"},
 	"features/compile.go compiler.fault parameters":     {5, "a place and what is said of it; most lines of the compiler call it"},
 	"features/expr/choose.go decide parameters":         {5, "the inside of one loop over rows"},
 	"timetravel/step.go step parameters":                {6, "the one step, the inside of the sweep's loop"},
