@@ -60,9 +60,11 @@ type followJob struct {
 	complete      *event.Time
 	log           *slog.Logger
 	lookup        func(string) (string, bool) // settings of the environment; nil: its own
+	clock         func() time.Time            // nil: the machine's
 
-	now    atomic.Pointer[generation] // that answers
-	server *serve.Server
+	now     atomic.Pointer[generation] // that answers
+	letters letterLogs
+	server  *serve.Server
 }
 
 func follow(c *cli.Context) error {
