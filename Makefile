@@ -23,8 +23,8 @@ test: ## all tests, without network or servers
 race: ## the tests of meaning and of the driver under the race detector
 	go test -race -short -timeout 20m ./features/... ./kafka ./live ./serve ./shelf ./store/... ./timetravel/...
 
-soak: ## random cases and cuts from SEED on, and runs killed at random instants: some hours of them
-	go test ./timetravel -run 'TestRandom$$' -timeout 2h -seed $(SEED) -runs 10000 && go test ./cmd/timeseam -run 'TestProcess(KilledAnywhere|SpoolKilled)' -timeout 30m -kill-seed $(SEED) -kills 500 && go test ./cmd/timeseam -run '^TestCutInvariance$$' -timeout 120m -cut-seed $(SEED) -cuts 10000
+soak: ## random cases and cuts from SEED on, and runs and daemons killed at random instants: some hours of them
+	go test ./timetravel -run 'TestRandom$$' -timeout 2h -seed $(SEED) -runs 10000 && go test ./cmd/timeseam -run 'TestProcess(KilledAnywhere|SpoolKilled)' -timeout 30m -kill-seed $(SEED) -kills 500 && go test ./cmd/timeseam -run 'TestProcessFollowKilled' -timeout 30m -kill-seed $(SEED) -kills 200 && go test ./cmd/timeseam -run '^TestCutInvariance$$' -timeout 120m -cut-seed $(SEED) -cuts 10000
 
 bench: ## Go benchmarks of the hot packages, then workloads A, B and C on SIZES
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem ./features/... ./kafka ./live ./payload ./serve ./shelf ./timetravel/... ./sources/... ./sink/... ./cmd/timeseam && python3 fixtures/peers/bench.py --ours-only $(SIZES)

@@ -22,6 +22,9 @@ type Options struct {
 	Client       *store.Client // nil: one of its own
 	Temp         string        // where objects are copied to; empty: where the system has such files
 	Now          func() time.Time
+	// First makes last what must, before positions that pass it are saved. It is called
+	// beside the flow before each attempt, which an error ends. nil: there is no such.
+	First func(ctx context.Context) error
 }
 
 // The bounds of what a checkpoint has beside its rows.

@@ -200,6 +200,14 @@ func (k *Keeper) load(e *live.Engine, s *opened, b *bases) error {
 	broken := func(view int, what string, err error) error {
 		return fmt.Errorf("checkpoint %s: %w: %s of view %s: %w", k.place.name(number), ErrDamaged, what, e.Plan().Views[view].Name, plain(err))
 	}
+	for view := range views {
+		// The plan says how runs are read; of the layout it only matters that it is whole,
+		// as a file that verify calls damaged is not taken for a good one.
+		var buffer []byte
+		if _, err := s.Section(view, layoutSection, &buffer); err != nil {
+			return broken(view, "the layout", err)
+		}
+	}
 	err := e.EachShard(func(from, to int) error {
 		var buffer []byte
 		for view := range views {

@@ -84,7 +84,10 @@ func (k *Keeper) copy(e *live.Engine) *unit {
 func (k *Keeper) write(ctx context.Context, u *unit) result {
 	began := time.Now()
 	r := result{unit: u}
-	if r.err = u.saved.Err; r.err == nil {
+	if r.err = u.saved.Err; r.err == nil && k.First != nil {
+		r.err = k.First(ctx)
+	}
+	if r.err == nil {
 		r.err = k.put(ctx, u)
 	}
 	if errors.Is(r.err, ErrTaken) {

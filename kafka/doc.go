@@ -38,6 +38,6 @@
 // (errors as sentences), topic.go (what is there), offsets.go (where it begins and
 // ends, and where an instant lies), fetch.go (one answer of a partition), frames.go and
 // unpack.go (its batches), reading.go (ranges together), part.go (one of them, as a
-// source), tail.go (partitions without an end), own.go (Kafka's own columns), letter.go, letterfile.go and lettertopic.go
-// (what is poison).
+// source), tail.go (partitions without an end), own.go (Kafka's own columns), letter.go,
+// letterfile.go, letterlog.go and lettertopic.go (what is poison).
 package kafka

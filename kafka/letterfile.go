@@ -70,8 +70,8 @@ type letterHeader struct {
 	Value *string `json:"value"`
 }
 
-// Write appends a line.
-func (f *LetterFile) Write(_ context.Context, l *Letter) error {
+// line is the letter as a line of JSON.
+func (l *Letter) line() ([]byte, error) {
 	line := letterLine{Topic: l.Topic, Partition: l.Partition, Offset: l.Offset, Key: coded(l.Key), Reason: l.Reason, Value: base64.StdEncoding.EncodeToString(l.Value)}
 	if l.Timed {
 		at := l.Timestamp.String()
@@ -81,8 +81,14 @@ func (f *LetterFile) Write(_ context.Context, l *Letter) error {
 		line.Headers = append(line.Headers, letterHeader{h.Key, coded(h.Value)})
 	}
 	text, err := json.Marshal(line)
+	return append(text, '\n'), err
+}
+
+// Write appends a line.
+func (f *LetterFile) Write(_ context.Context, l *Letter) error {
+	line, err := l.line()
 	if err == nil {
-		_, err = f.out.Write(append(text, '\n'))
+		_, err = f.out.Write(line)
 	}
 	if err != nil {
 		return fmt.Errorf("dead letters %s: %w", f.path, unnamed(err))

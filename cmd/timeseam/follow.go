@@ -64,10 +64,12 @@ type followJob struct {
 	complete      *event.Time
 	log           *slog.Logger
 	lookup        func(string) (string, bool) // settings of the environment; nil: its own
+	clock         func() time.Time            // nil: the machine's
 
-	now    atomic.Pointer[generation] // that answers
-	server *serve.Server
-	served *servedLog // nil: answers are not written
+	now     atomic.Pointer[generation] // that answers
+	server  *serve.Server
+	served  *servedLog // nil: answers are not written
+	letters letterLogs
 }
 
 func follow(c *cli.Context) error {

@@ -35,6 +35,7 @@ type generation struct {
 	logs    logs
 
 	caught chan struct{} // closed when it has caught up
+	missed int64         // checkpoints that could not be written, and were told
 }
 
 // What part of the memory runs may take that stand ready, and those that are packed, of
@@ -58,13 +59,13 @@ func (j *followJob) begin(ctx context.Context) (*generation, error) {
 		g.close()
 		return nil, err
 	}
-	g.engine = live.NewEngine(g.plan, live.Options{Shards: j.shards, Ready: int(j.memory / readyShare), Packed: int(j.memory / packedShare), Spill: g.spill, Reach: j.reach, Notes: g.notes()})
+	g.engine = live.NewEngine(g.plan, live.Options{Shards: j.shards, Ready: int(j.memory / readyShare), Packed: int(j.memory / packedShare), Spill: g.spill, Reach: j.reach, Notes: g.notes(), Now: j.clock})
 	g.driver = &live.Driver{Engine: g.engine, Ends: live.Positions{}, Every: turnEvery, Live: func() {
 		g.log.Info("caught up", "epoch", g.engine.Status().Epoch)
 		close(g.caught)
 	}}
 	if g.keeper != nil {
-		g.driver.Due = func(ctx context.Context) error { return g.keeper.Turn(ctx, g.engine) }
+		g.driver.Due = g.save
 	}
 	return g, nil
 }
@@ -107,7 +108,7 @@ func (g *generation) open(ctx context.Context) error {
 		return err
 	}
 	g.in = openInputs(ctx, def, rehearsed) // no training set is called so
-	g.in.lookup, g.in.unending = g.lookup, true
+	g.in.lookup, g.in.unending, g.in.logs = g.lookup, true, &g.letters
 	if g.plan, err = g.in.compileService(g.service); err != nil {
 		return err
 	}
@@ -155,8 +156,31 @@ func (g *generation) openKeeper(ctx context.Context, def *features.Definition) e
 		}
 	}
 	var err error
-	g.keeper, err = checkpoint.Open(ctx, g.place, checkpoint.Options{Interval: g.interval, Client: g.in.finder.Store, Temp: g.tempDir, SingleWriter: g.singleWriter, Notes: g.notes()})
+	g.keeper, err = checkpoint.Open(ctx, g.place, checkpoint.Options{Interval: g.interval, Client: g.in.finder.Store, Temp: g.tempDir, SingleWriter: g.singleWriter, Notes: g.notes(), First: g.keepLetters})
 	return err
+}
+
+// save writes a checkpoint where one is due, and tells of those that cannot be written.
+func (g *generation) save(ctx context.Context) error {
+	err := g.keeper.Turn(ctx, g.engine)
+	if s := g.keeper.Status(); s.Failures > g.missed {
+		g.missed = s.Failures
+		g.log.Error("a checkpoint could not be written; it is tried again, and what was saved before stands", "error", fmt.Sprint(s.Failed))
+	}
+	return err
+}
+
+// keepLetters has the dead letters last, before positions do that pass their records.
+func (g *generation) keepLetters(ctx context.Context) error {
+	for _, s := range g.in.streams {
+		if s.letters == nil {
+			continue
+		}
+		if err := s.letters.Commit(ctx); err != nil {
+			return fmt.Errorf("dead letters of source %s: %w", s.source.Name.Value, err)
+		}
+	}
+	return nil
 }
 
 // run restores the newest checkpoint, or has the histories swept, and follows the

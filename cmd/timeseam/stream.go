@@ -47,11 +47,18 @@ func (s *stream) letterFile(in *inputs, path string) error {
 			return wrongf("dead letters %s: those of source %s go there too; name a file for each", path, name)
 		}
 	}
+	if s.dead = path; in.logs != nil {
+		log, err := in.logs.take(path)
+		if err == nil {
+			s.letters = log
+		}
+		return err
+	}
 	unlock, err := sink.Lock(path + letterLock)
 	if err != nil {
 		return fmt.Errorf("dead letters %s: %w", path, err)
 	}
-	s.dead, s.unlock = path, unlock
+	s.unlock = unlock
 	file, err := kafka.NewLetterFile(path)
 	if err == nil {
 		s.letters = file

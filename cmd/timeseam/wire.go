@@ -50,6 +50,7 @@ type inputs struct {
 	began       *pinned                     // the topics as the first of the runs that are taken up found them; nil: none is
 	taken       *runNote                    // what the run that is taken up has read; nil: nothing
 	letters     string                      // the folder that keeps dead letters for another run; "": none does
+	logs        *letterLogs                 // where a daemon's dead letters go on; nil: they are of one run
 }
 
 // newFinder finds tables on this machine, and objects by the settings of AWS.
