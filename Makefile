@@ -12,7 +12,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSITYGW_VERSION := v1.8.0
 VERSITYGW         := .cache/versitygw-$(VERSITYGW_VERSION)/versitygw
 
-.PHONY: build test race soak bench bench-peers bench-scale bench-stream fuzz platforms lint fixtures integration integration-all integration-feast integration-kafka integration-s3 clean help
+.PHONY: build test race soak bench bench-peers bench-scale bench-stream fuzz platforms lint fixtures integration integration-all integration-feast integration-kafka integration-prometheus integration-s3 clean help
 
 build: ## the program, one static file: bin/timeseam
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/timeseam ./cmd/timeseam
@@ -50,7 +50,7 @@ lint: ## gofmt, go vet, staticcheck and the house tests
 fixtures: ## the data of the reference workload, by size, under .cache/bench
 	for size in $(SIZES); do go run ./fixtures/generate -size $$size -out .cache/bench/$$size; done
 
-integration: integration-s3 integration-kafka integration-feast ## the real servers, one after the other, which these targets start themselves
+integration: integration-s3 integration-kafka integration-feast integration-prometheus ## the real servers, one after the other, which these targets start themselves
 
 integration-all: integration ## and the notebook and the Airflow DAGs of the pages, in real Jupyter and Airflow, installed under .cache
 	python3 fixtures/notebook/run.py && python3 fixtures/airflow/run.py
@@ -60,6 +60,9 @@ integration-feast: ## the answers of package serve beside those of Feast's own s
 
 integration-kafka: $(VERSITYGW) ## topics of three real brokers of Kafka, which are killed, secured and emptied, fetched under .cache
 	go vet -tags integration ./kafka/... ./cmd/timeseam && TIMESEAM_VERSITYGW=$(CURDIR)/$(VERSITYGW) python3 fixtures/kafka/run.py
+
+integration-prometheus: ## a real Prometheus scrapes a daemon, and its tool checks the alerts, fetched under .cache
+	python3 fixtures/prometheus/run.py
 
 integration-s3: $(VERSITYGW) ## histories, spines and outputs in a real S3 server, built under .cache
 	go vet -tags integration ./store/... ./checkpoint ./sink ./sources ./cmd/timeseam && TIMESEAM_VERSITYGW=$(CURDIR)/$(VERSITYGW) go test -tags integration -count=1 -timeout 20m -run Integration -skip IntegrationCutover ./store/... ./checkpoint ./sink ./sources ./cmd/timeseam && go test -count=1 -run TestRemoteFaults ./sources -schedules 500

@@ -23,5 +23,5 @@
 //	    that a question from Kept on could tell.
 //
 // Read engine.go, then ask.go, run.go (the driver) and clock.go; note.go, save.go and
-// restore.go for what outlives a process.
+// restore.go for what outlives a process; watch.go and size.go for who looks at it.
 package live

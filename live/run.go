@@ -48,6 +48,7 @@ type Partition struct {
 	Whole     time.Time  // when all of it was applied last
 	Rows      int64
 	Poison    int64
+	Late      int64 // rows that happened before the clock, as it was then
 }
 
 // Driver applies what feeds bring, and does what is due between two batches.
@@ -69,6 +70,8 @@ type Driver struct {
 	mu         sync.Mutex
 	partitions map[string]map[int32]*followed
 	caught     bool
+	beat       time.Time    // when Run last began a turn
+	counts     event.Counts // of the feeds
 }
 
 type followed struct {
@@ -98,6 +101,7 @@ func (d *Driver) Run(ctx context.Context) error {
 	defer forget.Stop()
 	d.settle(nil)
 	for {
+		d.turn()
 		select {
 		case a := <-arrivals:
 			if err := d.apply(a); err != nil {
@@ -195,11 +199,15 @@ func (d *Driver) see(a *Arrival) {
 	}
 	p.Next, p.End, p.Idle = a.Next, max(a.End, a.Next), a.AtEnd
 	p.Poison += a.Poison
+	d.counts.Add(&a.Counts)
 	if a.AtEnd || p.Next >= p.End {
 		p.Whole = d.Engine.now()
 	}
 	for i, t := range a.Happened.Ints {
 		if !a.Happened.IsNull(i) {
+			if p.clock.begun && event.Time(t) < p.clock.at {
+				p.Late++
+			}
 			p.clock.see(event.Time(t))
 		}
 	}
@@ -236,22 +244,8 @@ func (d *Driver) Partitions() (all []Partition) {
 	return all
 }
 
-// Watermark is the least of the partitions' clocks, but of those that are at their end
-// while others are not; MinTime: nothing was seen.
-func (d *Driver) Watermark() event.Time {
-	least, idle, any := event.MaxTime, event.MinTime, false
-	for _, p := range d.Partitions() {
-		if p.Idle {
-			idle = max(idle, p.Watermark)
-			continue
-		}
-		least, any = min(least, p.Watermark), true
-	}
-	if !any {
-		return idle
-	}
-	return least
-}
+// Watermark is that of all partitions.
+func (d *Driver) Watermark() event.Time { return Watermark(d.Partitions()) }
 
 // Staleness is how long ago what is applied was all there was, of the partition of which
 // it was longest; negative: that is not known yet.

@@ -33,10 +33,7 @@ const (
 // answer ask nobody who he is.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "alive") })
-	for _, page := range []string{"GET /readyz", "GET /health"} {
-		mux.HandleFunc(page, s.tellReady)
-	}
+	s.Probe(mux)
 	mux.HandleFunc("POST /get-online-features", s.guarded("http", s.post))
 	mux.HandleFunc("GET /features/{name}", s.guarded("get", s.get))
 	for pattern, h := range s.o.Also {
@@ -51,8 +48,30 @@ func (s *Server) Handler() http.Handler {
 	return mux
 }
 
+// Probe adds the pages that tell whether the process goes on, and whether it can answer.
+func (s *Server) Probe(mux *http.ServeMux) {
+	mux.HandleFunc("GET /healthz", s.tellAlive)
+	for _, page := range []string{"GET /readyz", "GET /health"} {
+		mux.HandleFunc(page, s.tellReady)
+	}
+}
+
+func (s *Server) tellAlive(w http.ResponseWriter, _ *http.Request) {
+	if s.o.Alive != nil {
+		if err := s.o.Alive(); err != nil {
+			refuse(w, &refusal{code: http.StatusServiceUnavailable, problem: err.Error()})
+			return
+		}
+	}
+	say(w, http.StatusOK, "alive")
+}
+
 func (s *Server) tellReady(w http.ResponseWriter, _ *http.Request) {
-	if refused := s.ready(); refused != nil {
+	refused := s.ready()
+	if s.leaving.Load() {
+		refused = &refusal{code: http.StatusServiceUnavailable, problem: "the server is stopping", again: 1}
+	}
+	if refused != nil {
 		refuse(w, refused)
 		return
 	}

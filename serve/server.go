@@ -54,6 +54,8 @@ type Options struct {
 	// Ready says why nothing can be answered yet; nil, and a nil error: it can. It is
 	// asked at each request, from any goroutine.
 	Ready func() error
+	// Alive says why the process should be begun again; nil, and a nil error: it need not.
+	Alive func() error
 	// Progress says how far the events have come; nil: nobody knows. It is asked at
 	// each request, from any goroutine.
 	Progress func() Progress
@@ -93,7 +95,8 @@ type Server struct {
 	catalog  atomic.Pointer[catalog] // of the engine that answers now
 	flights  chan struct{}
 	waits    chan struct{}
-	draining atomic.Bool
+	leaving  atomic.Bool // no new clients should come
+	draining atomic.Bool // and none are answered
 }
 
 // New returns a server of an engine, which is asked only once Options.Ready says so.
@@ -186,6 +189,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	<-done
 	return nil
 }
+
+// Leave has /readyz say 503 from now on, so that clients are sent elsewhere. Those that
+// come all the same are answered, until the context of Serve ends.
+func (s *Server) Leave() { s.leaving.Store(true) }
 
 // ready says why nothing can be answered at the moment; nil: it can.
 func (s *Server) ready() *refusal {

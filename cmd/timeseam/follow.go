@@ -39,6 +39,10 @@ func followCommand() *cli.Command {
 			&cli.StringFlag{Name: "memory", Usage: "what the process may take, such as 2GiB", DefaultText: "half of the machine's or its container's", EnvVars: environment("memory")},
 			&cli.StringFlag{Name: "temp-dir", Usage: "where temporary files are made", DefaultText: "where the system has them", EnvVars: environment("temp-dir")},
 			&cli.StringFlag{Name: "as-of", Usage: "how far into the past questions may ask, such as 1h", Value: "1h", EnvVars: environment("as-of")},
+			&cli.StringFlag{Name: "metrics", Usage: "where Prometheus finds /metrics, beside /healthz and /readyz: a port of this machine, such as 6568, or HOST:PORT", DefaultText: "nowhere", EnvVars: environment("metrics")},
+			&cli.DurationFlag{Name: "drain", Usage: "told to end, how long to say so at /readyz while answering on", EnvVars: environment("drain")},
+			&cli.StringFlag{Name: "log-format", Usage: "text or json", Value: "text", EnvVars: environment("log-format")},
+			&cli.StringFlag{Name: "log-level", Usage: "debug, info, warn or error", Value: "info", EnvVars: environment("log-level")},
 			&cli.StringFlag{Name: completeFlag, Usage: "say that of every source all events before this instant are in its history, such as 2026-01-31T00:00:00Z", EnvVars: environment(completeFlag)},
 		},
 		OnUsageError: usageError,
@@ -62,14 +66,19 @@ type followJob struct {
 	tempDir       string // "": the system's
 	reach         time.Duration
 	complete      *event.Time
+	metricsAt     string        // "": nowhere
+	drain         time.Duration // that /readyz says 503 before clients are turned away
 	log           *slog.Logger
-	lookup        func(string) (string, bool) // settings of the environment; nil: its own
-	clock         func() time.Time            // nil: the machine's
+	lookup        func(string) (string, bool)          // settings of the environment; nil: its own
+	clock         func() time.Time                     // nil: the machine's
+	after         func(time.Duration) <-chan time.Time // nil: time.After
 
-	now     atomic.Pointer[generation] // that answers
-	server  *serve.Server
-	served  *servedLog // nil: answers are not written
-	letters letterLogs
+	now      atomic.Pointer[generation] // that answers
+	server   *serve.Server
+	served   *servedLog // nil: answers are not written
+	letters  letterLogs
+	metrics  *measures
+	stopping atomic.Bool // it was told to end
 }
 
 func follow(c *cli.Context) error {
@@ -78,7 +87,7 @@ func follow(c *cli.Context) error {
 		return err
 	}
 	j := &followJob{spec: spec, service: c.String("service"), listen: c.String("listen"), checkpoints: c.String("checkpoint"), singleWriter: c.Bool("checkpoint-single-writer"),
-		shards: c.Int("shards"), tempDir: c.String("temp-dir"), log: slog.New(slog.NewTextHandler(c.App.ErrWriter, nil))}
+		shards: c.Int("shards"), tempDir: c.String("temp-dir"), drain: c.Duration("drain")}
 	if j.reach, err = spanOf(c, "as-of"); err != nil {
 		return err
 	}
@@ -95,6 +104,14 @@ func follow(c *cli.Context) error {
 		return wrongf("--shards %d; give 1 to %d", j.shards, event.KeyGroups)
 	case j.interval < time.Second:
 		return wrongf("--checkpoint-interval %s; give 1s or more", j.interval)
+	case j.drain < 0:
+		return wrongf("--drain %s; give 0 or more", j.drain)
+	}
+	if j.log, err = newLog(c.App.ErrWriter, c.String("log-format"), c.String("log-level")); err != nil {
+		return err
+	}
+	if j.metricsAt, err = metricsAddress(c.String("metrics")); err != nil {
+		return err
 	}
 	if j.from, err = checkpoint.ParseWhich(c.String("from-checkpoint")); err != nil {
 		return wrong{err}
@@ -137,16 +154,26 @@ func (j *followJob) run(ctx context.Context) error {
 		first.close()
 		return errors.Join(err, j.closeServed(ctx))
 	}
+	closed, err := j.pages(ctx)
+	if err != nil {
+		for _, l := range listeners {
+			l.Close()
+		}
+		first.close()
+		return err
+	}
+	defer closed()
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP)
 	defer signal.Stop(again)
-	ctx, stop := context.WithCancel(ctx)
+	ctx, stop := j.lingering(ctx)
 	defer stop()
-	does := []func() error{func() error { return j.generations(ctx, first, again) }, func() error { return j.server.Serve(ctx, listeners[0]) }}
+	does := []func() error{func() error { return j.generations(ctx, first, again) }, func() error { return j.server.Serve(ctx, listeners[0]) }, func() error { j.watchdog(ctx); <-ctx.Done(); return nil }}
 	if len(listeners) > 1 {
 		does = append(does, func() error { return j.server.ServeGRPC(ctx, listeners[1]) })
 	}
 	j.log.Info("serving", "service", settings.Service, "at", listeners[0].Addr().String())
+	j.tell("READY=1\nSTATUS=loading")
 	ended := make(chan error, len(does))
 	for _, do := range does {
 		go func() { ended <- do() }()
@@ -171,11 +198,7 @@ func (j *followJob) open(ctx context.Context, g *generation) (listeners []net.Li
 	}
 	online := *def.Online
 	def.Online, online.Serve = &online, &serving
-	lookup := j.lookup
-	if lookup == nil {
-		lookup = os.LookupEnv
-	}
-	s, err = serve.Configure(&def, serve.Environment{Lookup: lookup, Read: func(path string) ([]byte, error) {
+	s, err = serve.Configure(&def, serve.Environment{Lookup: j.environ, Read: func(path string) ([]byte, error) {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(filepath.Dir(def.File), path)
 		}
@@ -184,12 +207,13 @@ func (j *followJob) open(ctx context.Context, g *generation) (listeners []net.Li
 	if err != nil {
 		return nil, nil, j.listened(err)
 	}
-	s.Log, s.Ready, s.Progress = j.log, j.ready, j.progress
+	j.metrics = newMeasures(j)
+	s.Log, s.Ready, s.Alive, s.Progress, s.Seen = j.log, j.ready, j.alive, j.progress, j.metrics.seen
 	if j.served, err = g.openServed(ctx); err != nil {
 		return nil, nil, err
 	}
 	if j.served != nil {
-		s.Seen = j.seen
+		s.Seen = func(x *serve.Exchange) { j.metrics.seen(x); j.seen(x) }
 	}
 	if j.server, err = serve.New(g.engine, s.Options); err != nil {
 		return nil, nil, err

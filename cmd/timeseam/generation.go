@@ -34,8 +34,10 @@ type generation struct {
 	place   string             // of its checkpoints
 	logs    logs
 
-	caught chan struct{} // closed when it has caught up
-	missed int64         // checkpoints that could not be written, and were told
+	caught   chan struct{} // closed when it has caught up
+	began    time.Time
+	troubles troubles
+	saved    int64 // number of the newest checkpoint that was told
 }
 
 // What part of the memory runs may take that stand ready, and those that are packed, of
@@ -54,18 +56,23 @@ const turnEvery = 100 * time.Millisecond
 
 // begin opens what a definition names, and makes an engine that has seen nothing.
 func (j *followJob) begin(ctx context.Context) (*generation, error) {
-	g := &generation{followJob: j, log: j.log, caught: make(chan struct{})}
+	g := &generation{followJob: j, log: j.log, caught: make(chan struct{}), began: time.Now(), troubles: troubles{log: j.log}}
 	if err := g.open(ctx); err != nil {
 		g.close()
 		return nil, err
 	}
 	g.engine = live.NewEngine(g.plan, live.Options{Shards: j.shards, Ready: int(j.memory / readyShare), Packed: int(j.memory / packedShare), Spill: g.spill, Reach: j.reach, Notes: g.notes(), Now: j.clock})
 	g.driver = &live.Driver{Engine: g.engine, Ends: live.Positions{}, Every: turnEvery, Live: func() {
-		g.log.Info("caught up", "epoch", g.engine.Status().Epoch)
+		g.log.Info("caught up", "epoch", g.engine.Epoch(), "seconds", elapsed(g.began))
 		close(g.caught)
+		g.tell("STATUS=answering")
 	}}
-	if g.keeper != nil {
-		g.driver.Due = g.save
+	g.driver.Due = func(ctx context.Context) error {
+		g.look()
+		if g.keeper == nil {
+			return nil
+		}
+		return g.keeper.Turn(ctx, g.engine)
 	}
 	return g, nil
 }
@@ -160,16 +167,6 @@ func (g *generation) openKeeper(ctx context.Context, def *features.Definition) e
 	return err
 }
 
-// save writes a checkpoint where one is due, and tells of those that cannot be written.
-func (g *generation) save(ctx context.Context) error {
-	err := g.keeper.Turn(ctx, g.engine)
-	if s := g.keeper.Status(); s.Failures > g.missed {
-		g.missed = s.Failures
-		g.log.Error("a checkpoint could not be written; it is tried again, and what was saved before stands", "error", fmt.Sprint(s.Failed))
-	}
-	return err
-}
-
 // keepLetters has the dead letters last, before positions do that pass their records.
 func (g *generation) keepLetters(ctx context.Context) error {
 	for _, s := range g.in.streams {
@@ -187,6 +184,10 @@ func (g *generation) keepLetters(ctx context.Context) error {
 // streams until the context ends, which is no error. What is not saved yet is saved then.
 func (g *generation) run(ctx context.Context) error {
 	if err := g.start(ctx); err != nil {
+		if ctx.Err() != nil {
+			g.log.Info("ended while loading: nothing of it is saved")
+			return nil
+		}
 		return err
 	}
 	err := g.driver.Run(ctx)
@@ -249,9 +250,12 @@ func (g *generation) restore(ctx context.Context) (bool, error) {
 			}
 		}
 	}
-	g.log.Info("restored", "checkpoint", m.Number, "of", m.Made.UTC().Format(time.RFC3339), "epoch", at.Epoch, "seconds", time.Since(began).Round(time.Millisecond).Seconds())
+	g.log.Info("restored", "checkpoint", m.Number, "of", m.Made.UTC().Format(time.RFC3339), "epoch", at.Epoch, "seconds", elapsed(began))
 	return true, nil
 }
+
+// elapsed is how long ago something began.
+func elapsed(began time.Time) float64 { return time.Since(began).Round(time.Millisecond).Seconds() }
 
 // followedMark is what must be found again of a topic that is followed.
 type followedMark struct {
@@ -302,6 +306,7 @@ func (g *generation) bootstrap(ctx context.Context) error {
 	for _, i := range g.plan.Inputs {
 		b.Events = max(b.Events, g.in.histories[i.Source.Name.Value].Estimate())
 	}
+	g.log.Info("loading the histories", "sources", len(g.plan.Inputs))
 	report, err := b.Leave(ctx)
 	if err != nil {
 		return err
