@@ -28,8 +28,9 @@ const demoRows = 5
 func demoCommand() *cli.Command {
 	return &cli.Command{
 		Name:         "demo",
-		Usage:        "make data, run a definition over it, show the training set",
+		Usage:        "make data, run a definition over it, show the result, serve it",
 		ArgsUsage:    "[DIR]",
+		Flags:        []cli.Flag{&cli.BoolFlag{Name: "stay", Usage: "have its daemon answer at 127.0.0.1:6566 until Ctrl-C", EnvVars: environment("stay")}},
 		OnUsageError: usageError,
 		Action: func(c *cli.Context) error {
 			dir := "timeseam-demo"

@@ -69,19 +69,22 @@ func demoSeam(c *cli.Context, dir, whole string) error {
 	if err != nil {
 		return err
 	}
-	job := &backfillJob{spec: spec, out: out, target: target, workers: runtime.GOMAXPROCS(0), audit: true, auditHours: 24, told: c.App.ErrWriter,
-		lookup: func(name string) (string, bool) {
-			if name == demoBrokers {
-				return strings.Join(cluster.ListenAddrs(), ","), true
-			}
-			return os.LookupEnv(name)
-		}}
+	lookup := func(name string) (string, bool) {
+		if name == demoBrokers {
+			return strings.Join(cluster.ListenAddrs(), ","), true
+		}
+		return os.LookupEnv(name)
+	}
+	job := &backfillJob{spec: spec, out: out, target: target, workers: runtime.GOMAXPROCS(0), audit: true, auditHours: 24, told: c.App.ErrWriter, lookup: lookup}
 	m, r, err := job.run(c.Context)
 	if err != nil {
 		return err
 	}
 	m.print(w, r)
-	return demoSame(w, out, whole)
+	if err := demoSame(w, out, whole); err != nil {
+		return err
+	}
+	return demoFollow(c, &followJob{spec: spec, lookup: lookup}, c.Bool("stay"))
 }
 
 // demoSame says so where both training sets have the same bytes. They have not where

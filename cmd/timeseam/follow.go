@@ -71,6 +71,8 @@ type followJob struct {
 	log           *slog.Logger
 	lookup        func(string) (string, bool)          // settings of the environment; nil: its own
 	clock         func() time.Time                     // nil: the machine's
+	opened        func(address string)                 // told where HTTP is served; nil: nobody asks
+	answers       func()                               // told once when questions are answered; nil: nobody asks
 	after         func(time.Duration) <-chan time.Time // nil: time.After
 
 	now      atomic.Pointer[generation] // that answers
@@ -173,6 +175,9 @@ func (j *followJob) run(ctx context.Context) error {
 		does = append(does, func() error { return j.server.ServeGRPC(ctx, listeners[1]) })
 	}
 	j.log.Info("serving", "service", settings.Service, "at", listeners[0].Addr().String())
+	if j.opened != nil {
+		j.opened(listeners[0].Addr().String())
+	}
 	j.tell("READY=1\nSTATUS=loading")
 	ended := make(chan error, len(does))
 	for _, do := range does {

@@ -65,6 +65,9 @@ func (j *followJob) begin(ctx context.Context) (*generation, error) {
 	g.driver = &live.Driver{Engine: g.engine, Ends: live.Positions{}, Every: turnEvery, Live: func() {
 		g.log.Info("caught up", "epoch", g.engine.Epoch(), "seconds", elapsed(g.began))
 		close(g.caught)
+		if g.answers != nil {
+			g.answers()
+		}
 		g.tell("STATUS=answering")
 	}}
 	g.driver.Due = func(ctx context.Context) error {
