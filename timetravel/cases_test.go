@@ -177,7 +177,7 @@ func (c *outsideCase) check(t *testing.T, text string, tables map[string]table) 
 	rows := sampleRows(len(spine.rows), sampled)
 	naive := naiveAnswers(d, s.set, tables, spine, rows...)
 	c.compare(t, "the naive evaluator", naive, rows, s)
-	ways := drivers()
+	ways := driversOf(s.name)
 	if len(spine.rows) > 10_000 {
 		ways = ways[:min(1, len(ways))] // The large ones are specs too, where every driver answers.
 	}

@@ -28,7 +28,7 @@ const (
 	somePlaces = 20
 )
 
-var everyWay = flag.Bool("every-way", false, "answer specs with 1, 2 and 8 workers, and not with 8 alone")
+var everyWay = flag.Bool("every-way", false, "answer specs with 1, 2 and 8 workers and by every state, and not with 8 and some alone")
 
 // shuffled are backfills of events in no order, that hold nothing in memory.
 func shuffled() []driver {
@@ -43,6 +43,25 @@ func drivers() []driver {
 	}
 	first := driver{"backfill", func(tb testing.TB, s *spec) answers { return s.backfill(tb, feed{workers: 1, batch: 1000, parts: 1}) }}
 	return append(append([]driver{first}, all...), states()...)
+}
+
+// statesEach is how many of the states answer a spec where not all do.
+const statesEach = 3
+
+// driversOf are the ways that answer a spec: of the states some, by its name, so that
+// all specs together go every way; and with -every-way each of them does.
+func driversOf(name string) []driver {
+	all := drivers()
+	if *everyWay {
+		return all
+	}
+	of := states()
+	all = all[:len(all)-len(of)]
+	first := int(event.HashBytes([]byte(name)).Lo % uint64(len(of)))
+	for k := range statesEach {
+		all = append(all, of[(first+k)%len(of)])
+	}
+	return all
 }
 
 // states are the ways of a state alone.

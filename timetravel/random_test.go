@@ -201,7 +201,7 @@ func (c randomCase) failure(t *testing.T) (report string) {
 		return "the naive evaluator of the events in reverse:\n" + r
 	}
 	// Each case takes one number of workers, and one of the states, lest all take their time.
-	for _, driver := range []driver{drivers()[0], shuffled()[c.way%3], states()[c.way]} {
+	for _, driver := range []driver{drivers()[0], shuffled()[c.way%3], states()[c.future%uint64(len(states()))]} {
 		if r := attempt(t, driver, s, want, rows); r != "" {
 			return driver.name + ":\n" + r
 		}

@@ -59,7 +59,7 @@ func TestSpecs(t *testing.T) {
 			if report := differences(s, naive, want, nil); report != "" {
 				t.Errorf("the naive evaluator:\n%s", report)
 			}
-			for _, d := range drivers() {
+			for _, d := range driversOf(s.name) {
 				if report := differences(s, d.answer(t, s), want, nil); report != "" {
 					t.Errorf("%s:\n%s", d.name, report)
 				}
@@ -77,7 +77,7 @@ func checkLarge(t *testing.T, s *spec) {
 	if report := differences(s, naive, want, rows); report != "" {
 		t.Errorf("the naive evaluator:\n%s", report)
 	}
-	ways := drivers()
+	ways := driversOf(s.name)
 	if testing.Short() {
 		ways = ways[:2] // Those with goroutines: the race detector makes the others take minutes.
 	}

@@ -379,7 +379,7 @@ func killedAnywhere(t *testing.T, dir, spec string, flags ...string) {
 }
 
 var (
-	kills    = flag.Int("kills", 5, "how many runs TestProcessKilledAnywhere kills")
+	kills    = flag.Int("kills", 3, "how many runs TestProcessKilledAnywhere kills, and how many daemons TestProcessFollowKilled")
 	killSeed = flag.Uint64("kill-seed", 1, "where its random instants begin")
 )
 
