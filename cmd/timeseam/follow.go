@@ -162,7 +162,7 @@ func (j *followJob) run(ctx context.Context) error {
 			l.Close()
 		}
 		first.close()
-		return err
+		return errors.Join(err, j.closeServed(ctx))
 	}
 	defer closed()
 	again := make(chan os.Signal, 1)
