@@ -70,7 +70,7 @@ func TestTextFlipped(t *testing.T) {
 		if err != nil || strings.Count(want, "\n") != 60 {
 			t.Fatal(want, err)
 		}
-		for range 300 {
+		for range 100 {
 			c := bytes.Clone(whole)
 			for range 1 + rng.IntN(3) {
 				c[4+rng.IntN(len(c)-4)] ^= byte(1 << rng.IntN(8))
