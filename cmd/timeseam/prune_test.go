@@ -144,10 +144,7 @@ func randomShop(rng *rand.Rand) string {
 // TestPruningChangesNothing runs random definitions over the same random rows in
 // files with and without statistics, in row groups of any size: the training sets are the same, byte for byte.
 func TestPruningChangesNothing(t *testing.T) {
-	seeds, pruned, ruledOut := 30, 0, 0
-	if testing.Short() {
-		seeds = 15
-	}
+	seeds, pruned, ruledOut := 15, 0, 0
 	for seed := range seeds {
 		rng := rand.New(rand.NewPCG(uint64(seed), 6))
 		all, definition, first := randomPayments(rng, 200+rng.IntN(400)), randomShop(rng), 5*(rng.IntN(130)-5)
