@@ -301,7 +301,7 @@ func remoteShop(t *testing.T) (dir string) {
 
 // TestS3Faults runs through a few schedules of faults; the integration tests through
 // many.
-func TestS3Faults(t *testing.T) { ordeals(t, storetest.Start(t).URL, 20) }
+func TestS3Faults(t *testing.T) { ordeals(t, storetest.Start(t).URL, 40) }
 
 // TestS3Spared holds that an output is not written over what a run reads.
 func TestS3Spared(t *testing.T) {
